@@ -1,0 +1,8 @@
+//! Facts about Cilium that planning, validation and the reference model share: its versions and
+//! the configuration that its Helm values become.
+
+pub mod config;
+pub mod version;
+
+pub use config::{CiliumConfig, HostNetwork, TrafficPolicy};
+pub use version::CiliumVersion;

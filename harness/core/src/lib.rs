@@ -1,0 +1,16 @@
+//! The pure heart of Gateproof: formats, planning, judging, target health and version facts.
+//!
+//! Nothing here performs I/O, reads a clock or is asynchronous; text and time come in as
+//! arguments and values go out. `tests/architecture.rs` holds that rule.
+//!
+//! Read in this order: [`name`] and [`cluster`] (the words), [`cilium`] (versions and
+//! configuration), [`scenario`] and [`plan`] (what a user asks for), [`observation`] and
+//! [`exposure`] (what was seen), [`judge`] and [`verdict`] (what that means), [`health`]
+//! (what a load balancer would conclude), [`event`] and [`report`] (what is told).
+
+pub mod cilium;
+pub mod cluster;
+pub mod exposure;
+pub mod name;
+pub mod observation;
+pub mod verdict;

@@ -1,0 +1,318 @@
+//! Envoy's configuration as typed values: listeners, filter chains, route tables, clusters.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gateproof_core::name::NamespacedName;
+
+/// Everything one CiliumEnvoyConfig holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvoyConfig {
+    /// The CiliumEnvoyConfig's namespace and name.
+    pub name: NamespacedName,
+    /// The Gateway it was made for.
+    pub gateway: NamespacedName,
+    /// Labels a node must have for its agent to apply it; `None` applies everywhere.
+    pub node_selector: Option<BTreeMap<String, String>>,
+    /// The Service whose frontends are redirected to the listener, with the ports listed.
+    pub service: ServiceRedirect,
+    /// The listeners, `listener` first.
+    pub listeners: Vec<Listener>,
+    /// Route tables by name, such as `listener-insecure`.
+    pub route_tables: BTreeMap<String, RouteTable>,
+    /// Clusters by name, such as `apps:web:80`.
+    pub clusters: BTreeMap<String, Cluster>,
+}
+
+/// The redirect of a Service's frontends to Envoy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceRedirect {
+    /// The Service.
+    pub service: NamespacedName,
+    /// Listener ports that are redirected; empty means all of them (Cilium 1.15 and older).
+    pub ports: Vec<u16>,
+}
+
+/// One Envoy listener. There is no match on the destination port: every port that leads here
+/// shares the chains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name, such as `listener`.
+    pub name: String,
+    /// Ports bound on the host in host-network mode, in order; empty means that the agent gives
+    /// it a proxy port and redirects the Service's frontends to it.
+    pub host_ports: Vec<u16>,
+    /// Whether a PROXY protocol header must come first.
+    pub proxy_protocol: bool,
+    /// Chain for connections that are not TLS.
+    pub plain: Option<HttpChain>,
+    /// Chains for TLS that is terminated, in order.
+    pub terminate: Vec<TlsChain>,
+    /// Chains for TLS that is passed through, in order.
+    pub passthrough: Vec<PassthroughChain>,
+}
+
+/// What the HTTP connection manager of a chain does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpChain {
+    /// The route table it uses.
+    pub route_table: String,
+}
+
+/// A chain that terminates TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsChain {
+    /// SNI values, exact or `*.suffix`; empty matches every connection, also without SNI.
+    pub server_names: Vec<String>,
+    /// The Secret that the Gateway named.
+    pub secret: NamespacedName,
+    /// The name Envoy asks for over SDS, such as `cilium-secrets/gateway-wildcard`.
+    pub sds_name: String,
+    /// Protocols offered by ALPN; empty offers none.
+    pub alpn: Vec<String>,
+    /// What happens after the handshake.
+    pub http: HttpChain,
+}
+
+/// A chain that passes TLS through to a backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassthroughChain {
+    /// SNI values, exact or `*.suffix`.
+    pub server_names: Vec<String>,
+    /// Where to, by weight.
+    pub clusters: Vec<WeightedCluster>,
+}
+
+/// A route table (Envoy: `RouteConfiguration`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouteTable {
+    /// Virtual hosts, in order.
+    pub virtual_hosts: Vec<VirtualHost>,
+}
+
+/// A virtual host: routes for some domains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualHost {
+    /// Its name.
+    pub name: String,
+    /// Domains in Envoy's notation: exact, `*.suffix`, `host:*`, or `*`.
+    pub domains: Vec<String>,
+    /// Routes, first match wins.
+    pub routes: Vec<Route>,
+}
+
+/// One route of a virtual host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// When it applies.
+    pub matcher: RouteMatch,
+    /// What it does.
+    pub action: Action,
+    /// Edits of the request's header fields.
+    pub request_headers: HeaderEdits,
+    /// Edits of the response's header fields.
+    pub response_headers: HeaderEdits,
+}
+
+/// When a route applies: all of it must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteMatch {
+    /// On the path, without the query.
+    pub path: PathMatch,
+    /// On the method, exactly.
+    pub method: Option<String>,
+    /// On header fields.
+    pub headers: Vec<HeaderMatch>,
+    /// On query parameters.
+    pub query: Vec<QueryMatch>,
+}
+
+/// A match on the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathMatch {
+    /// Envoy `path`.
+    Exact(String),
+    /// Envoy `prefix`, used for `/` alone.
+    Prefix(String),
+    /// Envoy `pathSeparatedPrefix`: whole path elements.
+    SeparatedPrefix(String),
+    /// Envoy `safeRegex` over the whole path, RE2 syntax.
+    Regex(String),
+}
+
+/// A match on a header field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderMatch {
+    /// The field's name, any case.
+    pub name: String,
+    /// Its value.
+    pub value: ValueMatch,
+    /// Applies when the value does *not* match; an absent field counts as not matching.
+    pub invert: bool,
+}
+
+/// A match on a query parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryMatch {
+    /// The parameter's name, exactly.
+    pub name: String,
+    /// Its value.
+    pub value: ValueMatch,
+}
+
+/// A match on a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueMatch {
+    /// Equal.
+    Exact(String),
+    /// Equal but for case.
+    ExactIgnoreCase(String),
+    /// Matches as a whole, RE2 syntax.
+    Regex(String),
+}
+
+/// What a route does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Forward to backends.
+    Forward(Forward),
+    /// Answer with a redirect.
+    Redirect(Redirect),
+    /// Answer directly.
+    Respond {
+        /// The status code.
+        status: u16,
+    },
+}
+
+/// Forwarding to backends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// Where to: one entry is a plain cluster whose weight is not looked at.
+    pub clusters: Vec<WeightedCluster>,
+    /// Replaces the Host header.
+    pub host_rewrite: Option<String>,
+    /// Rewrites the path.
+    pub path_rewrite: Option<PathRewrite>,
+    /// Answer 504 after this; `None` waits without limit.
+    pub timeout: Option<Duration>,
+    /// Copies of the request, whose answers are thrown away.
+    pub mirrors: Vec<Mirror>,
+    /// Retries.
+    pub retry: Option<Retry>,
+}
+
+/// A cluster with its weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightedCluster {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Its share of the sum.
+    pub weight: u32,
+    /// Edits for requests that go there.
+    pub request_headers: HeaderEdits,
+    /// Edits for responses from there.
+    pub response_headers: HeaderEdits,
+}
+
+/// How a path is rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// Envoy `prefixRewrite`: the matched prefix is replaced.
+    Prefix(String),
+    /// Envoy `regexRewrite`.
+    Regex {
+        /// RE2 pattern.
+        pattern: String,
+        /// Substitution, with `\1` for groups.
+        substitution: String,
+    },
+}
+
+/// Copies a share of requests to another cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// The cluster.
+    pub cluster: String,
+    /// Share, as numerator over denominator.
+    pub numerator: u32,
+    /// Denominator: 100, 10,000 or 1,000,000.
+    pub denominator: u32,
+}
+
+/// Retries of a forwarded request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// How often.
+    pub attempts: u32,
+    /// On which status codes.
+    pub codes: Vec<u16>,
+    /// Base of the back-off.
+    pub backoff: Option<Duration>,
+}
+
+/// A redirect answer. Parts that are absent are taken from the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// 301, 302, 303, 307 or 308.
+    pub status: u16,
+    /// The new scheme.
+    pub scheme: Option<String>,
+    /// The new host.
+    pub host: Option<String>,
+    /// The new port.
+    pub port: Option<u16>,
+    /// The new path.
+    pub path: Option<RedirectPath>,
+}
+
+/// The new path of a redirect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedirectPath {
+    /// Envoy `pathRedirect`: the whole path.
+    Full(String),
+    /// Envoy `prefixRewrite`: the matched prefix is replaced.
+    Prefix(String),
+    /// Envoy `regexRewrite`.
+    Regex {
+        /// RE2 pattern.
+        pattern: String,
+        /// Substitution.
+        substitution: String,
+    },
+}
+
+/// Edits of header fields, in the order Envoy applies them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HeaderEdits {
+    /// Append a value.
+    pub add: Vec<(String, String)>,
+    /// Replace or add.
+    pub set: Vec<(String, String)>,
+    /// Remove the field.
+    pub remove: Vec<String>,
+}
+
+/// Where requests are forwarded to: the endpoints of one Service port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its name, `namespace:service:port`.
+    pub name: String,
+    /// The Service.
+    pub service: NamespacedName,
+    /// The Service's port number.
+    pub port: u16,
+    /// Which HTTP version is spoken upstream.
+    pub protocol: UpstreamProtocol,
+}
+
+/// Which HTTP version is spoken to a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// The version the client used (`useDownstreamProtocolConfig`).
+    AsDownstream,
+    /// HTTP/1.1 always.
+    Http1,
+    /// HTTP/2 without TLS always (`kubernetes.io/h2c`, GRPCRoute).
+    Http2,
+}

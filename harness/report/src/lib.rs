@@ -1,0 +1,1 @@
+//! Console, JSON lines, JUnit, JSON and Markdown reports, all folds of the event log.

@@ -1,0 +1,1 @@
+//! Drives trials, owns clusters and emits events.

@@ -1,0 +1,1 @@
+//! The root package has only tests; this file gives Cargo a target.
