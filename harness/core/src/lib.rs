@@ -10,7 +10,12 @@
 
 pub mod cilium;
 pub mod cluster;
+pub mod event;
 pub mod exposure;
+pub mod health;
 pub mod name;
 pub mod observation;
+pub mod plan;
+pub mod scenario;
+pub mod topology;
 pub mod verdict;

@@ -1,0 +1,49 @@
+//! The plan: scenarios × variants × versions × selection as clusters and trials, a value that can
+//! be printed, split and compared before anything happens.
+
+use serde_json::Value;
+
+use crate::cilium::{CiliumConfig, CiliumVersion};
+use crate::cluster::ProviderKind;
+use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
+use crate::scenario::Scenario;
+use crate::topology::Topology;
+
+/// Everything a run will do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Who will run the clusters.
+    pub provider: ProviderKind,
+    /// The clusters, in the order in which they start.
+    pub clusters: Vec<ClusterPlan>,
+}
+
+/// One cluster and the trials that run on it, one after another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterPlan {
+    /// Its name.
+    pub name: ClusterName,
+    /// Its shape.
+    pub topology: Topology,
+    /// The trials.
+    pub trials: Vec<TrialPlan>,
+}
+
+/// One scenario on one variant on one set of versions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrialPlan {
+    /// The stable name.
+    pub name: TrialName,
+    /// The scenario's name.
+    pub scenario: ScenarioName,
+    /// The variant's name.
+    pub variant: VariantName,
+    /// The Cilium version.
+    pub cilium: CiliumVersion,
+    /// Helm values: the scenario's with the variant's merged over them.
+    pub values: Value,
+    /// What those values amount to.
+    pub config: CiliumConfig,
+    /// The scenario itself.
+    pub definition: std::sync::Arc<Scenario>,
+}

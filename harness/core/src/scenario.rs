@@ -1,0 +1,529 @@
+//! A scenario as the program believes it: checked, resolved, nothing optional left open.
+//!
+//! [`file`](crate::scenario) forms (what a person writes) live in `scenario/file.rs`; decoding
+//! and checking turn them into the types here.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cilium::CiliumVersion;
+use crate::cluster::NodeSelector;
+use crate::health::Settings as HealthSettings;
+use crate::name::{ListenerName, NamespacedName, NodeName, ScenarioName, VariantName};
+use crate::observation::{HttpVersion, TcpOutcome};
+use crate::topology::Topology;
+
+/// A scenario: variants × versions, what to apply, what to claim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// `metadata.name`.
+    pub name: ScenarioName,
+    /// `metadata.labels`, for selection.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.description`: why this scenario exists.
+    pub description: String,
+    /// The file it came from, relative as given.
+    pub file: String,
+    /// The cluster's nodes.
+    pub topology: Topology,
+    /// Cilium versions to try, in order.
+    pub cilium: Vec<CiliumVersion>,
+    /// The Gateway API release; `None` takes what fits the Cilium version.
+    pub gateway_api: GatewayApi,
+    /// The cert-manager version; `None` takes what fits.
+    pub cert_manager: Option<String>,
+    /// Helm values of every variant.
+    pub values: Value,
+    /// The variants, in order.
+    pub variants: Vec<Variant>,
+    /// Who signs the certificates that the Gateways ask for.
+    pub issuer: Issuer,
+    /// Echo servers to deploy.
+    pub backends: Vec<Backend>,
+    /// LB-IPAM pools as CIDRs; empty lets the provider choose.
+    pub address_pools: Vec<String>,
+    /// Deviations of the embedded cluster.
+    pub faults: Vec<Fault>,
+    /// What to do and claim, in order.
+    pub steps: Vec<Step>,
+}
+
+/// Which Gateway API release to install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayApi {
+    /// The release channel.
+    pub channel: Channel,
+    /// The version; `None` takes what fits the Cilium version.
+    pub version: Option<String>,
+}
+
+/// A release channel of the Gateway API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// `standard-install.yaml`.
+    Standard,
+    /// `experimental-install.yaml`.
+    Experimental,
+}
+
+/// One Cilium configuration under test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    /// Its name.
+    pub name: VariantName,
+    /// Helm values on top of the scenario's.
+    pub values: Value,
+}
+
+/// Who signs certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Issuer {
+    /// No cert-manager issuer is made.
+    None,
+    /// A SelfSigned ClusterIssuer named `gateproof`.
+    SelfSigned,
+    /// A CA ClusterIssuer named `gateproof` with a root made for the run.
+    Ca,
+}
+
+/// An echo server behind a Service: Deployment and Service of one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Namespace and name of Deployment and Service.
+    pub name: NamespacedName,
+    /// Pods.
+    pub replicas: u32,
+    /// The Service's port.
+    pub port: u16,
+}
+
+/// A named deviation of the embedded cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Agents still run with the configuration from before Gateway API was enabled.
+    AgentsNotRestarted {
+        /// On these nodes.
+        nodes: NodeSelector,
+    },
+    /// Envoy does not run.
+    EnvoyDown {
+        /// On these nodes.
+        nodes: NodeSelector,
+    },
+}
+
+/// One thing a trial does, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Its name, unique in the scenario.
+    pub name: String,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Apply objects (server-side apply).
+    Apply(Vec<Manifest>),
+    /// Merge-patch an object.
+    Patch {
+        /// The object.
+        object: ObjectRef,
+        /// The patch.
+        patch: Value,
+    },
+    /// Delete an object and wait until it is gone.
+    Delete(ObjectRef),
+    /// Claim something.
+    Check(Check),
+}
+
+/// A Kubernetes object as applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manifest {
+    /// Where it was written: `file:line`.
+    pub origin: String,
+    /// The object.
+    pub object: Value,
+}
+
+/// Names an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRef {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// The namespace, for namespaced kinds.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+/// A claim with its circumstances.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Check {
+    /// Its name, unique in the scenario: given, or made from the claim.
+    pub name: String,
+    /// Where it was written: `file:line:column`.
+    pub origin: String,
+    /// Variants it applies to; empty means all.
+    pub variants: Vec<VariantName>,
+    /// How long the claim may take to become true.
+    pub within: Duration,
+    /// What is claimed.
+    pub claim: Claim,
+}
+
+/// What is claimed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// Conditions, addresses and listeners of a Gateway's status.
+    Gateway(GatewayClaim),
+    /// Conditions of a route for its parents.
+    Route(RouteClaim),
+    /// Annotations, labels, type and addresses of a Service.
+    Service(ServiceClaim),
+    /// A cert-manager Certificate.
+    Certificate(CertificateClaim),
+    /// HTTP or HTTPS requests.
+    Http(Box<HttpClaim>),
+    /// TCP connections to a port of nodes.
+    Tcp(TcpClaim),
+    /// The grid node × port.
+    Exposure(ExposureClaim),
+    /// What a load balancer would conclude.
+    TargetHealth(TargetHealthClaim),
+}
+
+/// Claims about a Gateway's status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayClaim {
+    /// The Gateway.
+    pub gateway: NamespacedName,
+    /// Condition type → wanted status and reason.
+    pub conditions: BTreeMap<String, ConditionClaim>,
+    /// The addresses it must have, if claimed: exactly these.
+    pub addresses: Option<Vec<String>>,
+    /// Per listener: attached routes and conditions.
+    pub listeners: BTreeMap<ListenerName, ListenerClaim>,
+}
+
+/// What a condition must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionClaim {
+    /// Its status.
+    pub status: ConditionStatus,
+    /// Its reason, if claimed.
+    pub reason: Option<String>,
+}
+
+/// A condition's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConditionStatus {
+    /// `True`.
+    True,
+    /// `False`.
+    False,
+    /// `Unknown`, also when the condition is absent.
+    Unknown,
+}
+
+/// Claims about a listener's status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListenerClaim {
+    /// `attachedRoutes`, if claimed.
+    pub attached_routes: Option<u32>,
+    /// Condition type → wanted status and reason.
+    pub conditions: BTreeMap<String, ConditionClaim>,
+}
+
+/// Claims about an HTTPRoute's parents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteClaim {
+    /// The HTTPRoute.
+    pub route: NamespacedName,
+    /// Only the parent reference with this Gateway, if claimed.
+    pub parent: Option<NamespacedName>,
+    /// Condition type → wanted status and reason, for every parent looked at.
+    pub conditions: BTreeMap<String, ConditionClaim>,
+}
+
+/// Claims about a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceClaim {
+    /// The Service, or the one Cilium made for a Gateway.
+    pub service: ServiceRef,
+    /// `spec.type`, if claimed.
+    pub service_type: Option<String>,
+    /// Annotation → wanted value, or `None` when it must be absent.
+    pub annotations: BTreeMap<String, Option<String>>,
+    /// Label → wanted value, or `None` when it must be absent.
+    pub labels: BTreeMap<String, Option<String>>,
+    /// Load-balancer addresses, if claimed: exactly these.
+    pub addresses: Option<Vec<String>>,
+}
+
+/// Names a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServiceRef {
+    /// By name.
+    Name(NamespacedName),
+    /// The one made for this Gateway.
+    OfGateway(NamespacedName),
+}
+
+/// Claims about a cert-manager Certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateClaim {
+    /// The Certificate.
+    pub certificate: NamespacedName,
+    /// Whether it must be ready.
+    pub ready: bool,
+    /// Its DNS names, if claimed: exactly these, in any order.
+    pub dns_names: Option<Vec<String>>,
+}
+
+/// Where requests or connections enter the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// Each chosen node, on the port that carries the listener there: its node port when the
+    /// Gateway has a LoadBalancer Service, the listener port in host-network mode (only nodes
+    /// that Cilium's node selector chooses).
+    EachNode(NodeSelector),
+    /// The Gateway's load-balancer address, on the listener port.
+    LoadBalancer,
+}
+
+/// HTTP or HTTPS requests and what must come of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpClaim {
+    /// The Gateway whose entry points are used.
+    pub gateway: NamespacedName,
+    /// Whether TLS is spoken.
+    pub tls: bool,
+    /// The host of the URL: Host header and, unless given, server name.
+    pub host: String,
+    /// The port of the Gateway listener to enter by.
+    pub listener_port: u16,
+    /// Whether the URL named that port (then it is in the Host header too).
+    pub port_in_host: bool,
+    /// Path and query.
+    pub path: String,
+    /// The method.
+    pub method: String,
+    /// Request header fields.
+    pub headers: Vec<(String, String)>,
+    /// Which HTTP version to speak; `None` lets ALPN decide, or HTTP/1.1 without TLS.
+    pub version: Option<HttpVersion>,
+    /// The server name to send (SNI).
+    pub server_name: ServerName,
+    /// Where to enter.
+    pub entry: Entry,
+    /// What must come of it.
+    pub expect: HttpExpectation,
+    /// Keep asking for this long and this often; every single answer must fit.
+    pub hold: Option<Hold>,
+}
+
+/// The server name to send in a TLS handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerName {
+    /// The URL's host.
+    Host,
+    /// This one.
+    Name(String),
+    /// None.
+    Absent,
+}
+
+/// A claim over time: how long and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// At least this long.
+    pub duration: Duration,
+    /// At least this many probes.
+    pub count: u32,
+}
+
+/// What must come of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HttpExpectation {
+    /// A response.
+    Response(ResponseExpectation),
+    /// A share of many requests for each backend.
+    Distribution(Distribution),
+    /// No response: the TLS handshake fails.
+    TlsFailure,
+    /// No response: no TCP connection.
+    NoConnection,
+}
+
+/// What a response must be; what is not claimed is not looked at.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ResponseExpectation {
+    /// The status code.
+    pub status: Option<u16>,
+    /// The backend Service that must have answered.
+    pub backend: Option<NamespacedName>,
+    /// Response header (lower case) → wanted value, or `None` when it must be absent.
+    pub headers: BTreeMap<String, Option<String>>,
+    /// Header as the backend saw it (any case) → wanted value, or `None` when it must be absent.
+    pub request_headers: BTreeMap<String, Option<String>>,
+    /// Path as the backend saw it.
+    pub request_path: Option<String>,
+    /// Host as the backend saw it.
+    pub request_host: Option<String>,
+    /// The HTTP version of the response.
+    pub version: Option<HttpVersion>,
+    /// What the certificate must be.
+    pub certificate: Option<CertificateExpectation>,
+}
+
+/// What a served certificate must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateExpectation {
+    /// Whether the chain must lead to the scenario's issuer and hold for the server name.
+    pub issuer: ExpectedIssuer,
+    /// Names the certificate must carry, if claimed: exactly these, in any order.
+    pub names: Option<Vec<String>>,
+}
+
+/// Who must have signed a served certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpectedIssuer {
+    /// The scenario's issuer; the chain must verify for the name.
+    Scenario,
+    /// Anybody; only what else is claimed is looked at.
+    Any,
+}
+
+/// Shares of many requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distribution {
+    /// Requests to send, per entry point.
+    pub requests: u32,
+    /// Backend → share in percent.
+    pub shares: BTreeMap<NamespacedName, f64>,
+    /// Allowed deviation in percentage points.
+    pub tolerance: f64,
+}
+
+/// TCP connections to a port and what must come of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpClaim {
+    /// The Gateway that the port belongs to, for ports named by listener.
+    pub gateway: Option<NamespacedName>,
+    /// The port.
+    pub port: TcpPort,
+    /// From these nodes' addresses.
+    pub nodes: NodeSelector,
+    /// What must come of it.
+    pub expect: TcpExpectation,
+    /// Keep asking for this long and this often; every single attempt must fit.
+    pub hold: Option<Hold>,
+}
+
+/// The port of a TCP claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TcpPort {
+    /// The port of this listener, on the node itself.
+    Listener(ListenerName),
+    /// The node port that belongs to this listener.
+    NodePort(ListenerName),
+    /// This port.
+    Number(u16),
+}
+
+/// What must come of a TCP connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TcpExpectation {
+    /// Exactly this outcome.
+    Outcome(TcpOutcome),
+    /// Anything but `Accepted`.
+    NotAccepted,
+}
+
+/// The grid node × port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExposureClaim {
+    /// The Gateway.
+    pub gateway: NamespacedName,
+    /// Where the expectation comes from.
+    pub expect: ExposureExpectation,
+}
+
+/// Where the expectation of a grid comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExposureExpectation {
+    /// The reference model, for this version and configuration; at least one cell must accept.
+    Reference,
+    /// Node ports accept on these nodes and nowhere else.
+    NodePorts(NodeSelector),
+    /// Listener ports accept on these nodes and nowhere else.
+    ListenerPorts(NodeSelector),
+    /// Nothing accepts.
+    Nothing,
+}
+
+/// What a load balancer would conclude.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetHealthClaim {
+    /// The Gateway.
+    pub gateway: NamespacedName,
+    /// Which sockets are the targets.
+    pub targets: TargetPorts,
+    /// Nodes registered as targets.
+    pub nodes: NodeSelector,
+    /// The name of the profile the settings started from.
+    pub profile: String,
+    /// How the load balancer checks.
+    pub settings: HealthSettings,
+    /// How time runs.
+    pub pace: Pace,
+    /// How many targets must be healthy at the end.
+    pub healthy: TargetCount,
+}
+
+/// Which sockets a load balancer targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetPorts {
+    /// What carries traffic in this variant: node ports, or listener ports in host-network mode.
+    Exposed,
+    /// Node ports.
+    NodePorts,
+    /// Listener ports.
+    ListenerPorts,
+}
+
+/// How the clock of the health checks runs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// Real intervals.
+    RealTime,
+    /// All durations divided by this factor, which the report prints.
+    Compressed(f64),
+}
+
+/// How many targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetCount {
+    /// All that are registered, and at least one.
+    All,
+    /// None of them.
+    None,
+    /// Exactly so many.
+    Exactly(usize),
+    /// Those that Cilium's node selector chooses, and no others.
+    Selected,
+}
+
+impl Scenario {
+    /// The nodes of the scenario's topology by name.
+    pub fn node_names(&self) -> Vec<NodeName> {
+        self.topology.nodes.iter().map(|node| node.name.clone()).collect()
+    }
+}

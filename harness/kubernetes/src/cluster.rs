@@ -1,0 +1,101 @@
+//! What every cluster provider hands over, and nothing more.
+//!
+//! A provider brings up a cluster and installs the stack; the rest (apply, wait, probe, judge,
+//! diagnose, report) is written once against [`Cluster`] and runs on all of them.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
+use gateproof_core::cluster::{Node, ProviderKind, Subject};
+use gateproof_core::name::ClusterName;
+use gateproof_core::plan::ClusterPlan;
+
+use crate::client::Client;
+
+/// Brings up clusters.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Which provider this is.
+    fn kind(&self) -> ProviderKind;
+
+    /// Brings up one cluster as planned: nodes and a Kubernetes API, no stack yet.
+    async fn provision(&self, plan: &ClusterPlan) -> Result<Arc<dyn Cluster>, ProviderError>;
+}
+
+/// A running cluster.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &ClusterName;
+
+    /// What carries traffic here, as reports say it.
+    fn subject(&self) -> Subject;
+
+    /// A Kubernetes client.
+    fn client(&self) -> Client;
+
+    /// The nodes, sorted by name.
+    fn nodes(&self) -> Vec<Node>;
+
+    /// How to reach an address of the cluster from here.
+    fn address_book(&self) -> Arc<dyn AddressBook>;
+
+    /// Installs or reconfigures Gateway API, Cilium and cert-manager.
+    async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
+
+    /// What a component logged, newest last, as text; empty when it logged nothing.
+    async fn logs(&self, component: &Component) -> Result<String, ProviderError>;
+
+    /// Takes the cluster away. Safe to call twice.
+    async fn teardown(&self) -> Result<(), ProviderError>;
+}
+
+/// Maps an address and port of the cluster to the socket to dial from here.
+pub trait AddressBook: Send + Sync {
+    /// The socket to dial; `None` when the address is not one of this cluster, which a probe
+    /// must not touch.
+    fn resolve(&self, address: IpAddr, port: u16) -> Option<SocketAddr>;
+}
+
+/// What to install.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StackRequest {
+    /// Cilium's version.
+    pub cilium: CiliumVersion,
+    /// What its Helm values amount to.
+    pub config: CiliumConfig,
+    /// The merged Helm values themselves.
+    pub values: serde_json::Value,
+    /// LB-IPAM pools the scenario asks for (CIDRs); empty lets the provider choose one.
+    pub address_pools: Vec<String>,
+    /// Deviations to inject, where the provider can.
+    pub faults: Vec<gateproof_core::scenario::Fault>,
+}
+
+/// A component whose logs can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Component {
+    /// Cilium's operator.
+    CiliumOperator,
+    /// Cilium's agent on a node.
+    CiliumAgent(gateproof_core::name::NodeName),
+    /// The Envoy that serves a node.
+    Envoy(gateproof_core::name::NodeName),
+    /// cert-manager's controller.
+    CertManager,
+}
+
+/// A provider could not do its work.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {operation}: {detail}")]
+pub struct ProviderError {
+    /// What was being done, such as `provision cluster gp-x`.
+    pub operation: String,
+    /// What went wrong and where, for a human.
+    pub detail: String,
+    /// The cause, when there is one.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
