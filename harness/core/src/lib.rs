@@ -10,6 +10,7 @@
 
 pub mod cilium;
 pub mod cluster;
+pub mod entry;
 pub mod event;
 pub mod exposure;
 pub mod health;
