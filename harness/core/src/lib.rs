@@ -17,6 +17,7 @@ pub mod health;
 pub mod name;
 pub mod observation;
 pub mod plan;
+pub mod report;
 pub mod scenario;
 pub mod topology;
 pub mod verdict;
