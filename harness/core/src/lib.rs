@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod entry;
 pub mod event;
 pub mod exposure;
+pub mod gateway_api;
 pub mod health;
 pub mod name;
 pub mod observation;
