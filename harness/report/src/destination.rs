@@ -91,11 +91,18 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
+/// How the names of this process's scratch files begin, so that whoever cleans up after a killed
+/// process can tell them from those of a living one.
+pub fn scratch_prefix() -> String {
+    format!(".gateproof-{}-", std::process::id())
+}
+
 /// A scratch file beside the path; it goes away when dropped. Its mode is that of any new file,
 /// not the private one of scratch files: others collect the reports.
 fn scratch(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".gateproof-").suffix(".partial");
+    let prefix = scratch_prefix();
+    builder.prefix(&prefix).suffix(".partial");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -13,6 +13,7 @@ pub mod reporters;
 pub mod spec;
 
 mod destination;
+mod failures;
 mod layout;
 mod redaction;
 mod view;
@@ -28,6 +29,8 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use destination::scratch_prefix;
+pub use failures::failures;
 pub use console::{Console, ConsoleOptions, Device, Terminal, Verbosity};
 pub use jsonl::{LogError, read_log};
 pub use reporter::{ReportError, Reporter, Written};
