@@ -106,19 +106,26 @@ pub fn read_log(text: impl AsRef<[u8]>) -> Result<Vec<Record>, LogError> {
         if index == 0 {
             check_format(line)?;
         }
-        match serde_json::from_slice(line) {
+        match serde_json::from_slice(line.trim_ascii_end()) {
             Ok(record) => records.push(record),
             Err(_) if !line.ends_with(b"\n") => break,
             Err(error) => {
                 let cause = match line.trim_ascii() {
                     b"" => "it is empty".to_owned(),
-                    _ => error.to_string(),
+                    _ => parser_words(&error),
                 };
                 return Err(LogError::Line { line: index + 1, cause });
             }
         }
     }
     Ok(records)
+}
+
+/// What the parser says, without its own count of lines: it only ever sees one.
+fn parser_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let words = text.rsplit_once(" at line ").map_or(&*text, |(words, _)| words);
+    format!("{words} (column {})", error.column())
 }
 
 /// Refuses another format before its unknown events are taken for mistakes.

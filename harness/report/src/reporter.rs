@@ -32,7 +32,7 @@ pub struct Written {
 pub enum ReportError {
     /// Found before the run starts, so that no run is lost for want of a directory.
     #[error(
-        "prepare the {kind} report at `{}`; give a path in a directory that can be written to",
+        "prepare the {kind} report at `{}`, which must be in a directory that can be written to",
         path.display()
     )]
     Prepare {

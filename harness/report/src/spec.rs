@@ -67,12 +67,12 @@ pub struct ReportSpec {
     pub target: Target,
 }
 
-/// What is wrong with a list of reports.
+/// What is wrong with a list of reports. Each message fits after "failed to".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// Not of the form kind=path.
     #[error(
-        "`{found}` is not of the form KIND=PATH; write for example `junit=report.xml`, \
+        "read the list of reports: `{found}` is not of the form KIND=PATH; write for example `junit=report.xml`, \
          or `junit=-` for standard output (kinds: {})",
         kinds()
     )]
@@ -81,7 +81,7 @@ pub enum SpecError {
         found: String,
     },
     /// No such kind.
-    #[error("there is no report kind `{found}`{} (kinds: {})", did_you_mean(*.nearest), kinds())]
+    #[error("read the list of reports: there is no kind `{found}`{} (kinds: {})", did_you_mean(*.nearest), kinds())]
     Kind {
         /// What was written.
         found: String,
@@ -89,7 +89,9 @@ pub enum SpecError {
         nearest: Option<ReportKind>,
     },
     /// Two reports for one place.
-    #[error("the {first} and the {second} report both go to {target}; give each its own path")]
+    #[error(
+        "read the list of reports: {first} and {second} both go to {target}; give each its own path"
+    )]
     SameTarget {
         /// The earlier one.
         first: ReportKind,
@@ -181,32 +183,35 @@ mod tests {
         let cases = [
             (
                 "juint=x",
-                "there is no report kind `juint`; did you mean `junit`? (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: there is no kind `juint`; did you mean `junit`? (kinds: jsonl, json, junit, markdown)",
             ),
             (
                 "JSON=x",
-                "there is no report kind `JSON`; did you mean `json`? (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: there is no kind `JSON`; did you mean `json`? (kinds: jsonl, json, junit, markdown)",
             ),
-            ("html=x", "there is no report kind `html` (kinds: jsonl, json, junit, markdown)"),
+            (
+                "html=x",
+                "read the list of reports: there is no kind `html` (kinds: jsonl, json, junit, markdown)",
+            ),
             (
                 "junit",
-                "`junit` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: `junit` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
             ),
             (
                 "junit=",
-                "`junit=` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: `junit=` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
             ),
             (
                 "",
-                "`` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: `` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
             ),
             (
                 "json=-,junit=-",
-                "the json and the junit report both go to standard output; give each its own path",
+                "read the list of reports: json and junit both go to standard output; give each its own path",
             ),
             (
                 "json=a,jsonl=a",
-                "the json and the jsonl report both go to `a`; give each its own path",
+                "read the list of reports: json and jsonl both go to `a`; give each its own path",
             ),
         ];
         for (list, message) in cases {

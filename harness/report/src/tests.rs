@@ -343,7 +343,11 @@ fn torn_last_line_is_left_out_and_any_other_is_an_error() {
     let mut lines: Vec<_> = text.lines().collect();
     lines[2] = &lines[2][..9];
     let error = read_log(lines.join("\n")).expect_err("a torn line inside");
-    assert!(error.to_string().starts_with("read line 3 of the event log"), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "read line 3 of the event log: EOF while parsing a string (column 9); expected one JSON \
+         record a line, as `--report jsonl=PATH` writes them"
+    );
     let error = read_log(text.replacen('\n', "\n\n", 1)).expect_err("an empty line");
     assert!(error.to_string().contains("line 2 of the event log: it is empty"), "{error}");
     let newer = text.replacen("\"format\":1", "\"format\":7", 1).replacen("run", "ran", 9);

@@ -18,7 +18,7 @@ impl Log {
         Self::of_shard(None, names)
     }
 
-    fn of_shard(shard: Option<Shard>, names: &[&str]) -> Self {
+    fn of_shard(shard: impl Into<Option<Shard>>, names: &[&str]) -> Self {
         let trials = names
             .iter()
             .map(|name| TrialSummary {
@@ -36,7 +36,7 @@ impl Log {
             gateproof: "0.1.0".to_owned(),
             started: "2026-11-21T03:00:00Z".to_owned(),
             provider: ProviderKind::Embedded,
-            shard,
+            shard: shard.into(),
             trials,
         })
     }
@@ -371,18 +371,19 @@ fn document_round_trips_and_states_outcome_and_subject() {
     assert_eq!(back.report.trials, document.report.trials);
 }
 
-fn shard(index: u32) -> Option<Shard> {
-    Some(Shard { index, count: 3 })
+/// One of three parts of a plan.
+fn part(index: u32) -> Shard {
+    Shard { index, count: 3 }
 }
 
 #[test]
 fn merged_shards_fold_like_one_run() {
-    let one = Log::of_shard(shard(1), &["a"]).decided("a", Verdict::Passed).end();
-    let two = Log::of_shard(shard(2), &["b"])
+    let one = Log::of_shard(part(1), &["a"]).decided("a", Verdict::Passed).end();
+    let two = Log::of_shard(part(2), &["b"])
         .then(Event::ClusterStarted { cluster: ClusterName::new("one"), nodes: 3 })
         .decided("b", Verdict::Failed)
         .end();
-    let three = Log::of_shard(shard(3), &[]).end();
+    let three = Log::of_shard(part(3), &[]).end();
     let merged = merge(vec![one.0.clone(), two.0, three.0]).expect("all shards");
     let report = RunReport::fold(&merged).expect("a sound log");
     let names: Vec<_> = report.trials.iter().map(|t| t.summary.trial.as_str()).collect();
@@ -422,19 +423,19 @@ fn merge_refuses_what_is_not_one_whole_run() {
     let cases = [
         (vec![], "join no logs; give at least one"),
         (
-            vec![of(shard(1), "a")],
+            vec![of(Some(part(1)), "a")],
             "join the shards of a plan: 2/3, 3/3 are missing; give the logs of all 3 shards",
         ),
         (
-            vec![of(shard(1), "a"), of(shard(3), "b")],
+            vec![of(Some(part(1)), "a"), of(Some(part(3)), "b")],
             "join the shards of a plan: 2/3 is missing; give the logs of all 3 shards",
         ),
         (
-            vec![of(shard(1), "a"), of(shard(1), "b")],
+            vec![of(Some(part(1)), "a"), of(Some(part(1)), "b")],
             "join log 2: shard 1/3 is there already; was the same log given twice?",
         ),
         (
-            vec![of(shard(1), "a"), of(None, "b")],
+            vec![of(Some(part(1)), "a"), of(None, "b")],
             "join log 2: its number of shards is none, for it is no shard, that of log 1 is 3",
         ),
         (

@@ -182,7 +182,9 @@ impl TrialReport {
         {
             return Some((
                 shown,
-                format!("the log calls the trial {stated}, but one of its checks or steps {shown}"),
+                format!(
+                    "the log calls the trial {stated}, but its steps and checks add up to {shown}"
+                ),
             ));
         }
         if stated != Verdict::Passed {
