@@ -1,7 +1,13 @@
-//! Translation: what Envoy is told to do for one Gateway.
+//! Translation: what Envoy is told to do for one Gateway, and the Kubernetes objects around it.
 //!
-//! The types mirror the Envoy resources that Cilium's operator writes into a CiliumEnvoyConfig
-//! (cilium/cilium 1.20: `operator/pkg/model/translation/`), so that they render to those
-//! resources and drive the embedded data plane alike.
+//! The types in [`envoy`] mirror the Envoy resources that Cilium's operator writes into a
+//! CiliumEnvoyConfig (cilium/cilium 1.20: `operator/pkg/model/translation/`), so that they render
+//! to those resources and drive the embedded data plane alike.
 
 pub mod envoy;
+
+pub(crate) mod config;
+pub(crate) mod names;
+pub(crate) mod objects;
+pub(crate) mod render;
+pub(crate) mod route_table;

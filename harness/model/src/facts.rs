@@ -1,0 +1,264 @@
+//! What differs between Cilium versions: one table, one row for each behaviour, with the releases
+//! it holds in, where that was read and how certain it is.
+//!
+//! Nothing else in this crate compares versions. What holds in every covered version is no row
+//! here but plain code. Between 1.19.1 and 1.19.6 and after 1.20.0 only charts and issues were
+//! read; rows that lean on them say so.
+
+use gateproof_core::cilium::CiliumVersion;
+
+/// A behaviour that some Cilium versions have and others do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Behaviour {
+    /// Objects carry the label `gateway.networking.k8s.io/gateway-name`.
+    GatewayNameLabel,
+    /// Infrastructure labels and annotations go onto the endpoint object and the
+    /// CiliumEnvoyConfig too, not only onto the Service.
+    InfrastructureOnEveryObject,
+    /// `spec.addresses` of a Gateway is honoured.
+    SpecAddresses,
+    /// Ports of the Service are sorted; before, they come in no fixed order.
+    SortedServicePorts,
+    /// The operator writes `ipFamilies` and `ipFamilyPolicy` into the Service.
+    ServiceIpFamilies,
+    /// CiliumGatewayClassConfig exists.
+    ClassConfig,
+    /// Host network makes a NodePort Service and reports node addresses; before, ClusterIP.
+    HostNetworkNodePort,
+    /// Node addresses in the status are only those that `nodes.matchLabels` selects.
+    NodeAddressesHonourSelector,
+    /// The Service says `service.cilium.io/node-selector` when nodes are selected.
+    NodeSelectorAnnotation,
+    /// The placeholder is an EndpointSlice; before, an Endpoints object.
+    PlaceholderEndpointSlice,
+    /// The placeholder is marked ready and names its Service in a label.
+    PlaceholderReady,
+    /// Use of the original source address is switched by an annotation; before, by a label.
+    OriginalSourceAnnotation,
+    /// The CiliumEnvoyConfig's service entry spells out an empty listener name.
+    EmptyListenerNameWritten,
+    /// Long names are shortened for the CiliumEnvoyConfig as they are for the Service.
+    ShortEnvoyConfigName,
+    /// Route tables are written even when they are empty.
+    EmptyRouteTables,
+    /// Clusters carry a connect timeout of five seconds.
+    ConnectTimeout,
+    /// The HTTP connection manager carries a stream idle timeout.
+    StreamIdleTimeout,
+    /// The HTTP connection manager lists internal addresses.
+    InternalAddresses,
+    /// That list holds `::1` even when IPv6 is off.
+    InternalLoopbackAlwaysBoth,
+    /// Host names isolate listeners of the same protocol only; before, all listeners.
+    IsolationPerProtocol,
+    /// `allowedRoutes` of each listener decides what it serves; before, a route that any listener
+    /// allows is served by every listener whose host names fit.
+    ListenerPolicyInRouting,
+    /// `attachedRoutes` honours `allowedRoutes` of each listener.
+    ListenerPolicyInAttachedRoutes,
+    /// The first listener with a namespace rule decides for the whole Gateway.
+    FirstListenerDecidesNamespace,
+    /// The Gateway is programmed only once it has an address, listeners can be not accepted, and
+    /// reconciliation ends when no listener is.
+    WaitsForAddress,
+    /// `ResolvedRefs` False carries `observedGeneration`.
+    FailedRefsObserved,
+    /// An HTTPS listener none of whose certificates is permitted is served as plain HTTP.
+    UnpermittedCertificateServedPlain,
+    /// Listeners that are not accepted are not served.
+    RejectedListenersNotServed,
+    /// Listeners of one Gateway can be marked as conflicting.
+    ListenerConflicts,
+    /// More than one HTTPS port of a Gateway gets Envoy listeners of its own.
+    ListenerPerHttpsPort,
+    /// Copies of Secrets are named by a hash.
+    HashedSecretNames,
+    /// Infrastructure annotations that steer the agent are kept off the CiliumEnvoyConfig.
+    SteeringAnnotationsFiltered,
+    /// A redirect to https does not match a request that says it came over https already.
+    RedirectGuard,
+    /// `spec.infrastructure.parametersRef` of a Gateway is refused; before, ignored.
+    GatewayParametersRefused,
+    /// `gatewayAPI.useRemoteAddress` is a setting; before, always true.
+    UseRemoteAddressSetting,
+    /// RequestMirror honours `percent` and `fraction`.
+    MirrorFraction,
+    /// Agents refuse connections to a Service without backends; before, the placeholder was a
+    /// backend and swallowed them.
+    BackendlessServiceRefuses,
+}
+
+/// How much a row can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// Recorded from the real operator on both sides of the boundary.
+    Recorded,
+    /// Read in source code, charts or release notes.
+    Read,
+    /// Reasoned; not seen running.
+    Inferred,
+}
+
+/// A range of releases of Cilium 1, as (minor, patch); the end is excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Releases {
+    /// First release.
+    pub from: (u64, u64),
+    /// First release it no longer holds in.
+    pub until: Option<(u64, u64)>,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fact {
+    /// The behaviour.
+    pub behaviour: Behaviour,
+    /// Where it holds.
+    pub releases: &'static [Releases],
+    /// Project, file and version it was read in.
+    pub source: &'static str,
+    /// How certain that is.
+    pub certainty: Certainty,
+}
+
+const fn since(minor: u64, patch: u64) -> Releases {
+    Releases { from: (minor, patch), until: None }
+}
+
+const fn between(from: (u64, u64), until: (u64, u64)) -> Releases {
+    Releases { from, until: Some(until) }
+}
+
+macro_rules! facts {
+    ($($behaviour:ident: $releases:expr, $certainty:ident, $source:literal;)*) => {
+        /// The table.
+        pub const FACTS: &[Fact] = &[$(Fact {
+            behaviour: Behaviour::$behaviour,
+            releases: &$releases,
+            source: $source,
+            certainty: Certainty::$certainty,
+        }),*];
+    };
+}
+
+facts! {
+    GatewayNameLabel: [since(16, 7)], Inferred,
+        "cilium/cilium operator/pkg/model/translation/gateway-api: absent at 1.16.0, present at 1.16.7 and 1.17.0";
+    InfrastructureOnEveryObject: [since(17, 0)], Recorded, "operator recordings, 1.16 and 1.17 cuts";
+    SpecAddresses: [since(17, 0)], Recorded, "operator recordings, case 13";
+    SortedServicePorts: [since(18, 0)], Recorded, "operator recordings, case 07 (1.17 orders differ between runs)";
+    ServiceIpFamilies: [since(18, 0)], Read, "cilium/cilium gateway-api/translator.go 1.18.0";
+    ClassConfig: [since(18, 0)], Read, "cilium/cilium pkg/k8s/apis/cilium.io/v2alpha1 1.18.0";
+    HostNetworkNodePort: [since(19, 6)], Read, "cilium/cilium #46350 and #47456; recorded for 1.20 and 1.21-dev";
+    NodeAddressesHonourSelector: [between((20, 2), (21, 0))], Read,
+        "cilium/cilium #47463, #48636; 1.21-dev of 2026-08-14 recorded without";
+    NodeSelectorAnnotation: [since(21, 0)], Recorded, "operator recordings, 1.21-dev with a node selector; #47079";
+    PlaceholderEndpointSlice: [since(19, 0)], Recorded, "operator recordings, 1.18.10 and 1.19 cut";
+    PlaceholderReady: [since(20, 0)], Recorded, "operator recordings, 1.19 and 1.20 cuts; #44611";
+    OriginalSourceAnnotation: [since(19, 0)], Recorded, "operator recordings, 1.18.10 and 1.19 cut";
+    EmptyListenerNameWritten: [between((16, 0), (19, 0))], Recorded, "operator recordings, 1.18.10 and 1.19 cut";
+    ShortEnvoyConfigName: [since(20, 0)], Read, "cilium/cilium gateway-api/translator.go 1.20 cut";
+    EmptyRouteTables: [since(18, 0)], Recorded, "operator recordings, case 13; commit 1d03d7891";
+    ConnectTimeout: [between((16, 0), (18, 0))], Recorded, "operator recordings, 1.17 cut and 1.18.10";
+    StreamIdleTimeout: [since(18, 0)], Recorded, "operator recordings, 1.17 cut and 1.18.10";
+    InternalAddresses: [since(17, 0)], Recorded, "operator recordings, 1.16 and 1.17 cuts";
+    InternalLoopbackAlwaysBoth: [between((17, 0), (18, 0))], Recorded, "operator recordings, 1.17 cut and 1.18.10";
+    IsolationPerProtocol: [between((18, 8), (19, 0)), since(19, 2)], Read,
+        "cilium/cilium #44492; case 00 recorded without in the 1.19 cut and with in 1.18.10";
+    ListenerPolicyInRouting: [since(20, 0)], Recorded, "operator recordings, case 07";
+    ListenerPolicyInAttachedRoutes: [between((18, 10), (19, 0)), since(19, 4)], Inferred,
+        "recorded with in 1.18.10 and without in the 1.19 cut; 1.19.4 is 1.18.10's sibling release";
+    FirstListenerDecidesNamespace: [between((16, 0), (17, 0))], Recorded, "operator recordings, case 07";
+    WaitsForAddress: [since(18, 3)], Read, "cilium/cilium gateway_reconcile.go 1.18.2 and 1.18.3; recorded from 1.18.10 on";
+    FailedRefsObserved: [since(20, 0)], Recorded, "operator recordings, case 09";
+    UnpermittedCertificateServedPlain: [since(20, 0)], Recorded, "operator recordings, case 09";
+    RejectedListenersNotServed: [since(21, 0)], Recorded, "operator recordings, case 09; #46917";
+    ListenerConflicts: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut";
+    ListenerPerHttpsPort: [since(20, 0)], Read, "cilium/cilium cec_translator.go 1.20 cut";
+    HashedSecretNames: [since(21, 0)], Recorded, "cilium/cilium pkg/secretsync/names; operator recordings, 1.21-dev";
+    SteeringAnnotationsFiltered: [since(21, 0)], Read, "cilium/cilium gateway-api/translator.go 1.21-dev";
+    RedirectGuard: [since(20, 0)], Recorded, "operator recordings, cases 04 and 18; #34539";
+    GatewayParametersRefused: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut";
+    UseRemoteAddressSetting: [since(20, 0)], Read, "cilium/charts 1.20.0 values.yaml";
+    MirrorFraction: [since(17, 0)], Read, "cilium/cilium envoy_virtual_host.go 1.17.0";
+    BackendlessServiceRefuses: [since(18, 0)], Inferred, "cilium/cilium pkg/loadbalancer 1.18; serviceNoBackendResponse reject";
+}
+
+/// Whether a version shows a behaviour.
+pub fn holds(version: &CiliumVersion, behaviour: Behaviour) -> bool {
+    FACTS.iter().filter(|fact| fact.behaviour == behaviour).any(|fact| {
+        fact.releases.iter().any(|range| {
+            version.is_at_least(range.from.0, range.from.1)
+                && range.until.is_none_or(|(minor, patch)| !version.is_at_least(minor, patch))
+        })
+    })
+}
+
+/// Whether the model covers a version at all: 1.16 up to the main branch before 1.21.
+pub fn covers(version: &CiliumVersion) -> bool {
+    version.is_at_least(16, 0) && !version.is_at_least(22, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Behaviour, FACTS, covers, holds};
+
+    fn holds_in(version: &str, behaviour: Behaviour) -> bool {
+        holds(&version.parse().expect("a version"), behaviour)
+    }
+
+    #[test]
+    fn every_row_names_its_source_and_no_behaviour_has_two_rows() {
+        for (index, fact) in FACTS.iter().enumerate() {
+            assert!(!fact.source.is_empty(), "{:?}", fact.behaviour);
+            let twin = FACTS[index + 1..].iter().any(|other| other.behaviour == fact.behaviour);
+            assert!(!twin, "{:?} has two rows", fact.behaviour);
+        }
+    }
+
+    #[test]
+    fn a_backport_holds_in_its_branch_and_not_in_the_next_first_release() {
+        for (version, expected) in [
+            ("1.18.7", false),
+            ("1.18.8", true),
+            ("1.19.1", false),
+            ("1.19.2", true),
+            ("1.20.0", true),
+        ] {
+            assert_eq!(holds_in(version, Behaviour::IsolationPerProtocol), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn host_network_service_type_flips_with_1_19_6() {
+        for (version, expected) in [
+            ("1.18.10", false),
+            ("1.19.5", false),
+            ("1.19.6", true),
+            ("1.20.0", true),
+            ("1.21-dev", true),
+        ] {
+            assert_eq!(holds_in(version, Behaviour::HostNetworkNodePort), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn the_selector_is_honoured_from_1_20_2_but_not_in_the_recorded_main_branch() {
+        for (version, expected) in [("1.20.1", false), ("1.20.2", true), ("1.21-dev", false)] {
+            assert_eq!(
+                holds_in(version, Behaviour::NodeAddressesHonourSelector),
+                expected,
+                "{version}"
+            );
+        }
+    }
+
+    #[test]
+    fn versions_nobody_looked_at_are_not_covered() {
+        for (version, expected) in
+            [("1.15.15", false), ("1.16.0", true), ("1.21-dev", true), ("1.22.0", false)]
+        {
+            assert_eq!(covers(&version.parse().expect("a version")), expected, "{version}");
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Reconciliation: what Cilium's operator makes of the resources, all at once: objects, statuses,
+//! Envoy configurations, copied Secrets.
+//!
+//! A fixed point, not a controller: nothing is compared with what was there before. Where the
+//! operator stops early it leaves older objects alone; the outcome then names the Gateway in
+//! [`Outcome::left_alone`] instead of listing objects. Condition timestamps are the caller's.
+
+mod status;
+
+use std::collections::BTreeMap;
+
+use gateproof_core::name::NamespacedName;
+use serde_json::{Value, json};
+
+use self::status::{ClassParameters, Ending};
+use crate::checks::coverage::gateway_limits;
+use crate::checks::listener::{Validity, validate};
+use crate::checks::route::{Acceptance, Acceptances, Attached, accept, resolve};
+use crate::facts::{Behaviour, covers};
+use crate::ingestion::ingest;
+use crate::resources::gateway::{Gateway, GatewayClass};
+use crate::resources::http_route::HttpRoute;
+use crate::translation::envoy::EnvoyConfig;
+use crate::translation::{config, names, objects, render};
+use crate::{Input, Unmodelled};
+
+/// The name Cilium's operator answers to.
+pub const CONTROLLER: &str = "io.cilium/gateway-controller";
+
+/// What the operator makes of the resources.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// Desired Services, placeholder endpoints and CiliumEnvoyConfigs, sorted by kind, namespace
+    /// and name; without fields that the API server fills in.
+    pub objects: Vec<Value>,
+    /// Statuses, sorted by kind, namespace and name.
+    pub statuses: Vec<StatusUpdate>,
+    /// The configuration of Envoy, one for each Gateway that has one, sorted by Gateway.
+    pub envoy: Vec<EnvoyConfig>,
+    /// Secrets that are copied for Envoy, sorted by source.
+    pub synced_secrets: Vec<SyncedSecret>,
+    /// Gateways for which the operator stopped before it wrote objects: whatever it wrote earlier
+    /// stays and must not be removed.
+    pub left_alone: Vec<NamespacedName>,
+    /// What the model does not cover, sorted. Gateways named here have no objects and no status.
+    pub unmodelled: Vec<Unmodelled>,
+}
+
+/// The status of one object, as the operator writes it.
+///
+/// An HTTPRoute's holds only the parents of Cilium; those of other controllers stay. A
+/// GatewayClass's lacks `supportedFeatures`, which the model does not know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatusUpdate {
+    /// Such as `gateway.networking.k8s.io/v1`.
+    pub api_version: String,
+    /// GatewayClass, Gateway or HTTPRoute.
+    pub kind: String,
+    /// The namespace, unless the kind has none.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+    /// The status.
+    pub status: Value,
+}
+
+/// A Secret that is copied into the namespace Envoy's certificates come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SyncedSecret {
+    /// The Secret a Gateway names.
+    pub source: NamespacedName,
+    /// Its copy.
+    pub copy: NamespacedName,
+}
+
+/// Works out what the operator makes of the resources.
+pub fn reconcile(input: &Input<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    if !covers(input.version) {
+        outcome
+            .unmodelled
+            .push(Unmodelled::new(format!("Cilium {}", input.version), "this version"));
+        return outcome;
+    }
+    if !input.config.gateway_api || !input.config.kube_proxy_replacement {
+        return outcome;
+    }
+    for class in own_classes(input) {
+        reconcile_class(input, class, &mut outcome);
+    }
+    let gateways = own_gateways(input, &mut outcome.unmodelled);
+    note_other_kinds(input, &gateways, &mut outcome.unmodelled);
+    let accepted = reconcile_routes(input, &gateways, &mut outcome);
+    for gateway in gateways.values() {
+        reconcile_gateway(input, gateway, &accepted, &mut outcome);
+    }
+    sync_secrets(input, &gateways, &mut outcome);
+    sort(&mut outcome);
+    outcome
+}
+
+fn own_classes<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a GatewayClass> {
+    input.resources.classes.values().filter(|class| class.controller == CONTROLLER)
+}
+
+fn reconcile_class(input: &Input<'_>, class: &GatewayClass, outcome: &mut Outcome) {
+    let parameters = match &class.parameters {
+        None => ClassParameters::Usable,
+        Some(_) if !input.holds(Behaviour::ClassConfig) => {
+            outcome.unmodelled.push(Unmodelled::new(
+                format!("GatewayClass {}", class.name),
+                "parametersRef before Cilium 1.18",
+            ));
+            return;
+        }
+        Some(parameters)
+            if parameters.group == "cilium.io"
+                && parameters.kind == "CiliumGatewayClassConfig"
+                && parameters.namespace.is_some() =>
+        {
+            outcome.unmodelled.push(Unmodelled::new(
+                format!("GatewayClass {}", class.name),
+                "a CiliumGatewayClassConfig",
+            ));
+            return;
+        }
+        Some(_) => ClassParameters::Refused,
+    };
+    outcome.statuses.push(StatusUpdate {
+        api_version: "gateway.networking.k8s.io/v1".to_owned(),
+        kind: "GatewayClass".to_owned(),
+        namespace: None,
+        name: class.name.clone(),
+        status: json!({"conditions": [status::class_accepted(class.generation, parameters)]}),
+    });
+}
+
+/// Gateways of own classes that the model covers. A Gateway of an absent or foreign class is
+/// ignored, as the operator ignores it.
+fn own_gateways<'a>(
+    input: &Input<'a>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> BTreeMap<&'a NamespacedName, &'a Gateway> {
+    let mut own = BTreeMap::new();
+    for gateway in input.resources.gateways.values() {
+        let Some(class) =
+            own_classes(input).find(|class| class.name == gateway.spec.gateway_class_name)
+        else {
+            continue;
+        };
+        let limits = gateway_limits(input, gateway, class);
+        if limits.is_empty() {
+            own.insert(&gateway.name, gateway);
+        } else {
+            unmodelled.extend(limits);
+        }
+    }
+    own
+}
+
+/// Kinds that change what a Gateway or Service does but are not modelled.
+fn note_other_kinds(
+    input: &Input<'_>,
+    gateways: &BTreeMap<&NamespacedName, &Gateway>,
+    unmodelled: &mut Vec<Unmodelled>,
+) {
+    for other in &input.resources.others {
+        if other.kind == "BackendTLSPolicy" {
+            unmodelled.push(Unmodelled::new(&other.object, "TLS to backends"));
+        } else if let Some(gateway) = other.gateways.iter().find(|name| gateways.contains_key(name))
+        {
+            unmodelled.push(Unmodelled::new(
+                &other.object,
+                format!("a route of kind {} on Gateway {gateway}", other.kind),
+            ));
+        }
+    }
+}
+
+type Accepted<'a> = Vec<(&'a HttpRoute, Acceptances)>;
+
+/// Judges every route and writes its status.
+fn reconcile_routes<'a>(
+    input: &Input<'a>,
+    gateways: &BTreeMap<&NamespacedName, &Gateway>,
+    outcome: &mut Outcome,
+) -> Accepted<'a> {
+    let mut judged = Vec::new();
+    for route in input.resources.routes.values() {
+        let acceptances = judge(input, gateways, route, &mut outcome.unmodelled);
+        if acceptances.is_empty() {
+            continue;
+        }
+        outcome.statuses.push(StatusUpdate {
+            api_version: "gateway.networking.k8s.io/v1".to_owned(),
+            kind: "HTTPRoute".to_owned(),
+            namespace: Some(route.name.namespace.clone()),
+            name: route.name.name.clone(),
+            status: status::route(route, &acceptances, resolve(input, route).as_ref()),
+        });
+        judged.push((route, acceptances));
+    }
+    judged
+}
+
+fn judge(
+    input: &Input<'_>,
+    gateways: &BTreeMap<&NamespacedName, &Gateway>,
+    route: &HttpRoute,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Acceptances {
+    let mut acceptances = Acceptances::new();
+    for (index, parent) in route.spec.parent_refs.iter().enumerate() {
+        let Some(name) = parent.gateway(&route.name.namespace) else { continue };
+        if let Some(gateway) = gateways.get(&name) {
+            match accept(input, gateway, route, parent) {
+                Ok(acceptance) => {
+                    acceptances.insert(index, acceptance);
+                }
+                Err(limit) => unmodelled.push(limit),
+            }
+        } else if !input.resources.gateways.contains_key(&name) {
+            // What is said of a missing parent differs between versions that were not compared.
+            unmodelled.push(Unmodelled::new(
+                route.object(),
+                format!("a parentRef to Gateway {name}, which does not exist"),
+            ));
+        }
+    }
+    acceptances
+}
+
+/// Routes that a Gateway accepts through at least one reference.
+fn attached<'a>(gateway: &Gateway, accepted: &Accepted<'a>) -> Vec<Attached<'a>> {
+    let accepts = |(route, acceptances): &&(&HttpRoute, Acceptances)| {
+        let mut parents = route.spec.parent_refs.iter().enumerate();
+        parents.any(|(index, parent)| {
+            parent.gateway(&route.name.namespace).as_ref() == Some(&gateway.name)
+                && acceptances.get(&index).is_some_and(Acceptance::is_ok)
+        })
+    };
+    accepted.iter().filter(accepts).map(|(route, _)| Attached { route }).collect()
+}
+
+fn reconcile_gateway(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    accepted: &Accepted<'_>,
+    outcome: &mut Outcome,
+) {
+    let routes = attached(gateway, accepted);
+    let validities: Vec<Validity> =
+        gateway.spec.listeners.iter().map(|listener| validate(input, gateway, listener)).collect();
+    let ending = status::ending(input, gateway, &validities);
+    outcome.statuses.push(StatusUpdate {
+        api_version: "gateway.networking.k8s.io/v1".to_owned(),
+        kind: "Gateway".to_owned(),
+        namespace: Some(gateway.name.namespace.clone()),
+        name: gateway.name.name.clone(),
+        status: status::gateway(input, gateway, &ending, &validities, &routes),
+    });
+    if !matches!(ending, Ending::Reconciled { .. }) {
+        outcome.left_alone.push(gateway.name.clone());
+        if input.resources.services.contains_key(&names::service(&gateway.name)) {
+            outcome.unmodelled.push(Unmodelled::new(
+                gateway.object(),
+                "traffic of objects that were made before it became invalid",
+            ));
+        }
+        return;
+    }
+    let listeners = ingest(input, gateway, &routes, &mut outcome.unmodelled);
+    outcome.objects.push(objects::service(input, gateway, &listeners));
+    outcome.objects.push(objects::placeholder(input, gateway));
+    if let Some(config) = config::build(input, gateway, &listeners, &mut outcome.unmodelled) {
+        outcome.objects.push(render::envoy_config(input, gateway, &config));
+        outcome.envoy.push(config);
+    }
+}
+
+/// Existing Secrets of own Gateways that may be used are copied; that a grant is needed for the
+/// copy, and not only for the listener, is inferred.
+fn sync_secrets(
+    input: &Input<'_>,
+    gateways: &BTreeMap<&NamespacedName, &Gateway>,
+    outcome: &mut Outcome,
+) {
+    if !input.config.secrets_sync {
+        return;
+    }
+    for gateway in gateways.values() {
+        let listeners = gateway.spec.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+        for certificate in listeners.flat_map(|tls| &tls.certificate_refs) {
+            let source = certificate.secret(&gateway.name.namespace);
+            if input.resources.secrets.contains_key(&source)
+                && crate::checks::listener::is_permitted(input, gateway, certificate)
+            {
+                let copy = names::secret_copy(input, &source);
+                outcome.synced_secrets.push(SyncedSecret { source, copy });
+            }
+        }
+    }
+}
+
+fn sort(outcome: &mut Outcome) {
+    let text = |value: &Value, pointer: &str| {
+        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    outcome.objects.sort_by_key(|object| {
+        (text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"))
+    });
+    outcome
+        .statuses
+        .sort_by(|a, b| (&a.kind, &a.namespace, &a.name).cmp(&(&b.kind, &b.namespace, &b.name)));
+    outcome.synced_secrets.sort();
+    outcome.synced_secrets.dedup();
+    outcome.unmodelled.sort();
+    outcome.unmodelled.dedup();
+}

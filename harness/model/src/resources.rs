@@ -1,0 +1,238 @@
+//! Resources: the Kubernetes objects the model reads, parsed once from their JSON.
+//!
+//! Defaults that the Gateway API's CRDs fill in are filled in here too, so that raw manifests and
+//! objects from a live API read alike. Fields the model does not read are remembered with their
+//! object, because ignoring them silently would make a wrong prediction look like a right one.
+
+pub(crate) mod core;
+pub(crate) mod gateway;
+pub(crate) mod http_route;
+pub(crate) mod meta;
+pub(crate) mod pool;
+pub(crate) mod selector;
+mod shape;
+
+use std::collections::BTreeMap;
+
+use gateproof_core::name::NamespacedName;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::core::{Namespace, Node, Secret, Service};
+use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
+use self::http_route::{HttpRoute, ParentRef};
+use self::meta::{Object, identity};
+use self::pool::Pool;
+use self::shape::unread_fields;
+
+/// The objects of a cluster, as far as the model reads them.
+#[derive(Debug, Clone, Default)]
+pub struct Resources {
+    pub(crate) classes: BTreeMap<String, GatewayClass>,
+    pub(crate) gateways: BTreeMap<NamespacedName, Gateway>,
+    pub(crate) routes: BTreeMap<NamespacedName, HttpRoute>,
+    pub(crate) grants: Vec<ReferenceGrant>,
+    pub(crate) services: BTreeMap<NamespacedName, Service>,
+    pub(crate) secrets: BTreeMap<NamespacedName, Secret>,
+    pub(crate) namespaces: BTreeMap<String, Namespace>,
+    pub(crate) nodes: BTreeMap<String, Node>,
+    pub(crate) pools: BTreeMap<String, Pool>,
+    pub(crate) others: Vec<Other>,
+}
+
+/// An object whose kind matters to a Gateway but is not modelled.
+#[derive(Debug, Clone)]
+pub(crate) struct Other {
+    /// `Kind namespace/name`.
+    pub object: String,
+    pub kind: String,
+    /// Gateways it attaches to.
+    pub gateways: Vec<NamespacedName>,
+}
+
+/// An object that was not read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// `Kind namespace/name`, as far as the object says.
+    pub object: String,
+    /// Why.
+    pub reason: SkipReason,
+}
+
+/// Why an object was not read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SkipReason {
+    /// The model has no use for this kind.
+    NotRead,
+    /// The object is not what its kind says: the parser's message.
+    Broken(String),
+}
+
+impl std::fmt::Display for Skipped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.reason {
+            SkipReason::NotRead => write!(f, "{}: the model does not read this kind", self.object),
+            SkipReason::Broken(why) => write!(
+                f,
+                "{}: cannot be read ({why}); compare it with what `kubectl explain` says of the kind",
+                self.object
+            ),
+        }
+    }
+}
+
+/// Kinds that attach to Gateways or Services but are not modelled yet.
+const UNMODELLED_KINDS: &[&str] = &[
+    "TLSRoute",
+    "GRPCRoute",
+    "TCPRoute",
+    "UDPRoute",
+    "ListenerSet",
+    "XListenerSet",
+    "BackendTLSPolicy",
+];
+
+impl Resources {
+    /// Reads objects. Those of kinds the model does not read are skipped and listed; broken ones
+    /// are listed with the reason.
+    pub fn from_objects<'a>(objects: impl IntoIterator<Item = &'a Value>) -> (Self, Vec<Skipped>) {
+        let mut resources = Self::default();
+        let mut skipped = Vec::new();
+        for value in objects {
+            let identity = identity(value);
+            match resources.read(value, &identity) {
+                Ok(true) => {}
+                Ok(false) => {
+                    skipped.push(Skipped { object: identity, reason: SkipReason::NotRead })
+                }
+                Err(error) => skipped.push(Skipped {
+                    object: identity,
+                    reason: SkipReason::Broken(error.to_string()),
+                }),
+            }
+        }
+        skipped.sort();
+        (resources, skipped)
+    }
+
+    /// Reads one object; `false` when its kind is of no use.
+    fn read(&mut self, value: &Value, identity: &str) -> Result<bool, serde_json::Error> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (group, kind) =
+            (text("apiVersion").split_once('/').map_or("", |(g, _)| g), text("kind"));
+        match (group, kind) {
+            ("gateway.networking.k8s.io", "GatewayClass") => {
+                let object: Object<_> = parse(value)?;
+                self.classes.insert(object.metadata.name.clone(), object.into());
+            }
+            ("gateway.networking.k8s.io", "Gateway") => {
+                let mut gateway: Gateway = Object::into(parse(value)?);
+                gateway.unread = unread_fields(value.get("spec"), &gateway::SHAPE);
+                self.gateways.insert(gateway.name.clone(), gateway);
+            }
+            ("gateway.networking.k8s.io", "HTTPRoute") => {
+                let mut route: HttpRoute = Object::into(parse(value)?);
+                route.unread = unread_fields(value.get("spec"), &http_route::SHAPE);
+                self.routes.insert(route.name.clone(), route);
+            }
+            ("gateway.networking.k8s.io", "ReferenceGrant") => {
+                self.grants.push(Object::into(parse(value)?));
+            }
+            ("", "Service") => {
+                let service: Service = Service::from_object(parse(value)?, value)?;
+                self.services.insert(service.name.clone(), service);
+            }
+            ("", "Secret") => {
+                let secret = Secret::from_value(parse::<Object<Value>>(value)?.metadata, value);
+                self.secrets.insert(secret.name.clone(), secret);
+            }
+            ("", "Namespace") => {
+                let object: Object<Value> = parse(value)?;
+                let name = object.metadata.name;
+                self.namespaces.insert(name.clone(), Namespace::new(name, object.metadata.labels));
+            }
+            ("", "Node") => {
+                let node = Node::from_value(parse::<Object<Value>>(value)?.metadata, value)?;
+                self.nodes.insert(node.name.as_str().to_owned(), node);
+            }
+            ("cilium.io", "CiliumLoadBalancerIPPool") => {
+                let pool: Pool = Object::into(parse(value)?);
+                self.pools.insert(pool.name.clone(), pool);
+            }
+            (_, kind) if UNMODELLED_KINDS.contains(&kind) => {
+                self.others.push(other(value, identity, kind)?);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, serde_json::Error> {
+    T::deserialize(value)
+}
+
+/// Which Gateways an object of a kind that is not modelled attaches to.
+fn other(value: &Value, identity: &str, kind: &str) -> Result<Other, serde_json::Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Attachment {
+        parent_refs: Vec<ParentRef>,
+        parent_ref: Option<ParentRef>,
+    }
+    let object: Object<Attachment> = parse(value)?;
+    let namespace = object.metadata.namespaced_name().namespace;
+    let gateways = object
+        .spec
+        .parent_refs
+        .iter()
+        .chain(&object.spec.parent_ref)
+        .filter_map(|parent| parent.gateway(&namespace))
+        .collect();
+    Ok(Other { object: identity.to_owned(), kind: kind.to_owned(), gateways })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Resources, SkipReason};
+
+    #[test]
+    fn kinds_without_use_are_listed_and_not_an_error() {
+        let (_, skipped) = Resources::from_objects([&json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "y"}
+        })]);
+        assert_eq!(skipped[0].object, "ConfigMap y/x");
+        assert_eq!(skipped[0].reason, SkipReason::NotRead);
+    }
+
+    #[test]
+    fn a_broken_object_is_listed_with_the_reason_and_the_others_are_read() {
+        let broken = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "g", "namespace": "n"},
+            "spec": {"gatewayClassName": "cilium", "listeners": [{"name": "http", "port": "eighty", "protocol": "HTTP"}]}
+        });
+        let fine = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}});
+        let (resources, skipped) = Resources::from_objects([&broken, &fine]);
+        assert_eq!(resources.namespaces.len(), 1);
+        let message = skipped[0].to_string();
+        assert!(message.starts_with("Gateway n/g: cannot be read"), "{message}");
+        assert!(message.contains("eighty"), "the message shows what was found: {message}");
+    }
+
+    #[test]
+    fn fields_nobody_reads_are_remembered() {
+        let gateway = json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "g", "namespace": "n"},
+            "spec": {"gatewayClassName": "cilium", "listeners": [
+                {"name": "http", "port": 80, "protocol": "HTTP", "tls": {"frontendValidation": {}}}]}
+        });
+        let (resources, _) = Resources::from_objects([&gateway]);
+        let gateway = resources.gateways.values().next().expect("one Gateway");
+        assert_eq!(gateway.unread, ["listeners[0].tls.frontendValidation"]);
+    }
+}
