@@ -7,6 +7,7 @@
 //! Differences between versions sit in one table (`facts`). What is not covered is
 //! [`Unmodelled`], never a guess.
 
+pub mod routing;
 pub mod translation;
 
 /// Something the reference model does not cover; a trial that depends on it is inconclusive.
