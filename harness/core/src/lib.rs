@@ -14,6 +14,7 @@ pub mod entry;
 pub mod event;
 pub mod exposure;
 pub mod health;
+pub mod judge;
 pub mod name;
 pub mod observation;
 pub mod plan;
