@@ -8,12 +8,12 @@
 //!
 //! Whether an entry point works is not decided here; nothing is dialled.
 
-pub mod facts;
+mod facts;
 
-pub mod missing;
+mod missing;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use facts::{
     Address, GatewayFacts, ListenerFacts, ListenerProtocol, ServiceFacts, ServicePort, ServiceType,
@@ -49,11 +49,16 @@ pub struct EntryPoint {
 impl EntryPoint {
     /// A port of a node; `None` when the node has no address.
     fn on_node(node: &Node, port: u16, role: Option<PortRole>) -> Option<Self> {
-        let address = node.primary_address()?;
-        let socket = std::net::SocketAddr::new(address, port);
+        let mut point = Self::socket(&node.name, node.primary_address()?, port, role);
+        point.zone = node.zone().map(str::to_owned);
+        Some(point)
+    }
+
+    fn socket(node: &NodeName, address: IpAddr, port: u16, role: Option<PortRole>) -> Self {
+        let socket = SocketAddr::new(address, port);
         let what = role.map_or_else(|| "port by number".to_owned(), |role| role.to_string());
-        Some(Self {
-            node: Some(node.name.clone()),
+        Self {
+            node: Some(node.clone()),
             address,
             port,
             role,
@@ -62,14 +67,14 @@ impl EntryPoint {
                 Some(PortRole::ListenerPort) => Some(port),
                 Some(PortRole::HealthCheckNodePort) | None => None,
             },
-            zone: node.zone().map(str::to_owned),
-            place: format!("{} {socket} ({what})", node.name),
-        })
+            zone: None,
+            place: format!("{node} {socket} ({what})"),
+        }
     }
 
     /// A load balancer's address.
     fn on_load_balancer(address: IpAddr, port: u16) -> Self {
-        let socket = std::net::SocketAddr::new(address, port);
+        let socket = SocketAddr::new(address, port);
         Self {
             node: None,
             address,
@@ -89,6 +94,13 @@ impl EntryPoint {
             port: self.port,
             role: self.role?,
         })
+    }
+}
+
+impl From<&Endpoint> for EntryPoint {
+    /// A cell's socket as an entry point; its zone is not known.
+    fn from(endpoint: &Endpoint) -> Self {
+        Self::socket(&endpoint.node, endpoint.address, endpoint.port, Some(endpoint.role))
     }
 }
 
@@ -216,7 +228,7 @@ impl Site<'_> {
             });
         }
         if !service.ports.iter().any(|port| port.port == listener_port) {
-            return Err(self.no_service_port(service, listener_port));
+            return Err(no_service_port(service, listener_port));
         }
         let point = |address| EntryPoint::on_load_balancer(address, listener_port);
         Ok(addresses.into_iter().map(point).collect())
@@ -231,7 +243,7 @@ impl Site<'_> {
         let nodes = chosen(self.nodes, selector)?;
         each(listener_ports, self.no_listeners(), |listener| {
             let Some(port) = service.ports.iter().find(|port| port.port == listener) else {
-                return Err(self.no_service_port(service, listener));
+                return Err(no_service_port(service, listener));
             };
             let node_port = port.node_port.ok_or_else(|| NoEntry::NoNodePort {
                 service: service.name.clone(),
@@ -309,14 +321,6 @@ impl Site<'_> {
             listeners: Vec::new(),
         }
     }
-
-    fn no_service_port(&self, service: &ServiceFacts, port: u16) -> NoEntry {
-        NoEntry::NoServicePort {
-            service: service.name.clone(),
-            port,
-            ports: service.ports.iter().map(|port| port.port).collect(),
-        }
-    }
 }
 
 /// A port by number on the chosen nodes, for claims that name no Gateway; never empty.
@@ -326,6 +330,14 @@ pub fn numbered(
     selector: &NodeSelector,
 ) -> Result<Vec<EntryPoint>, NoEntry> {
     on_each_node(&chosen(nodes, selector)?, port, None)
+}
+
+fn no_service_port(service: &ServiceFacts, port: u16) -> NoEntry {
+    NoEntry::NoServicePort {
+        service: service.name.clone(),
+        port,
+        ports: service.ports.iter().map(|port| port.port).collect(),
+    }
 }
 
 /// The chosen nodes; never empty.

@@ -1,31 +1,31 @@
 //! Target health: what a cloud load balancer would conclude from its health checks.
 //!
-//! Read in this order: [`Settings`] (what a target group is told), [`profile`] (settings that real
-//! platforms start from), [`limits`] (which settings are legal), [`machine`] (the states of one
-//! target), [`latency`] (how long a verdict takes), [`clock`] (compressed time).
+//! Read in this order: [`Settings`] (what a target group is told), [`PROFILES`] (settings that real
+//! platforms start from), [`Settings::validate`] (which settings are legal), [`Machine`] (the
+//! states of one target), [`settled_by`] (how long a verdict takes), [`Clock`] (compressed time).
 //!
 //! Not modelled on purpose: HTTP and HTTPS checks, several checkers that vote, passive checks,
 //! deregistration and draining, and what a load balancer does with traffic (fail open, DNS).
 //! Nothing here probes: outcomes come in, states go out, on a clock that the caller owns.
 
-pub mod profile;
+mod profile;
 
-pub mod limits;
+mod limits;
 
-pub mod machine;
+mod machine;
 
-pub mod latency;
+mod latency;
 
-pub mod clock;
+mod clock;
 
 use std::fmt;
 use std::time::Duration;
 
-pub use clock::Clock;
-pub use latency::settled_by;
+pub use clock::{Clock, NotACompression, PROBE_TIMEOUT_FLOOR};
+pub use latency::{Span, settled_by};
 pub use limits::{Problem, Setting, Severity};
-pub use machine::{Cause, CheckOutcome, Machine, State, Transition};
-pub use profile::{Overrides, PROFILES, Profile, UnknownProfile, profile};
+pub use machine::{Cause, CheckOutcome, Machine, State, Transition, report};
+pub use profile::{Overrides, PROFILES, Profile, UnknownProfile, find_profile, profile};
 
 /// The health-check settings of a target group.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,6 +15,7 @@ pub mod event;
 pub mod exposure;
 pub mod gateway_api;
 pub mod health;
+pub mod judge;
 pub mod name;
 pub mod observation;
 pub mod plan;

@@ -6,7 +6,7 @@ use super::ServiceType;
 use crate::cilium::HostNetwork;
 use crate::cluster::{Node, NodeSelector};
 use crate::name::{NamespacedName, NodeName};
-use crate::verdict::{Failure, FailureKind};
+use crate::verdict::{Failure, FailureKind, Judgement};
 
 /// Why traffic cannot enter, or why nobody can say where it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +173,12 @@ impl NoEntry {
             Self::NodeWithoutAddress { .. } => &["look at status.addresses of the node"],
         };
         hints.iter().map(|hint| (*hint).to_owned()).collect()
+    }
+}
+
+impl From<&NoEntry> for Judgement {
+    fn from(missing: &NoEntry) -> Self {
+        Self { failures: vec![missing.failure()] }
     }
 }
 

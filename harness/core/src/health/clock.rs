@@ -93,7 +93,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Clock, PROBE_TIMEOUT_FLOOR};
-    use crate::health::{CheckOutcome, Machine, State, machine::Cause, profile, settled_by};
+    use crate::health::{Cause, CheckOutcome, Machine, State, profile, settled_by};
     use crate::scenario::Pace;
 
     fn clock(factor: f64) -> Clock {

@@ -69,9 +69,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Span, settled_by};
-    use crate::health::{
-        CheckOutcome, Machine, PROFILES, Protocol, Settings, State, machine::Cause,
-    };
+    use crate::health::{Cause, CheckOutcome, Machine, PROFILES, Protocol, Settings, State};
 
     const fn settings(interval: u64, timeout: u64, up: u32, down: u32) -> Settings {
         Settings {
@@ -123,7 +121,7 @@ mod tests {
             if let Some(transition) = machine.record(end, outcome)
                 && transition.state == State::Unhealthy
             {
-                return transition.at - change;
+                return transition.at.saturating_sub(change);
             }
             now = start;
         }

@@ -88,6 +88,29 @@ impl fmt::Display for Cause {
     }
 }
 
+impl Cause {
+    /// The cause that events tell in these words.
+    pub fn from_words(words: &str) -> Self {
+        let known = [Self::Refused, Self::TimedOut, Self::Reset, Self::Unreachable];
+        known
+            .into_iter()
+            .find(|cause| cause.to_string() == words)
+            .unwrap_or_else(|| Self::Other(words.to_owned()))
+    }
+}
+
+impl From<&Cause> for TcpOutcome {
+    fn from(cause: &Cause) -> Self {
+        match cause {
+            Cause::Refused => Self::Refused,
+            Cause::TimedOut => Self::TimedOut,
+            Cause::Reset => Self::Reset,
+            Cause::Unreachable => Self::Unreachable,
+            Cause::Other(reason) => Self::Other(reason.clone()),
+        }
+    }
+}
+
 impl From<&TcpOutcome> for CheckOutcome {
     fn from(outcome: &TcpOutcome) -> Self {
         match outcome {

@@ -76,7 +76,7 @@ pub fn profile(name: &str) -> Option<Profile> {
 }
 
 /// The profile of this name, or why there is none.
-pub fn find(name: &str) -> Result<Profile, UnknownProfile> {
+pub fn find_profile(name: &str) -> Result<Profile, UnknownProfile> {
     profile(name).ok_or_else(|| UnknownProfile {
         name: name.to_owned(),
         advice: match NOT_MODELLED.iter().find(|(known, _)| *known == name) {
@@ -143,7 +143,7 @@ impl Overrides {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Overrides, PROFILES, find, profile};
+    use super::{Duration, Overrides, PROFILES, find_profile, profile};
 
     #[test]
     fn every_profile_is_legal_and_found_by_its_name() {
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_unknown_profile_names_the_nearest_one() {
-        let message = |name| find(name).expect_err("no such profile").to_string();
+        let message = |name| find_profile(name).expect_err("no such profile").to_string();
         insta::assert_snapshot!(message("aws-lbc-clutser"), @"unknown target-health profile `aws-lbc-clutser`: did you mean `aws-lbc-cluster`? (profiles: aws-default, aws-lbc-cluster, azure-standard)");
         insta::assert_snapshot!(message("gke-l4"), @"unknown target-health profile `gke-l4`: it checks HTTP `/healthz`, and only TCP checks of cloud balancers are modelled (profiles: aws-default, aws-lbc-cluster, azure-standard)");
         insta::assert_snapshot!(message("vendor-x-premium"), @"unknown target-health profile `vendor-x-premium`: no profile is called that (profiles: aws-default, aws-lbc-cluster, azure-standard)");

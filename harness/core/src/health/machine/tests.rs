@@ -66,7 +66,7 @@ fn a_new_target_may_need_more_than_one_pass() {
 #[test]
 fn no_check_counts_before_registration_is_complete() {
     let ten = Duration::from_secs(10);
-    let mut machine = Machine::registering(settings(1, 2, 2), ten, Duration::from_secs(60));
+    let mut machine = Machine::registering(settings(1, 2, 2), ten, Duration::from_mins(1));
     assert_eq!(machine.state().reason(), Some("Elb.RegistrationInProgress"));
     assert_eq!(machine.next_check(ten), Duration::from_secs(70));
     assert_eq!(machine.record(Duration::from_secs(69), CheckOutcome::Passed), None);
@@ -163,6 +163,15 @@ fn only_an_accepted_connection_passes() {
         TcpOutcome::Other("x".to_owned()),
     ] {
         assert!(!passes(outcome.clone()), "{outcome}");
+    }
+}
+
+#[test]
+fn a_cause_survives_being_told_in_words() {
+    let other = Cause::Other("no such device".to_owned());
+    for cause in [Cause::Refused, Cause::TimedOut, Cause::Reset, Cause::Unreachable, other] {
+        assert_eq!(Cause::from_words(&cause.to_string()), cause);
+        assert_eq!(CheckOutcome::from(&TcpOutcome::from(&cause)), CheckOutcome::Failed(cause));
     }
 }
 
