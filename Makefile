@@ -28,7 +28,7 @@ lint:
 deny:
 	@command -v cargo-deny >/dev/null || { \
 	  echo "make check needs cargo-deny: cargo install cargo-deny --locked --no-default-features" >&2; exit 1; }
-	cargo deny --offline check bans licenses sources
+	cargo deny check bans licenses sources
 
 bless: ## rewrite the snapshots; review the difference as code
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --workspace
