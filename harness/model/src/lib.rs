@@ -24,6 +24,9 @@ pub mod lb_ipam;
 pub mod rewrite;
 pub mod routing;
 
+#[cfg(test)]
+mod fixture;
+
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 
 pub use reconcile::{Outcome, StatusUpdate, SyncedSecret, reconcile};

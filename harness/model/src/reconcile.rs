@@ -317,3 +317,6 @@ fn sort(outcome: &mut Outcome) {
     outcome.unmodelled.sort();
     outcome.unmodelled.dedup();
 }
+
+#[cfg(test)]
+mod tests;
