@@ -1,6 +1,8 @@
 //! A small cluster for unit tests: class, nodes, namespaces, Services and Secrets, to which a test
 //! adds what it is about.
 
+#![expect(clippy::needless_pass_by_value, reason = "json! literals read best as values")]
+
 use std::collections::BTreeMap;
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion, HostNetwork};

@@ -68,6 +68,6 @@ impl Unmodelled {
 
 impl std::fmt::Display for Unmodelled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the reference model does not cover {} of {}", self.what, self.object)
+        write!(f, "{}: the reference model does not cover {}", self.object, self.what)
     }
 }

@@ -227,7 +227,8 @@ fn differences(path: &str, model: &Value, recorded: &Value, out: &mut String) {
         }
         (a, b) if a == b => {}
         (a, b) => {
-            writeln!(out, "    {path}: model {a}, recorded {b}").expect("writing to a String works")
+            writeln!(out, "    {path}: model {a}, recorded {b}")
+                .expect("writing to a String works");
         }
     }
 }

@@ -1,11 +1,11 @@
 use gateproof_core::exposure::{Expectation, PortRole};
 use gateproof_core::name::NamespacedName;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
-use proptest::{collection, prop_assert_eq};
+use proptest::{collection, prop_assert, prop_assert_eq};
 use serde_json::{Value, json};
 
 use super::exposure;
-use crate::datapath::{AgentState, EnvoyState, NodeState, datapath};
+use crate::datapath::{AgentState, EnvoyState, NodeState, SocketBehaviour, datapath};
 use crate::fixture::{Cluster, gw};
 use crate::reconcile::reconcile;
 
@@ -54,7 +54,7 @@ fn without_node_ports_nothing_is_claimed() {
     let missing = Cluster::new("1.20.0").gateway(http(80));
     let error = missing.run(|input| exposure(input, &gw())).expect_err("there is no Service");
     assert!(
-        error.to_string().contains("its Service apps/cilium-gateway-gw is not there yet"),
+        error.to_string().contains("before its Service apps/cilium-gateway-gw exists"),
         "{error}"
     );
     let partial = Cluster::new("1.20.0").gateway(http(80)).live_service("LoadBalancer", &[81], &[]);
@@ -67,7 +67,7 @@ fn a_gateway_that_is_not_served_has_no_exposure() {
     let cluster = Cluster::new("1.20.0").gateway(http(80));
     let stranger = NamespacedName::new("apps", "stranger");
     let error = cluster.run(|input| exposure(input, &stranger)).expect_err("no such Gateway");
-    assert!(error.to_string().contains("no Envoy configuration"), "{error}");
+    assert!(error.to_string().contains("without an Envoy configuration"), "{error}");
 }
 
 #[test]
@@ -106,35 +106,43 @@ fn routes() -> impl Strategy<Value = Vec<Value>> {
     collection::vec(route, 0..4)
 }
 
-fn agents() -> impl Strategy<Value = (bool, bool)> {
-    (any::<bool>(), any::<bool>())
-}
-
 proptest! {
-    /// (i) What agents and Envoys do never shows in a status: `reconcile` does not even take it.
-    /// The property holds the other way round too: computing a data path changes nothing.
+    /// (i) Whatever agents, Envoys and kubelets do, the statuses stay: a cluster whose nodes are
+    /// not ready and whose sockets are all closed says what a healthy one says.
     #[test]
     fn statuses_never_depend_on_agents_or_envoys(
-        version in versions(), routes in routes(), (stale, down) in agents(),
+        version in versions(), routes in routes(), stale in any::<bool>(), host_network in any::<bool>(),
     ) {
-        let mut cluster = Cluster::new(version).gateway(http(80)).live_service("LoadBalancer", &[80], &["192.0.2.1"]);
-        for (index, route) in routes.into_iter().enumerate() {
-            cluster = cluster.route(&format!("r{index}"), route);
+        let mut healthy =
+            Cluster::new(version).gateway(http(80)).live_service("LoadBalancer", &[80], &["192.0.2.1"]);
+        if host_network {
+            healthy = healthy.host_network(&[("role", "gateway")]);
         }
-        let (before, after) = cluster.run(|input| {
-            let before = reconcile(input);
+        for (index, route) in routes.into_iter().enumerate() {
+            healthy = healthy.route(&format!("r{index}"), route);
+        }
+        let expected = healthy.outcome().statuses;
+        let mut broken = healthy;
+        for node in broken.objects.iter_mut().filter(|object| object["kind"] == "Node") {
+            node["status"]["conditions"] = json!([{"type": "Ready", "status": "False"}]);
+            node["spec"] = json!({"unschedulable": true, "taints": [
+                {"key": "node.cilium.io/agent-not-ready", "effect": "NoSchedule"}]});
+        }
+        let (statuses, sockets) = broken.run(|input| {
+            let outcome = reconcile(input);
             let mut started = input.config.clone();
             started.gateway_api = !stale;
             let nodes: Vec<NodeState> = input.resources.nodes.values().map(|node| NodeState {
                 node: node.name.clone(),
                 agent: AgentState::StartedWith(started.clone()),
-                envoy: if down { EnvoyState::Down } else { EnvoyState::Running },
+                envoy: EnvoyState::Down,
             }).collect();
-            let sockets = datapath(input, &before.envoy, &nodes).sockets;
-            assert!(!sockets.is_empty(), "the data path was looked at");
-            (before.statuses, reconcile(input).statuses)
+            (outcome.statuses, datapath(input, &outcome.envoy, &nodes).sockets)
         });
-        prop_assert_eq!(before, after);
+        prop_assert!(!sockets.is_empty(), "the data path has sockets");
+        let serving = sockets.iter().any(|s| matches!(s.behaviour, SocketBehaviour::Serves { .. }));
+        prop_assert!(!serving, "a node without Envoy serves");
+        prop_assert_eq!(statuses, expected);
     }
 
     /// (ii) Whether a node port accepts never depends on routes or backends.

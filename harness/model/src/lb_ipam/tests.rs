@@ -1,3 +1,5 @@
+#![expect(clippy::needless_pass_by_value, reason = "json! literals read best as values")]
+
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -63,13 +65,24 @@ fn a_requested_address_is_given_from_a_pool_only() {
         pools.clone(),
         balanced("a", json!({"lbipam.cilium.io/ips": "192.0.2.77"}), &[]),
     ]);
-    assert_eq!((outside[0].addresses.len(), outside[0].request), (0, IpamRequest::NoPool));
+    assert!(outside[0].addresses.is_empty());
+    assert_eq!(
+        outside[0].request.condition()["message"],
+        "No pool exists with a CIDR containing '192.0.2.77'"
+    );
     let twice = assigned(vec![
         pools,
         balanced("a", json!({"lbipam.cilium.io/ips": "192.0.2.7"}), &[]),
         balanced("b", json!({"lbipam.cilium.io/ips": "192.0.2.7"}), &[]),
     ]);
-    assert_eq!(twice[1].request, IpamRequest::AlreadyAllocated);
+    let wanted = "192.0.2.7".parse().expect("an address");
+    assert_eq!(twice[1].request, IpamRequest::AlreadyAllocated(wanted));
+    let deselected = json!({"blocks": [{"cidr": "192.0.2.0/28"}], "serviceSelector": {"matchLabels": {"name": "b"}}});
+    let mismatch = assigned(vec![
+        pool("p", deselected),
+        balanced("a", json!({"lbipam.cilium.io/ips": "192.0.2.7"}), &[]),
+    ]);
+    assert_eq!(mismatch[0].request, IpamRequest::PoolSelectorMismatch(wanted));
 }
 
 #[test]

@@ -50,10 +50,7 @@ fn without_the_switches_nothing_is_done() {
 #[test]
 fn a_version_nobody_looked_at_is_not_modelled() {
     let outcome = Cluster::new("1.15.0").gateway(http()).outcome();
-    assert_eq!(
-        limits(&outcome),
-        "the reference model does not cover this version of Cilium 1.15.0"
-    );
+    assert_eq!(limits(&outcome), "Cilium 1.15.0: the reference model does not cover this version");
     assert!(outcome.statuses.is_empty());
 }
 
@@ -357,7 +354,7 @@ fn what_is_not_covered_is_named_and_never_dropped() {
     let outcome = Cluster::new("1.20.0").gateway(http()).route("r", filter).outcome();
     assert_eq!(
         limits(&outcome),
-        "the reference model does not cover rules[0]: filter ExtensionRef of HTTPRoute apps/r"
+        "HTTPRoute apps/r: the reference model does not cover rules[0]: filter ExtensionRef"
     );
 
     let mut field = to_web();
