@@ -1,1 +1,3 @@
 //! The embedded cluster: an in-process Kubernetes API, controllers that run the reference model, and a data plane on loopback.
+
+pub mod api;
