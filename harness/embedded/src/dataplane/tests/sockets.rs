@@ -142,6 +142,10 @@ async fn shutdown_closes_every_socket_and_may_be_repeated() {
     world.plane.shutdown().await;
     assert_eq!(connect_error(socket).await, io::ErrorKind::ConnectionRefused);
     assert!(kept.send(request("a.test", "/")).await.is_err(), "idle connections are closed");
+    let config = sample::config(sample::listener(), answering(204));
+    let applied = world.plane.apply(world.program(config, &[30_080])).await;
+    assert_eq!(applied.closed[0].reason, "the data plane has been shut down");
+    assert_eq!(connect_error(world.dial(30_080)).await, io::ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test]
