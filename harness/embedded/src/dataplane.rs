@@ -234,8 +234,8 @@ impl DataPlane {
         self.shared.log.records()
     }
 
-    /// Closes every socket, lets requests in flight finish for two seconds, ends the rest. Safe
-    /// to call twice.
+    /// Closes every socket, lets requests in flight finish for two seconds, ends the rest; no
+    /// program opens a socket after that. Safe to call twice.
     pub async fn shutdown(&self) {
         self.apply(Program::default()).await;
         self.shared.tasks.close();

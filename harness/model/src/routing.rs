@@ -205,8 +205,8 @@ fn header_matches(matcher: &HeaderMatch, headers: &[(String, String)]) -> bool {
         .filter(|(name, _)| name.eq_ignore_ascii_case(&matcher.name))
         .map(|(_, value)| value.as_str())
         .collect();
-    let matched = !values.is_empty() && value_matches(&matcher.value, &values.join(","));
-    matched != matcher.invert
+    let holds = !values.is_empty() && value_matches(&matcher.value, &values.join(","));
+    holds != matcher.invert
 }
 
 /// Envoy looks at the first occurrence of a parameter and decodes nothing.

@@ -51,6 +51,9 @@ pub(super) async fn apply(
     if program == state.program {
         return state.applied.clone();
     }
+    if shared.abort.is_cancelled() {
+        return after_shutdown(&program);
+    }
     let mut applied = Applied::default();
     let malformed = state.certificates.update(&program.certificates);
     let servings = servings(state, &program, &mut applied);
@@ -85,6 +88,16 @@ pub(super) async fn apply(
     state.applied = applied.clone();
     state.program = program;
     applied
+}
+
+/// Nothing is opened any more.
+fn after_shutdown(program: &Program) -> Applied {
+    let closed = program.sockets.iter().map(|socket| Closed {
+        address: socket.address,
+        port: socket.port,
+        reason: "the data plane has been shut down".into(),
+    });
+    Applied { closed: closed.collect(), ..Applied::default() }
 }
 
 fn mapped((address, port): (IpAddr, u16), open: &OpenSocket) -> Option<Mapped> {

@@ -212,6 +212,6 @@ where
 /// Adds a record for a connection.
 pub(super) fn log(port: &Port, client: SocketAddr, chain: ServedBy, event: AccessEvent) {
     let log = &port.shared.log;
-    let (address, number) = (port.address, port.port);
+    let (address, number) = (port.address, port.number);
     log.push(AccessRecord { at: log.now(), address, port: number, client, chain, event });
 }

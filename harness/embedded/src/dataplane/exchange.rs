@@ -58,7 +58,7 @@ pub(super) async fn answer(connection: &Connection, request: Request<Incoming>) 
     log.push(AccessRecord {
         at: log.now(),
         address: connection.port.address,
-        port: connection.port.port,
+        port: connection.port.number,
         client: connection.client,
         chain: connection.chain.clone(),
         event: AccessEvent::Request(RequestRecord {

@@ -68,7 +68,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Incoming) ->
     for mirror in &f.forward.mirrors {
         send_copy(f, mirror, &outgoing, client_version, &payload);
     }
-    let deadline = f.forward.timeout.map(|limit| Instant::now() + limit);
+    let deadline = limit(f.forward).map(|limit| Instant::now() + limit);
     let began = Instant::now();
     let sending = send(f, chosen, &outgoing, client_version, &mut payload);
     let sent = match deadline {
@@ -87,6 +87,11 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Incoming) ->
         Err(Undelivered::Failed(failure)) => answer::upstream_failed(failure),
     };
     Done { answer, cluster }
+}
+
+/// The time limit of a route; zero means none, to Envoy and to the Gateway API alike.
+fn limit(forward: &Forward) -> Option<Duration> {
+    forward.timeout.filter(|limit| !limit.is_zero())
 }
 
 /// How often the body of a request may be sent.
@@ -115,7 +120,7 @@ fn outgoing(
     let upgrade = if client_upgrade.is_some() { Upgrade::WebSocket } else { Upgrade::None };
     let fields = &mut parts.headers;
     headers::strip_connection(fields, upgrade);
-    if let Some(limit) = f.forward.timeout {
+    if let Some(limit) = limit(f.forward) {
         headers::insert(fields, EXPECTED_TIMEOUT, &limit.as_millis().to_string());
     }
     headers::edit(fields, &chosen.request_headers);
@@ -210,11 +215,11 @@ fn send_copy(
     payload: &Payload,
 ) {
     let shared = Arc::clone(&f.connection.port.shared);
-    let Some(destination) = f.serving.destination(&mirror.cluster) else { return };
-    let (Some(endpoint), Some(body)) = (destination.endpoint(), payload.copy()) else { return };
     if !shared.draws.happens(mirror.numerator, mirror.denominator) {
         return;
     }
+    let Some(destination) = f.serving.destination(&mirror.cluster) else { return };
+    let (Some(endpoint), Some(body)) = (destination.endpoint(), payload.copy()) else { return };
     let version = upstream_version(destination.protocol, client_version);
     let mut parts = outgoing.parts.clone();
     headers::strip_connection(&mut parts.headers, Upgrade::None);

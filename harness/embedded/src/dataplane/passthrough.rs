@@ -16,7 +16,7 @@ use super::socket::Port;
 use super::upstream::CONNECT_LIMIT;
 
 /// How long the two directions go on after the socket was removed.
-const DRAIN: Duration = Duration::from_secs(60);
+const DRAIN: Duration = Duration::from_mins(1);
 
 /// Passes the connection to an endpoint, ClientHello first. Without one the connection is reset.
 pub(super) async fn serve(

@@ -67,11 +67,12 @@ fn version_2(bytes: &[u8]) -> Header {
         None => return Header::Incomplete,
     };
     let length = 16 + usize::from(u16::from_be_bytes([high, low]));
-    if command >> 4 != 2 || command & 0xF > 1 {
-        return Header::Absent;
-    }
+    let local = match command {
+        0x20 => true,
+        0x21 => false,
+        _ => return Header::Absent,
+    };
     let Some(addresses) = bytes.get(16..length) else { return Header::Incomplete };
-    let local = command & 0xF == 0;
     let client = match family >> 4 {
         1 if !local => v4_client(addresses),
         2 if !local => v6_client(addresses),

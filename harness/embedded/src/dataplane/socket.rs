@@ -51,7 +51,7 @@ pub(super) struct Port {
     /// The logical address.
     pub(super) address: IpAddr,
     /// The logical port.
-    pub(super) port: u16,
+    pub(super) number: u16,
     /// What it does.
     pub(super) role: Role,
     /// What all sockets use.
@@ -101,7 +101,7 @@ impl OpenSocket {
             socket.listen(BACKLOG).map_err(|source| OpenError { address, port, source })?;
         let port = Arc::new(Port {
             address,
-            port,
+            number: port,
             role,
             shared: Arc::clone(shared),
             drain: shared.abort.child_token(),
@@ -233,7 +233,7 @@ async fn accept(listener: TcpListener, port: Arc<Port>) {
                     port.shared.tasks.spawn(served);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, address = %port.address, port = port.port,
+                    tracing::warn!(%error, address = %port.address, port = port.number,
                         "a connection could not be accepted");
                     tokio::task::yield_now().await;
                 }

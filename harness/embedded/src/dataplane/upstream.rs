@@ -23,7 +23,7 @@ use super::answer::{Body, UpstreamFailure};
 /// 5 seconds out).
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The `idleTimeout` of Cilium's clusters.
-const IDLE_LIMIT: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 type HttpClient = Client<Dial, Body>;
 

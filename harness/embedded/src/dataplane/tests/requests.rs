@@ -87,14 +87,13 @@ async fn late_answer_is_504_and_a_late_body_breaks_off() {
     let answer = get(world.dial(PORT), "a.test", "/").await;
     assert_eq!(answer.echo().headers["X-Envoy-Expected-Rq-Timeout-Ms"], ["200"]);
 
-    let gate = backend::gated().await;
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
     let half = stalling(head).await;
     program.endpoints = sample::endpoints(&[("a", half)]);
     world.plane.apply(program).await;
     let mut client = Http1::to(world.dial(PORT)).await;
-    assert!(client.get("a.test", "/").await.is_err(), "the body never comes");
-    drop(gate);
+    let answer = tokio::time::timeout(Duration::from_secs(10), client.get("a.test", "/"));
+    assert!(answer.await.expect("the time limit ends it").is_err(), "the body never comes");
 }
 
 /// A backend that sends the head of an answer and then nothing.
@@ -109,6 +108,20 @@ async fn stalling(head: &'static str) -> std::net::SocketAddr {
         stream.read_to_end(&mut rest).await.expect("readable");
     });
     socket
+}
+
+#[tokio::test]
+async fn time_limit_of_zero_is_none() {
+    let world = World::new();
+    let echo = sample::echo("web-1").await;
+    let mut forward = sample::forwarding(&[("a", 1)]);
+    forward.timeout = Some(Duration::ZERO);
+    let routes = vec![sample::route(sample::path("/"), Action::Forward(forward))];
+    let mut program = world.program(sample::config(sample::listener(), routes), &[PORT]);
+    program.endpoints = sample::endpoints(&[("a", echo.socket())]);
+    world.plane.apply(program).await;
+    let answer = get(world.dial(PORT), "a.test", "/?delay=1ms").await;
+    assert!(!answer.echo().headers.contains_key("X-Envoy-Expected-Rq-Timeout-Ms"));
 }
 
 #[tokio::test]
