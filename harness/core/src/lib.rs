@@ -17,5 +17,6 @@ pub mod name;
 pub mod observation;
 pub mod plan;
 pub mod scenario;
+pub mod source;
 pub mod topology;
 pub mod verdict;
