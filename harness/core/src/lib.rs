@@ -21,5 +21,6 @@ pub mod observation;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod source;
 pub mod topology;
 pub mod verdict;
