@@ -458,3 +458,92 @@ fn a_header_filter_of_a_single_backend_moves_to_the_route() {
     assert_eq!(placed(json!([backend])), (1, 0));
     assert_eq!(placed(json!([backend, {"name": "api", "port": 80}])), (0, 1));
 }
+
+fn gateway_addresses(outcome: &Outcome) -> Vec<String> {
+    let update = outcome.statuses.iter().find(|update| update.kind == "Gateway").expect("a status");
+    let addresses = update.status["addresses"].as_array().cloned().unwrap_or_default();
+    addresses.iter().map(|a| format!("{} {}", a["type"], a["value"]).replace('"', "")).collect()
+}
+
+#[test]
+fn at_most_sixteen_nodes_are_listed_in_byte_order() {
+    let mut cluster = Cluster::new("1.20.0").host_network(&[]).gateway(http());
+    for index in 3..30 {
+        cluster = cluster.with(json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("n{index}")},
+            "status": {"addresses": [{"type": "InternalIP", "address": format!("10.0.0.{index}")}]}}));
+    }
+    let addresses = gateway_addresses(&cluster.outcome());
+    assert_eq!(addresses.len(), 16);
+    assert_eq!(
+        (addresses[1].as_str(), addresses[15].as_str()),
+        ("IPAddress 10.0.0.2", "IPAddress 10.0.0.16")
+    );
+}
+
+#[test]
+fn a_load_balancer_that_gives_a_host_name_makes_the_gateway_programmed() {
+    let mut cluster =
+        Cluster::new("1.20.0").gateway(http()).live_service("LoadBalancer", &[80], &[]);
+    let service = cluster.objects.last_mut().expect("the live Service");
+    service["status"]["loadBalancer"]["ingress"] = json!([{"hostname": "nlb.example.test"}]);
+    let outcome = cluster.outcome();
+    assert_eq!(gateway_addresses(&outcome), ["Hostname nlb.example.test"]);
+    assert_eq!(
+        condition(&outcome, "Gateway", "gw", "Programmed"),
+        "True Programmed: Gateway Programmed"
+    );
+}
+
+#[test]
+fn a_section_of_another_gateway_is_not_guessed_before_1_20() {
+    let spec = json!({"parentRefs": [{"name": "gw", "sectionName": "a"}, {"name": "twin", "sectionName": "b"}],
+                      "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]});
+    let listener = |name: &str, host: &str| json!({"name": name, "port": 80, "protocol": "HTTP", "hostname": host});
+    let twin = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+        "metadata": {"name": "twin", "namespace": "apps"},
+        "spec": {"gatewayClassName": "cilium", "listeners": [listener("b", "b.test")]}});
+    for (version, clear) in [("1.19.5", false), ("1.20.0", true)] {
+        let cluster = Cluster::new(version)
+            .gateway(json!([listener("a", "a.test"), listener("b", "b.test")]))
+            .with(twin.clone())
+            .route("r", spec.clone());
+        let found = limits(&cluster.outcome());
+        assert_eq!(found.is_empty(), clear, "{version}: {found}");
+        assert!(clear || found.contains("that fits listener b of Gateway apps/gw"), "{found}");
+    }
+}
+
+#[test]
+fn parameters_of_a_gateway_are_refused_from_1_20_and_ignored_before() {
+    let spec = json!({"gatewayClassName": "cilium", "listeners": http(), "infrastructure": {
+        "parametersRef": {"group": "x", "kind": "Y", "name": "z"}}});
+    for (version, accepted, objects) in
+        [("1.19.5", "True Accepted", 3), ("1.20.0", "False InvalidParameters", 0)]
+    {
+        let outcome = Cluster::new(version).gateway_spec(spec.clone()).outcome();
+        assert!(
+            condition(&outcome, "Gateway", "gw", "Accepted").starts_with(accepted),
+            "{version}"
+        );
+        assert_eq!(outcome.objects.len(), objects, "{version}");
+    }
+}
+
+#[test]
+fn kinds_a_listener_does_not_support_are_told_from_1_20_and_not_guessed_before() {
+    let listeners = |kinds: Value| json!([{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"kinds": kinds}}]);
+    let partly = listeners(json!([{"kind": "HTTPRoute"}, {"kind": "TCPRoute"}]));
+    let outcome = Cluster::new("1.20.0").gateway(partly.clone()).outcome();
+    assert!(
+        listener_condition(&outcome, "http", "ResolvedRefs").starts_with("False InvalidRouteKinds")
+    );
+    assert!(
+        listener_condition(&outcome, "http", "Accepted").starts_with("True"),
+        "one kind is left"
+    );
+    let none = Cluster::new("1.20.0").gateway(listeners(json!([{"kind": "TCPRoute"}]))).outcome();
+    assert!(condition(&none, "Gateway", "gw", "Accepted").starts_with("False ListenersNotValid"));
+    assert!(!Cluster::new("1.19.0").gateway(partly).outcome().unmodelled.is_empty());
+    let fine = Cluster::new("1.19.0").gateway(listeners(json!([{"kind": "HTTPRoute"}]))).outcome();
+    assert!(fine.unmodelled.is_empty(), "{}", limits(&fine));
+}
