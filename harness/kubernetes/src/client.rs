@@ -1,19 +1,144 @@
 //! The Kubernetes client as the rest of Gateproof uses it. Only this crate knows `kube`.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+use tower::{BoxError, Service};
+
+use crate::discovery::{Discovery, Resource};
+use crate::error::Cause;
+
 /// A client of one cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     inner: kube::Client,
+    discovery: Arc<Discovery>,
+}
+
+/// A cluster could not be addressed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The kubeconfig cannot be read, or does not have the context.
+    #[error("failed to read kubeconfig {from}{}", context.as_deref().map(|c| format!(", context `{c}`")).unwrap_or_default())]
+    Kubeconfig {
+        /// Where it came from.
+        from: String,
+        /// The context asked for; `None` is the current one.
+        context: Option<String>,
+        /// What is wrong with it.
+        #[source]
+        source: kube::config::KubeconfigError,
+    },
+    /// No client can be made of it, for instance because of its certificates.
+    #[error("failed to make a Kubernetes client from {from}")]
+    Client {
+        /// Where the configuration came from.
+        from: String,
+        /// What is wrong with it.
+        #[source]
+        source: kube::Error,
+    },
 }
 
 impl Client {
     /// Wraps a `kube` client.
     pub fn new(inner: kube::Client) -> Self {
-        Self { inner }
+        Self { inner, discovery: Arc::default() }
+    }
+
+    /// A client of an API in this process: a tower service that takes requests as `kube` makes
+    /// them and may stream its response bodies (watches do).
+    ///
+    /// Must be called within a tokio runtime, which runs the queue in front of the service.
+    pub fn over<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Future: Send + 'static,
+        S::Error: Into<BoxError>,
+        B: http_body::Body<Data = <Body as http_body::Body>::Data> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self::new(kube::Client::new(service, "default"))
+    }
+
+    /// A client for a kubeconfig file, or for the user's own (`KUBECONFIG`, `~/.kube/config`)
+    /// when there is no path; for the named context, or the current one.
+    ///
+    /// # Errors
+    /// When the file or the context is missing or damaged. Nothing is sent to the cluster yet.
+    pub async fn from_kubeconfig(
+        path: Option<&Path>,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        let from = path.map_or_else(
+            || "of the user (KUBECONFIG or ~/.kube/config)".to_owned(),
+            |path| path.display().to_string(),
+        );
+        let read = match path {
+            Some(path) => Kubeconfig::read_from(path),
+            None => Kubeconfig::read(),
+        };
+        Self::connect(read, from, context).await
+    }
+
+    /// A client for the text of a kubeconfig, as a provider has it of its own cluster.
+    ///
+    /// # Errors
+    /// When the text is no kubeconfig. Nothing is sent to the cluster yet.
+    pub async fn from_kubeconfig_text(text: &str) -> Result<Self, ConnectError> {
+        Self::connect(Kubeconfig::from_yaml(text), "given as text".to_owned(), None).await
+    }
+
+    async fn connect(
+        read: Result<Kubeconfig, kube::config::KubeconfigError>,
+        from: String,
+        context: Option<&str>,
+    ) -> Result<Self, ConnectError> {
+        let context = context.map(str::to_owned);
+        let options = KubeConfigOptions { context: context.clone(), ..Default::default() };
+        let config = match read {
+            Ok(kubeconfig) => kube::Config::from_custom_kubeconfig(kubeconfig, &options).await,
+            Err(error) => Err(error),
+        };
+        match config {
+            Ok(config) => kube::Client::try_from(config)
+                .map(Self::new)
+                .map_err(|source| ConnectError::Client { from, source }),
+            Err(source) => Err(ConnectError::Kubeconfig { from, context, source }),
+        }
     }
 
     /// The wrapped client.
     pub(crate) fn inner(&self) -> &kube::Client {
         &self.inner
     }
+
+    /// The kind as this cluster serves it.
+    pub(crate) async fn resource(&self, api_version: &str, kind: &str) -> Result<Resource, Cause> {
+        self.discovery.find(&self.inner, api_version, kind).await
+    }
+
+    /// Forgets what was discovered of a group and version, because a definition came or went.
+    pub(crate) fn forget(&self, api_version: &str) {
+        self.discovery.forget(api_version);
+    }
+
+    /// Sends a request and reads the answer as JSON. The answer is not logged when it cannot be
+    /// read, because it may hold secrets.
+    pub(crate) async fn send(
+        &self,
+        request: Result<Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Value, Cause> {
+        let request = request.map_err(|error| Cause::NotAnObject(error.to_string()))?;
+        let text = self.inner.request_text(request).await.map_err(|error| Cause::of(&error))?;
+        serde_json::from_str(&text)
+            .map_err(|error| Cause::Unreachable(format!("the answer is not JSON: {error}")))
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,30 @@
 //! Apply, wait and snapshot over any Kubernetes client, and what every cluster provider hands over.
+//!
+//! The only crate that knows `kube`: objects go in and come out as JSON values, so the same code
+//! serves the API in process, kind clusters and clusters that somebody runs already.
+//!
+//! Read in this order: [`client`] (how to reach a cluster), [`object`] (one object at a time),
+//! [`error`] (what the API refused and why), [`apply`] (many objects, in an order that works),
+//! [`snapshot`] (everything the reference model reads), [`wait`] (the only module that polls),
+//! [`condition`] (status conditions as enums), [`cluster`] (what a provider hands over).
 
+pub mod apply;
 pub mod client;
 pub mod cluster;
+pub mod condition;
+mod discovery;
+pub mod error;
+#[cfg(test)]
+mod memory_api;
+pub mod object;
+mod redaction;
+pub mod snapshot;
+pub mod wait;
 
-pub use client::Client;
+pub use apply::{ApplyAllError, ApplyOptions};
+pub use client::{Client, ConnectError};
 pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, StackRequest};
+pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
+pub use object::Deleted;
+pub use snapshot::{KindRef, REFERENCE_KINDS, Snapshot};
+pub use wait::{Poll, WaitError, Watched};

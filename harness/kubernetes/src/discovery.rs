@@ -1,0 +1,124 @@
+//! Which kinds a cluster serves, and under which paths.
+//!
+//! Asks for one group and version at a time and remembers the answer. A kind that is missing from
+//! a remembered answer is looked up once more, because definitions are installed while we run.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
+
+use crate::error::Cause;
+
+/// A kind as the cluster serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resource {
+    /// `apiVersion`.
+    pub(crate) api_version: String,
+    /// `kind`.
+    pub(crate) kind: String,
+    /// The plural in paths, such as `httproutes`.
+    plural: String,
+    /// Where its objects live.
+    scope: Scope,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Namespaced,
+    Cluster,
+}
+
+impl Resource {
+    /// Whether objects of this kind live in namespaces.
+    pub(crate) fn is_namespaced(&self) -> bool {
+        self.scope == Scope::Namespaced
+    }
+
+    /// The namespace of an object of this kind: the one given, else `default`; none for kinds
+    /// without namespaces, whatever was given.
+    pub(crate) fn namespace<'n>(&self, given: Option<&'n str>) -> Option<&'n str> {
+        self.is_namespaced().then(|| given.unwrap_or("default"))
+    }
+
+    /// The path of the collection, in one namespace or in all of them.
+    pub(crate) fn path(&self, namespace: Option<&str>) -> String {
+        let root = if self.api_version.contains('/') { "/apis" } else { "/api" };
+        match namespace {
+            Some(namespace) if self.is_namespaced() => {
+                format!("{root}/{}/namespaces/{namespace}/{}", self.api_version, self.plural)
+            }
+            _ => format!("{root}/{}/{}", self.api_version, self.plural),
+        }
+    }
+}
+
+/// Remembered answers, by `apiVersion`.
+#[derive(Debug, Default)]
+pub(crate) struct Discovery {
+    known: Mutex<HashMap<String, Vec<Resource>>>,
+}
+
+impl Discovery {
+    /// Finds a kind; asks the cluster when it is not known yet.
+    pub(crate) async fn find(
+        &self,
+        client: &kube::Client,
+        api_version: &str,
+        kind: &str,
+    ) -> Result<Resource, Cause> {
+        if let Some(resource) = self.known(api_version, kind) {
+            return Ok(resource);
+        }
+        let served = served(client, api_version).await?;
+        self.remember(api_version, served);
+        self.known(api_version, kind).ok_or_else(|| Cause::NotServed {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+        })
+    }
+
+    /// Forgets what is known of a group and version.
+    pub(crate) fn forget(&self, api_version: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(api_version);
+    }
+
+    fn known(&self, api_version: &str, kind: &str) -> Option<Resource> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(api_version)?.iter().find(|resource| resource.kind == kind).cloned()
+    }
+
+    fn remember(&self, api_version: &str, served: Vec<Resource>) {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(api_version.to_owned(), served);
+    }
+}
+
+/// The kinds of one group and version; none when the cluster does not know it.
+async fn served(client: &kube::Client, api_version: &str) -> Result<Vec<Resource>, Cause> {
+    let answer = if api_version.contains('/') {
+        client.list_api_group_resources(api_version).await
+    } else {
+        client.list_core_api_resources(api_version).await
+    };
+    match answer {
+        Ok(list) => Ok(resources(api_version, list)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) => Err(Cause::of(&error)),
+    }
+}
+
+fn resources(api_version: &str, list: APIResourceList) -> Vec<Resource> {
+    list.resources
+        .into_iter()
+        .filter(|resource| !resource.name.contains('/'))
+        .map(|resource| Resource {
+            api_version: api_version.to_owned(),
+            kind: resource.kind,
+            plural: resource.name,
+            scope: if resource.namespaced { Scope::Namespaced } else { Scope::Cluster },
+        })
+        .collect()
+}
