@@ -21,7 +21,6 @@ pub mod exposure;
 
 pub mod lb_ipam;
 
-pub mod rewrite;
 pub mod routing;
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};

@@ -1,119 +1,188 @@
-//! Routing: which filter chain takes a connection and which route takes a request, as Envoy
-//! decides it (envoyproxy/envoy `source/common/router/config_impl.cc`,
-//! `source/common/listener_manager/filter_chain_manager_impl.cc`).
+//! Request routing as Envoy does it, over the typed configuration: which filter chain serves a
+//! connection, which route serves a request, where it goes and how its path changes.
 //!
-//! Pure choices over the translated configuration; nothing is sent here.
+//! Pure: nothing is opened, sent or remembered. Not covered on purpose: what Cilium never
+//! configures, such as routing by source address, by runtime key or by cookie. Regular
+//! expressions are matched by the `regex` crate, whose syntax is RE2's; unlike RE2 its `\d`,
+//! `\w` and `\s` also know characters outside ASCII. A pattern that does not compile matches
+//! nothing: Envoy would have refused the configuration that holds it.
+
+mod rewrite;
 
 use regex::Regex;
 
-use crate::rewrite::split_query;
 use crate::translation::envoy::{
     Forward, HeaderMatch, HttpChain, Listener, PassthroughChain, PathMatch, QueryMatch, Route,
     RouteMatch, RouteTable, TlsChain, ValueMatch, VirtualHost, WeightedCluster,
 };
 
-/// A request as it reaches the HTTP connection manager.
-#[derive(Clone, Copy)]
+pub use rewrite::{location, rewritten_path};
+
+/// What routing looks at in a request.
+#[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The method, as sent.
+    /// The method, in upper case.
     pub method: &'a str,
-    /// The Host header or `:authority`, with its port as sent.
+    /// The Host header or `:authority` as sent, with its port if it had one.
     pub host: &'a str,
-    /// The path with its query.
+    /// The path and, after `?`, the query.
     pub path_and_query: &'a str,
-    /// All values of a header field, by name in any case.
-    pub headers: &'a dyn Fn(&str) -> Vec<String>,
-    /// What the connection was; stands in for `X-Forwarded-Proto` where that is absent.
+    /// Header fields in order; a field that occurs twice is there twice.
+    pub headers: &'a [(String, String)],
+    /// The scheme of the connection it came on.
     pub scheme: Scheme,
 }
 
-/// Whether a connection came over TLS.
+/// The scheme of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Plain.
+    /// No TLS.
     Http,
-    /// TLS.
+    /// TLS, terminated by the listener.
     Https,
 }
 
-/// The route that takes a request.
+impl Scheme {
+    /// As it is written in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// The route that serves a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RouteHit<'t> {
-    /// Where it was found.
-    pub virtual_host: &'t VirtualHost,
     /// The route.
     pub route: &'t Route,
+    /// The virtual host it belongs to.
+    pub virtual_host: &'t VirtualHost,
 }
 
-/// What a client said in its TLS ClientHello.
+/// What a TLS client said first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientHello<'a> {
-    /// The server name it asked for.
-    pub sni: Option<&'a str>,
+    /// The server name it asked for (SNI).
+    pub server_name: Option<&'a str>,
 }
 
-/// The filter chain that takes a connection.
+/// The filter chain that serves a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chain<'l> {
-    /// Plain HTTP.
+    /// Not TLS.
     Plain(&'l HttpChain),
-    /// TLS ends here.
+    /// TLS, terminated here.
     Terminate(&'l TlsChain),
-    /// TLS goes on to a backend.
+    /// TLS, passed to a backend as it is.
     Passthrough(&'l PassthroughChain),
-    /// None: the connection is reset.
+    /// None matches; Envoy closes the connection.
     None,
 }
 
-/// Finds the route for a request; `None` is answered with 404.
+/// The route for a request: the most specific virtual host, then its first route that matches.
+/// A virtual host without a matching route does not fall back to a less specific one.
 pub fn route<'t>(table: &'t RouteTable, request: &Request<'_>) -> Option<RouteHit<'t>> {
     let virtual_host = virtual_host(table, request.host)?;
     let route = virtual_host.routes.iter().find(|route| matches(&route.matcher, request))?;
-    Some(RouteHit { virtual_host, route })
+    Some(RouteHit { route, virtual_host })
 }
 
-/// The virtual host for a Host header: exact domain, then longest `*suffix`, then longest
-/// `prefix*` (such as `host:*`), then `*`.
-///
-/// A domain that starts with `*` is a suffix for Envoy whatever its end, so `*.x.test:*` never
-/// takes `a.x.test:8080`: a wildcard host is only met without a port.
+/// The cluster a request goes to. `draw` is any number, evenly distributed. With one entry the
+/// weight is not looked at; with several whose weights sum to zero there is none (Envoy refuses
+/// such a route when it is configured).
+pub fn choose_cluster(forward: &Forward, draw: u64) -> Option<&WeightedCluster> {
+    if let [only] = forward.clusters.as_slice() {
+        return Some(only);
+    }
+    let sum: u64 = forward.clusters.iter().map(|cluster| u64::from(cluster.weight)).sum();
+    let mut left = draw.checked_rem(sum)?;
+    forward.clusters.iter().find(|cluster| {
+        let weight = u64::from(cluster.weight);
+        let here = left < weight;
+        left = left.saturating_sub(weight);
+        here
+    })
+}
+
+/// The filter chain for a connection; `hello` is absent when the client does not speak TLS.
+/// Among TLS chains an exact server name goes before the longest wildcard, and that before a
+/// chain without server names. The port plays no part.
+pub fn chain_for<'l>(listener: &'l Listener, hello: Option<&ClientHello<'_>>) -> Chain<'l> {
+    let Some(hello) = hello else {
+        return listener.plain.as_ref().map_or(Chain::None, Chain::Plain);
+    };
+    let name = hello.server_name.map(str::to_ascii_lowercase);
+    let terminate =
+        listener.terminate.iter().map(|chain| (&chain.server_names, Chain::Terminate(chain)));
+    let passthrough =
+        listener.passthrough.iter().map(|chain| (&chain.server_names, Chain::Passthrough(chain)));
+    let mut best: Option<(usize, Chain<'l>)> = None;
+    for (names, chain) in terminate.chain(passthrough) {
+        let Some(rank) = server_name_rank(names, name.as_deref()) else { continue };
+        if best.is_none_or(|(so_far, _)| rank > so_far) {
+            best = Some((rank, chain));
+        }
+    }
+    best.map_or(Chain::None, |(_, chain)| chain)
+}
+
+/// How specifically a chain's server names match: 0 for a chain without names, the length of a
+/// wildcard's suffix, the largest number for an exact name.
+fn server_name_rank(names: &[String], asked: Option<&str>) -> Option<usize> {
+    if names.is_empty() {
+        return Some(0);
+    }
+    let asked = asked?;
+    names.iter().filter_map(|name| domain_rank(&name.to_ascii_lowercase(), asked)).max()
+}
+
+/// The virtual host for a Host header. Envoy's order: exact, longest `*suffix`, longest
+/// `prefix*` (that is `host:*`), `*`.
 fn virtual_host<'t>(table: &'t RouteTable, host: &str) -> Option<&'t VirtualHost> {
     let host = host.to_ascii_lowercase();
-    let domains = || {
-        table
-            .virtual_hosts
-            .iter()
-            .flat_map(|found| found.domains.iter().map(move |domain| (domain.as_str(), found)))
-    };
-    let exact = domains().find(|(domain, _)| domain.eq_ignore_ascii_case(&host));
-    let longest = |fits: &dyn Fn(&str) -> bool| {
-        domains()
-            .filter(|(domain, _)| *domain != "*" && fits(domain))
-            .max_by_key(|(domain, _)| domain.len())
-    };
-    let suffix = |domain: &str| {
-        domain
-            .strip_prefix('*')
-            .is_some_and(|suffix| host.len() > suffix.len() && host.ends_with(suffix))
-    };
-    let prefix = |domain: &str| {
-        !domain.starts_with('*')
-            && domain
-                .strip_suffix('*')
-                .is_some_and(|prefix| host.len() > prefix.len() && host.starts_with(prefix))
-    };
-    exact
-        .or_else(|| longest(&suffix))
-        .or_else(|| longest(&prefix))
-        .or_else(|| domains().find(|(domain, _)| *domain == "*"))
-        .map(|(_, found)| found)
+    let mut best: Option<((u8, usize), &'t VirtualHost)> = None;
+    for virtual_host in &table.virtual_hosts {
+        for domain in &virtual_host.domains {
+            let Some(rank) = virtual_host_rank(&domain.to_ascii_lowercase(), &host) else {
+                continue;
+            };
+            if best.is_none_or(|(so_far, _)| rank > so_far) {
+                best = Some((rank, virtual_host));
+            }
+        }
+    }
+    best.map(|(_, virtual_host)| virtual_host)
+}
+
+fn virtual_host_rank(domain: &str, host: &str) -> Option<(u8, usize)> {
+    if domain == "*" {
+        return Some((0, 0));
+    }
+    if let Some(prefix) = domain.strip_suffix('*') {
+        let matches = host.len() > prefix.len() && host.starts_with(prefix);
+        return matches.then_some((1, prefix.len()));
+    }
+    domain_rank(domain, host).map(|rank| if rank == usize::MAX { (3, 0) } else { (2, rank) })
+}
+
+/// Rank of `name` or `*suffix` for a text, both in lower case; the `*` stands for at least one
+/// character, so `*.example.test` does not match `example.test`.
+fn domain_rank(pattern: &str, text: &str) -> Option<usize> {
+    match pattern.strip_prefix('*') {
+        Some(suffix) => {
+            (text.len() > suffix.len() && text.ends_with(suffix)).then_some(suffix.len())
+        }
+        None => (pattern == text).then_some(usize::MAX),
+    }
 }
 
 fn matches(matcher: &RouteMatch, request: &Request<'_>) -> bool {
     let (path, query) = split_query(request.path_and_query);
     path_matches(&matcher.path, path)
         && matcher.method.as_deref().is_none_or(|method| method == request.method)
-        && matcher.headers.iter().all(|header| header_matches(header, request))
+        && matcher.headers.iter().all(|header| header_matches(header, request.headers))
         && matcher.query.iter().all(|parameter| query_matches(parameter, query))
 }
 
@@ -128,31 +197,25 @@ fn path_matches(matcher: &PathMatch, path: &str) -> bool {
     }
 }
 
-/// Several values of a field count as one, joined by commas. An absent field never matches, so
-/// that an inverted match holds for it.
-fn header_matches(header: &HeaderMatch, request: &Request<'_>) -> bool {
-    let mut values = (request.headers)(&header.name);
-    if values.is_empty() && header.name.eq_ignore_ascii_case("x-forwarded-proto") {
-        // Envoy sets the field before it looks for a route.
-        values.push(if request.scheme == Scheme::Https {
-            "https".to_owned()
-        } else {
-            "http".to_owned()
-        });
-    }
-    let found = !values.is_empty() && value_matches(&header.value, &values.join(","));
-    found != header.invert
+/// Envoy joins the values of a field that occurs more than once with commas and matches the
+/// result.
+fn header_matches(matcher: &HeaderMatch, headers: &[(String, String)]) -> bool {
+    let values: Vec<&str> = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case(&matcher.name))
+        .map(|(_, value)| value.as_str())
+        .collect();
+    let holds = !values.is_empty() && value_matches(&matcher.value, &values.join(","));
+    holds != matcher.invert
 }
 
-/// The first value of a parameter counts; it is compared as it was sent.
-fn query_matches(parameter: &QueryMatch, query: &str) -> bool {
-    let query = query.strip_prefix('?').unwrap_or_default();
-    let query = query.split('#').next().unwrap_or_default();
+/// Envoy looks at the first occurrence of a parameter and decodes nothing.
+fn query_matches(matcher: &QueryMatch, query: &str) -> bool {
     query
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .find(|(name, _)| *name == parameter.name)
-        .is_some_and(|(_, value)| value_matches(&parameter.value, value))
+        .find(|(name, _)| *name == matcher.name)
+        .is_some_and(|(_, value)| value_matches(&matcher.value, value))
 }
 
 fn value_matches(matcher: &ValueMatch, value: &str) -> bool {
@@ -163,60 +226,14 @@ fn value_matches(matcher: &ValueMatch, value: &str) -> bool {
     }
 }
 
-/// A pattern that cannot be read matches nothing.
 fn matches_whole(pattern: &str, text: &str) -> bool {
-    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text))
+    Regex::new(&format!(r"\A(?:{pattern})\z")).is_ok_and(|regex| regex.is_match(text))
 }
 
-/// Chooses a cluster by weight. A single one takes everything, whatever its weight; `None` when
-/// all weights are zero, which Envoy refuses as a configuration.
-pub fn choose_cluster(forward: &Forward, draw: u64) -> Option<&WeightedCluster> {
-    if let [only] = &forward.clusters[..] {
-        return Some(only);
-    }
-    let sum: u64 = forward.clusters.iter().map(|cluster| u64::from(cluster.weight)).sum();
-    let mut left = draw.checked_rem(sum)?;
-    forward.clusters.iter().find(|cluster| {
-        let weight = u64::from(cluster.weight);
-        let chosen = left < weight;
-        left = left.saturating_sub(weight);
-        chosen
-    })
-}
-
-/// Chooses the filter chain: without a ClientHello the plain one, else by server name (exact, then
-/// longest wildcard, then a chain without server names).
-pub fn chain_for<'l>(listener: &'l Listener, hello: Option<&ClientHello<'_>>) -> Chain<'l> {
-    let Some(hello) = hello else {
-        return listener.plain.as_ref().map_or(Chain::None, Chain::Plain);
-    };
-    let terminate =
-        listener.terminate.iter().map(|chain| (&chain.server_names, Chain::Terminate(chain)));
-    let passthrough =
-        listener.passthrough.iter().map(|chain| (&chain.server_names, Chain::Passthrough(chain)));
-    let sni = hello.sni.map(str::to_ascii_lowercase);
-    terminate
-        .chain(passthrough)
-        .filter_map(|(names, chain)| Some((rank(names, sni.as_deref())?, chain)))
-        .reduce(|best, next| if next.0 > best.0 { next } else { best })
-        .map_or(Chain::None, |(_, chain)| chain)
-}
-
-/// How well server names fit: 0 for a catch-all, more for a longer wildcard, most for an exact one.
-fn rank(names: &[String], sni: Option<&str>) -> Option<usize> {
-    if names.is_empty() {
-        return Some(0);
-    }
-    let sni = sni?;
-    names
-        .iter()
-        .filter_map(|name| match name.strip_prefix('*') {
-            None => name.eq_ignore_ascii_case(sni).then_some(usize::MAX),
-            Some(suffix) => (sni.len() > suffix.len()
-                && sni.ends_with(&suffix.to_ascii_lowercase()))
-            .then_some(name.len()),
-        })
-        .max()
+/// The path without query and fragment, and the query without `?`.
+fn split_query(path_and_query: &str) -> (&str, &str) {
+    let whole = path_and_query.split('#').next().unwrap_or_default();
+    whole.split_once('?').unwrap_or((whole, ""))
 }
 
 #[cfg(test)]

@@ -1,0 +1,147 @@
+//! A block of loopback addresses, claimed for as long as the value lives.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use tokio::net::TcpSocket;
+
+/// Blocks that can be claimed: `127.64.0.0/24` and the next 4,000.
+const BLOCKS: u64 = 4000;
+/// The second octet of the first block; far from what distributions use in `127.0.0.0/16`.
+const FIRST_OCTET: u8 = 64;
+/// The port whose binding claims a block. Above the range that Linux hands out to clients
+/// (32768–60999), so that a chance connection does not hold it.
+const CLAIM_PORT: u16 = 61_001;
+/// How many blocks are tried before giving up.
+const ATTEMPTS: u64 = 64;
+
+/// How the addresses of a block are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// They can be bound as they are.
+    Direct,
+    /// Only `127.0.0.1` can be bound; every socket is mapped.
+    Mapped,
+}
+
+/// A claimed block `127.A.B.0/24`. The claim is a bound socket that never listens: the kernel
+/// gives it to one process, and takes it back when the process ends, however it ends. The same
+/// socket is where connections to unserved ports are sent, because connecting to it is refused.
+#[derive(Debug)]
+pub struct AddressBlock {
+    network: [u8; 3],
+    reach: Reach,
+    claim: TcpSocket,
+    claimed: SocketAddr,
+}
+
+impl AddressBlock {
+    /// Claims a random block.
+    pub fn claim() -> Result<Self, AddressError> {
+        let random = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new())
+            .map_err(|_| AddressError::NoRandomness)?;
+        Self::claim_from(u64::from_le_bytes(random.expose()))
+    }
+
+    /// Claims the first free block of a series that `seed` determines.
+    pub fn claim_from(seed: u64) -> Result<Self, AddressError> {
+        let reach = match TcpSocket::new_v4()
+            .and_then(|probe| probe.bind(SocketAddr::from(([127, FIRST_OCTET, 0, 1], 0))))
+        {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Reach::Mapped,
+            _ => Reach::Direct,
+        };
+        Self::claim_with(seed, reach)
+    }
+
+    /// Claims a block that is reached as told; `Mapped` works everywhere.
+    pub fn claim_with(seed: u64, reach: Reach) -> Result<Self, AddressError> {
+        let mut last = None;
+        for attempt in 0..ATTEMPTS {
+            // A step that is coprime to the number of blocks visits each block once.
+            let index = (seed % BLOCKS + attempt * 1_237) % BLOCKS;
+            match Self::claim_block(index, reach) {
+                Ok(block) => return Ok(block),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(AddressError::NoFreeBlock {
+            attempts: ATTEMPTS,
+            source: last.expect("at least one block was tried"),
+        })
+    }
+
+    fn claim_block(index: u64, reach: Reach) -> io::Result<Self> {
+        let offset = u16::try_from(index).expect("a block index is below 4000");
+        let [high, low] = offset.to_be_bytes();
+        let network = [127, FIRST_OCTET + high, low];
+        let claimed = match reach {
+            Reach::Direct => SocketAddr::from(([127, FIRST_OCTET + high, low, 1], CLAIM_PORT)),
+            // One port for each block, so that mapped clusters do not share one either.
+            Reach::Mapped => SocketAddr::from(([127, 0, 0, 1], CLAIM_PORT + offset)),
+        };
+        let claim = TcpSocket::new_v4()?;
+        claim.bind(claimed)?;
+        Ok(Self { network, reach, claim, claimed })
+    }
+
+    /// How the addresses are reached.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// The address of the node with this index: `.2` and up, 190 nodes.
+    pub fn node(&self, index: usize) -> Option<Ipv4Addr> {
+        let last = u8::try_from(index).ok()?.checked_add(2)?;
+        (last < 192).then(|| self.address(last))
+    }
+
+    /// The range for load-balancer addresses, as a CIDR: `.192/26`.
+    pub fn load_balancer_pool(&self) -> String {
+        format!("{}/26", self.address(192))
+    }
+
+    /// Whether the address is one of the block.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        matches!(address, IpAddr::V4(v4) if v4.octets()[..3] == self.network)
+    }
+
+    /// Where to bind what has no address of its own: `.1`, or `127.0.0.1` where blocks are
+    /// mapped.
+    pub fn base(&self) -> IpAddr {
+        self.claimed.ip()
+    }
+
+    /// A socket on which connections are refused for as long as the block is held.
+    pub fn refused(&self) -> SocketAddr {
+        debug_assert!(self.claim.local_addr().is_ok(), "the claim is held");
+        self.claimed
+    }
+
+    fn address(&self, last: u8) -> Ipv4Addr {
+        let [a, b, c] = self.network;
+        Ipv4Addr::new(a, b, c, last)
+    }
+}
+
+/// No block of loopback addresses could be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressError {
+    /// The system gave no random number to choose a block by.
+    #[error("choose a block of loopback addresses: the system's random number generator failed")]
+    NoRandomness,
+    /// Every block that was tried is taken, or cannot be bound.
+    #[error(
+        "claim a block 127.x.y.0/24 of loopback addresses: none of {attempts} tried is free \
+         (its address .1, or 127.0.0.1 where other loopback addresses cannot be bound, must let \
+         a port from 61001 on be bound); see whether a process listens on 0.0.0.0:61001, or \
+         whether many clusters are still running"
+    )]
+    NoFreeBlock {
+        /// How many were tried.
+        attempts: u64,
+        /// Why the last one could not be had.
+        #[source]
+        source: io::Error,
+    },
+}

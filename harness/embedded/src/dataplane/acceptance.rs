@@ -1,0 +1,110 @@
+//! What Envoy would refuse when it is configured.
+//!
+//! A refused listener or route table changes nothing: what was there before stays, and nothing
+//! is there if nothing was. Sources: envoyproxy/envoy 1.36 `source/common/router/config_impl.cc`
+//! (sum of weights, unique domains, regular expressions) and
+//! `source/common/listener_manager/filter_chain_manager_impl.cc` (overlapping chains). That a
+//! refusal concerns the one table or listener and not everything that was sent with it is
+//! inferred from how Cilium's agent serves xDS.
+
+use std::collections::BTreeSet;
+
+use gateproof_model::translation::envoy::{
+    Action, Listener, PathMatch, PathRewrite, RedirectPath, Route, RouteTable, ValueMatch,
+};
+use regex::Regex;
+
+/// Why Envoy would refuse a route table.
+pub(super) fn table_refusal(table: &RouteTable) -> Option<String> {
+    let mut domains = BTreeSet::new();
+    for virtual_host in &table.virtual_hosts {
+        for domain in &virtual_host.domains {
+            if !domains.insert(domain.to_ascii_lowercase()) {
+                return Some(format!(
+                    "the domain {domain} occurs twice; each may occur once in a route table"
+                ));
+            }
+        }
+        for route in &virtual_host.routes {
+            if let Some(reason) = route_refusal(route) {
+                return Some(format!("virtual host {}: {reason}", virtual_host.name));
+            }
+        }
+    }
+    None
+}
+
+fn route_refusal(route: &Route) -> Option<String> {
+    if let Action::Forward(forward) = &route.action {
+        let sum: u64 = forward.clusters.iter().map(|c| u64::from(c.weight)).sum();
+        if forward.clusters.is_empty() {
+            return Some("a route forwards to no cluster".into());
+        }
+        if forward.clusters.len() > 1 && sum == 0 {
+            let names: Vec<_> = forward.clusters.iter().map(|c| c.cluster.as_str()).collect();
+            return Some(format!(
+                "the weights of {} sum to zero; the sum must be greater than zero",
+                names.join(", ")
+            ));
+        }
+    }
+    patterns(route).into_iter().find_map(|pattern| {
+        let error = Regex::new(pattern).err()?;
+        Some(format!("the regular expression {pattern:?} does not compile: {error}"))
+    })
+}
+
+/// Every regular expression of a route.
+fn patterns(route: &Route) -> Vec<&str> {
+    let mut patterns = Vec::new();
+    if let PathMatch::Regex(pattern) = &route.matcher.path {
+        patterns.push(pattern.as_str());
+    }
+    let headers = route.matcher.headers.iter().map(|header| &header.value);
+    let query = route.matcher.query.iter().map(|parameter| &parameter.value);
+    for value in headers.chain(query) {
+        if let ValueMatch::Regex(pattern) = value {
+            patterns.push(pattern);
+        }
+    }
+    match &route.action {
+        Action::Forward(forward) => {
+            if let Some(PathRewrite::Regex { pattern, .. }) = &forward.path_rewrite {
+                patterns.push(pattern);
+            }
+        }
+        Action::Redirect(redirect) => {
+            if let Some(RedirectPath::Regex { pattern, .. }) = &redirect.path {
+                patterns.push(pattern);
+            }
+        }
+        Action::Respond { .. } => {}
+    }
+    patterns
+}
+
+/// Why Envoy would refuse a listener: two filter chains for the same server name, or two for
+/// every server name.
+pub(super) fn listener_refusal(listener: &Listener) -> Option<String> {
+    let terminate = listener.terminate.iter().map(|chain| &chain.server_names);
+    let passthrough = listener.passthrough.iter().map(|chain| &chain.server_names);
+    let mut taken = BTreeSet::new();
+    for names in terminate.chain(passthrough) {
+        let own: BTreeSet<String> = if names.is_empty() {
+            BTreeSet::from([String::new()])
+        } else {
+            names.iter().map(|name| name.to_ascii_lowercase()).collect()
+        };
+        if let Some(name) = own.iter().find(|name| taken.contains(*name)) {
+            let what = if name.is_empty() { "every server name" } else { name.as_str() };
+            return Some(format!(
+                "two filter chains match {what}; matching rules of chains must not overlap"
+            ));
+        }
+        taken.extend(own);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

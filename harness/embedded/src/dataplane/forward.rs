@@ -1,0 +1,337 @@
+//! Forwarding a request to a backend, with everything a route asks for on the way: edits,
+//! rewrites, mirrors, retries, a time limit.
+//!
+//! Retries follow the status of an answer only (`retriable-status-codes`, what Cilium
+//! configures); between them nothing is waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream;
+use gateproof_core::observation::HttpVersion;
+use gateproof_model::routing::{choose_cluster, rewritten_path};
+use gateproof_model::translation::envoy::{
+    Forward, Mirror, Route, UpstreamProtocol, WeightedCluster,
+};
+use http::request::Parts;
+use http::{HeaderName, Request, Response, StatusCode, Uri, Version, header};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+
+use super::answer::{self, Body, BodyError, UpstreamFailure};
+use super::connection::Connection;
+use super::exchange::{Asked, Done};
+use super::headers::{self, Upgrade};
+use super::passthrough::tunnel;
+use super::payload::{Payload, Sends};
+use super::serving::Serving;
+
+const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+
+/// Where a request is forwarded from and by which route.
+pub(super) struct Forwarding<'f> {
+    /// The client's connection.
+    pub(super) connection: &'f Connection,
+    /// What its socket serves.
+    pub(super) serving: &'f Serving,
+    /// The route.
+    pub(super) route: &'f Route,
+    /// What the route says.
+    pub(super) forward: &'f Forward,
+}
+
+/// The head of a request as the backend is to see it.
+struct Outgoing {
+    parts: Parts,
+    host: String,
+    path_and_query: String,
+}
+
+/// Forwards a request and answers with what the backend says.
+pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Incoming) -> Done {
+    let shared = &f.connection.port.shared;
+    let Some(chosen) = choose_cluster(f.forward, shared.draws.next()) else {
+        // A table with such a route is refused before it gets here.
+        return answer::no_healthy_upstream().into();
+    };
+    let cluster = Some(chosen.cluster.clone());
+    let client_version = asked.parts.version;
+    let (outgoing, client_upgrade) = outgoing(f, chosen, asked);
+    let Ok(mut payload) = Payload::gather(body, sends(f.forward)).await else {
+        return Done { answer: answer::bad_request(), cluster };
+    };
+    for mirror in &f.forward.mirrors {
+        send_copy(f, mirror, &outgoing, client_version, &payload);
+    }
+    let deadline = limit(f.forward).map(|limit| Instant::now() + limit);
+    let began = Instant::now();
+    let sending = send(f, chosen, &outgoing, client_version, &mut payload);
+    let sent = match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, sending)
+            .await
+            .unwrap_or(Err(Undelivered::Failed(UpstreamFailure::TimedOut))),
+        None => sending.await,
+    };
+    let answer = match sent {
+        Ok(response) => {
+            let came = Came { response, took: began.elapsed(), deadline };
+            relay(f, chosen, came, client_upgrade)
+        }
+        Err(Undelivered::NoEndpoint) => answer::no_healthy_upstream(),
+        Err(Undelivered::Malformed) => answer::bad_request(),
+        Err(Undelivered::Failed(failure)) => answer::upstream_failed(failure),
+    };
+    Done { answer, cluster }
+}
+
+/// The time limit of a route; zero means none, to Envoy and to the Gateway API alike.
+fn limit(forward: &Forward) -> Option<Duration> {
+    forward.timeout.filter(|limit| !limit.is_zero())
+}
+
+/// How often the body of a request may be sent.
+fn sends(forward: &Forward) -> Sends {
+    if forward.retry.is_some() || !forward.mirrors.is_empty() {
+        Sends::Repeatedly
+    } else {
+        Sends::Once
+    }
+}
+
+/// Why a request got no answer from a backend.
+enum Undelivered {
+    NoEndpoint,
+    Malformed,
+    Failed(UpstreamFailure),
+}
+
+/// Applies edits and rewrites: the cluster's edits first, then the route's, then host and path.
+fn outgoing(
+    f: &Forwarding<'_>,
+    chosen: &WeightedCluster,
+    asked: Asked,
+) -> (Outgoing, Option<OnUpgrade>) {
+    let Asked { mut parts, host, path_and_query, upgrade: client_upgrade } = asked;
+    let upgrade = if client_upgrade.is_some() { Upgrade::WebSocket } else { Upgrade::None };
+    let fields = &mut parts.headers;
+    headers::strip_connection(fields, upgrade);
+    if let Some(limit) = limit(f.forward) {
+        headers::insert(fields, EXPECTED_TIMEOUT, &limit.as_millis().to_string());
+    }
+    headers::edit(fields, &chosen.request_headers);
+    headers::edit(fields, &f.route.request_headers);
+    let edited_host = fields.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = match (&f.forward.host_rewrite, edited_host) {
+        (Some(rewritten), _) => rewritten.clone(),
+        (None, Some(edited)) => edited.to_owned(),
+        (None, None) => host,
+    };
+    let path_and_query = match &f.forward.path_rewrite {
+        Some(rewrite) => {
+            headers::insert(fields, ORIGINAL_PATH, &path_and_query);
+            rewritten_path(f.route, rewrite, &path_and_query)
+        }
+        None => path_and_query,
+    };
+    (Outgoing { parts, host, path_and_query }, client_upgrade)
+}
+
+/// Sends to the chosen cluster, again while the status asks for a retry.
+async fn send(
+    f: &Forwarding<'_>,
+    chosen: &WeightedCluster,
+    outgoing: &Outgoing,
+    client_version: Version,
+    payload: &mut Payload,
+) -> Result<Response<Incoming>, Undelivered> {
+    let destination = f.serving.destination(&chosen.cluster).ok_or(Undelivered::NoEndpoint)?;
+    let version = upstream_version(destination.protocol, client_version);
+    let mut retries = f.forward.retry.as_ref().map_or(0, |retry| retry.attempts);
+    loop {
+        let endpoint = destination.endpoint().ok_or(Undelivered::NoEndpoint)?;
+        let body = payload.body().ok_or(Undelivered::Failed(UpstreamFailure::Terminated))?;
+        let request = request(outgoing, version, body).ok_or(Undelivered::Malformed)?;
+        let upstreams = &f.connection.port.shared.upstreams;
+        let response =
+            upstreams.send(endpoint, version, request).await.map_err(Undelivered::Failed)?;
+        let again = f.forward.retry.as_ref().is_some_and(|retry| {
+            retries > 0
+                && payload.copy().is_some()
+                && retry.codes.contains(&response.status().as_u16())
+        });
+        if !again {
+            return Ok(response);
+        }
+        retries -= 1;
+    }
+}
+
+fn upstream_version(protocol: UpstreamProtocol, client: Version) -> HttpVersion {
+    match protocol {
+        UpstreamProtocol::AsDownstream if client == Version::HTTP_2 => HttpVersion::Http2,
+        UpstreamProtocol::AsDownstream | UpstreamProtocol::Http1 => HttpVersion::Http1,
+        UpstreamProtocol::Http2 => HttpVersion::Http2,
+    }
+}
+
+/// A request for a backend; `None` when host or path cannot be written.
+fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Request<Body>> {
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(outgoing.host.as_str())
+        .path_and_query(outgoing.path_and_query.as_str())
+        .build()
+        .ok()?;
+    let mut request = Request::new(body);
+    *request.method_mut() = outgoing.parts.method.clone();
+    *request.uri_mut() = uri;
+    *request.headers_mut() = outgoing.parts.headers.clone();
+    match version {
+        HttpVersion::Http1 => {
+            *request.version_mut() = Version::HTTP_11;
+            headers::insert(request.headers_mut(), header::HOST, &outgoing.host);
+        }
+        HttpVersion::Http2 => {
+            *request.version_mut() = Version::HTTP_2;
+            request.headers_mut().remove(header::HOST);
+            headers::strip_connection(request.headers_mut(), Upgrade::None);
+        }
+    }
+    Some(request)
+}
+
+/// Sends a copy to a mirror and forgets about it. Envoy appends `-shadow` to the host, before its
+/// port.
+fn send_copy(
+    f: &Forwarding<'_>,
+    mirror: &Mirror,
+    outgoing: &Outgoing,
+    client_version: Version,
+    payload: &Payload,
+) {
+    let shared = Arc::clone(&f.connection.port.shared);
+    if !shared.draws.happens(mirror.numerator, mirror.denominator) {
+        return;
+    }
+    let Some(destination) = f.serving.destination(&mirror.cluster) else { return };
+    let (Some(endpoint), Some(body)) = (destination.endpoint(), payload.copy()) else { return };
+    let version = upstream_version(destination.protocol, client_version);
+    let mut parts = outgoing.parts.clone();
+    headers::strip_connection(&mut parts.headers, Upgrade::None);
+    let copy = Outgoing {
+        parts,
+        host: shadow(&outgoing.host),
+        path_and_query: outgoing.path_and_query.clone(),
+    };
+    let Some(request) = request(&copy, version, body) else { return };
+    let tasks = shared.tasks.clone();
+    tasks.spawn(async move {
+        let sent = async {
+            if let Ok(response) = shared.upstreams.send(endpoint, version, request).await {
+                // Read to its end, so that the connection can be used again.
+                if let Err(error) = response.into_body().collect().await {
+                    tracing::debug!(%error, "a mirror's answer ended early");
+                }
+            }
+        };
+        tokio::select! {
+            () = sent => {}
+            () = shared.abort.cancelled() => {}
+        }
+    });
+}
+
+fn shadow(host: &str) -> String {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            format!("{name}-shadow:{port}")
+        }
+        _ => format!("{host}-shadow"),
+    }
+}
+
+/// An answer of a backend.
+struct Came {
+    response: Response<Incoming>,
+    took: Duration,
+    deadline: Option<Instant>,
+}
+
+/// Passes an answer on. The time limit goes on until its body has ended.
+fn relay(
+    f: &Forwarding<'_>,
+    chosen: &WeightedCluster,
+    came: Came,
+    client_upgrade: Option<OnUpgrade>,
+) -> Response<Body> {
+    let mut response = came.response;
+    let switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let upgrade = match client_upgrade {
+        Some(client) if switching => {
+            join(f.connection, client, hyper::upgrade::on(&mut response));
+            Upgrade::WebSocket
+        }
+        _ => Upgrade::None,
+    };
+    let (mut parts, body) = response.into_parts();
+    parts.version = Version::HTTP_11;
+    headers::strip_connection(&mut parts.headers, upgrade);
+    headers::insert(&mut parts.headers, SERVICE_TIME, &came.took.as_millis().to_string());
+    headers::edit(&mut parts.headers, &chosen.response_headers);
+    headers::edit(&mut parts.headers, &f.route.response_headers);
+    let body = match (upgrade, came.deadline) {
+        (Upgrade::WebSocket, _) => answer::empty(),
+        (Upgrade::None, Some(deadline)) => until(deadline, body),
+        (Upgrade::None, None) => body.map_err(BodyError::from).boxed_unsync(),
+    };
+    Response::from_parts(parts, body)
+}
+
+/// A body that breaks off at the deadline.
+fn until(deadline: Instant, body: Incoming) -> Body {
+    let frames = stream::unfold(Some(body), move |body| async move {
+        let mut body = body?;
+        match tokio::time::timeout_at(deadline, body.frame()).await {
+            Ok(frame) => Some((frame?.map_err(BodyError::from), Some(body))),
+            Err(elapsed) => Some((Err(BodyError::from(elapsed)), None)),
+        }
+    });
+    StreamBody::new(frames).boxed_unsync()
+}
+
+/// Joins both sides of a WebSocket once each has switched.
+fn join(connection: &Connection, client: OnUpgrade, upstream: OnUpgrade) {
+    let port = Arc::clone(&connection.port);
+    let tasks = port.shared.tasks.clone();
+    tasks.spawn(async move {
+        let abort = port.shared.abort.clone();
+        let joined = async {
+            match tokio::try_join!(client, upstream) {
+                Ok((client, upstream)) => {
+                    tunnel(&port, TokioIo::new(client), TokioIo::new(upstream)).await;
+                }
+                Err(error) => tracing::debug!(%error, "a WebSocket was not established"),
+            }
+        };
+        tokio::select! {
+            () = joined => {}
+            () = abort.cancelled() => {}
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shadow;
+
+    #[test]
+    fn mirrored_host_gets_a_suffix_before_its_port() {
+        assert_eq!(shadow("a.test"), "a.test-shadow");
+        assert_eq!(shadow("a.test:8080"), "a.test-shadow:8080");
+    }
+}

@@ -1,0 +1,121 @@
+//! Connections to backends: one pool for each endpoint and HTTP version.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use gateproof_core::observation::HttpVersion;
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+
+use super::answer::{Body, UpstreamFailure};
+
+/// Envoy's default `connect_timeout`, which Cilium does not change (before 1.18 it wrote the same
+/// 5 seconds out).
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// The `idleTimeout` of Cilium's clusters.
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
+
+type HttpClient = Client<Dial, Body>;
+
+/// The pools.
+#[derive(Debug, Default)]
+pub(super) struct Upstreams {
+    clients: Mutex<HashMap<(SocketAddr, HttpVersionKey), HttpClient>>,
+}
+
+/// The HTTP version as a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum HttpVersionKey {
+    One,
+    Two,
+}
+
+/// Connects to one endpoint, whatever the request's URI says: its authority is the Host that the
+/// backend is to see.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dial(SocketAddr);
+
+impl tower::Service<Uri> for Dial {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, io::Result<TokioIo<TcpStream>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let endpoint = self.0;
+        async move {
+            let connecting = TcpStream::connect(endpoint);
+            let stream = tokio::time::timeout(CONNECT_LIMIT, connecting)
+                .await
+                .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            stream.set_nodelay(true)?;
+            Ok(TokioIo::new(stream))
+        }
+        .boxed()
+    }
+}
+
+impl Upstreams {
+    /// Sends a request to an endpoint and waits for the head of the answer.
+    pub(super) async fn send(
+        &self,
+        endpoint: SocketAddr,
+        version: HttpVersion,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, UpstreamFailure> {
+        self.client(endpoint, version).request(request).await.map_err(|error| failure(&error))
+    }
+
+    /// Forgets the pools of endpoints that no cluster has any more.
+    pub(super) fn retain(&self, endpoints: &BTreeMap<String, Vec<SocketAddr>>) {
+        let known: BTreeSet<_> = endpoints.values().flatten().copied().collect();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.retain(|(endpoint, _), _| known.contains(endpoint));
+    }
+
+    fn client(&self, endpoint: SocketAddr, version: HttpVersion) -> HttpClient {
+        let key = match version {
+            HttpVersion::Http1 => HttpVersionKey::One,
+            HttpVersion::Http2 => HttpVersionKey::Two,
+        };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients
+            .entry((endpoint, key))
+            .or_insert_with(|| {
+                Client::builder(TokioExecutor::new())
+                    .pool_idle_timeout(IDLE_LIMIT)
+                    .pool_timer(TokioTimer::new())
+                    .timer(TokioTimer::new())
+                    .http2_only(key == HttpVersionKey::Two)
+                    .build(Dial(endpoint))
+            })
+            .clone()
+    }
+}
+
+fn failure(error: &Error) -> UpstreamFailure {
+    if error.is_connect() {
+        return UpstreamFailure::Connect;
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return UpstreamFailure::Protocol;
+        }
+        cause = inner.source();
+    }
+    UpstreamFailure::Terminated
+}
