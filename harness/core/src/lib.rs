@@ -12,6 +12,7 @@ pub mod cilium;
 pub mod cluster;
 pub mod event;
 pub mod exposure;
+pub mod gateway_api;
 pub mod health;
 pub mod name;
 pub mod observation;
