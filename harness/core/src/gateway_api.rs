@@ -5,6 +5,10 @@
 //! patterns, defaults, list keys, and the rules upstream writes in CEL. Shapes are data
 //! ([`schema`]), cross-field rules are functions ([`rules`]).
 //!
+//! One upstream rule is left out on purpose: the experimental channel's pattern for header values,
+//! which the standard channel does not have, so that the experimental channel accepts whatever the
+//! standard one does.
+//!
 //! It deliberately does not check what needs other objects (does the class exist, is the
 //! certificate there): that is the controller's work. The status of an object is not checked, and
 //! objects of other kinds are passed without a word.

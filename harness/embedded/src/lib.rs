@@ -1,5 +1,6 @@
 //! The embedded cluster: an in-process Kubernetes API, controllers that run the reference model, and a data plane on loopback.
 
 pub mod address;
+pub mod api;
 pub mod dataplane;
 pub mod echo;

@@ -1,0 +1,27 @@
+//! The embedded cluster's Kubernetes API server: an object store and its HTTP face.
+//!
+//! Controllers use the [`Store`] directly; everything else speaks HTTP through [`service()`], in
+//! process or behind a socket. It serves the kinds of [`resources`], with what clients rely on:
+//! resource versions, watches, field ownership, validation by the Gateway API's own rules,
+//! finalizers and garbage collection.
+//!
+//! It deliberately has no authentication, no admission chain, no persistence and no controllers: an
+//! object is what was written, plus the metadata and defaults an API server owes it.
+
+pub mod clock;
+pub mod error;
+pub mod http;
+pub mod object;
+pub mod resources;
+pub mod store;
+
+mod admission;
+mod fields;
+mod selector;
+
+pub use clock::{Clock, SystemClock};
+pub use error::ApiError;
+pub use http::{ApiBody, ApiService, service};
+pub use object::ObjectName;
+pub use resources::Kind;
+pub use store::{Applied, Outcome, Part, Store};

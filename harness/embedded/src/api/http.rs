@@ -1,0 +1,151 @@
+//! The HTTP face of the store: the part of the Kubernetes API that clients use.
+//!
+//! A tower service, so that the same code answers an in-process client and a hyper server. It reads
+//! the request, finds what it is about ([`route`]), performs it and writes JSON; YAML and protobuf
+//! bodies are refused with 415.
+
+mod discovery;
+mod objects;
+mod openapi;
+mod patch;
+mod query;
+mod representation;
+mod route;
+mod table;
+mod watch;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::store::Store;
+use query::Query;
+use route::Target;
+
+/// The body of an answer; a watch streams, everything else comes at once.
+pub type ApiBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The Kubernetes version this server says it is.
+const VERSION: (&str, &str, &str) = ("1", "36", "v1.36.0+gateproof");
+
+/// Serves a store over HTTP; see [`ApiService`].
+pub fn service(store: Store) -> ApiService {
+    ApiService { store }
+}
+
+/// A tower service that answers Kubernetes API requests from a store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ApiService {
+    store: Store,
+}
+
+impl<B> tower::Service<Request<B>> for ApiService
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: std::fmt::Display,
+{
+    type Response = Response<ApiBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let store = self.store.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let answer = match body.collect().await {
+                Ok(body) => answer(&store, &Call { parts, body: body.to_bytes() }),
+                Err(error) => {
+                    Err(ApiError::bad_request(format!("failed to read the body: {error}")))
+                }
+            };
+            Ok(answer.unwrap_or_else(|error| refusal(&error)))
+        })
+    }
+}
+
+/// A request that has been read.
+struct Call {
+    parts: http::request::Parts,
+    body: Bytes,
+}
+
+impl Call {
+    fn header(&self, name: http::HeaderName) -> &str {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body as JSON.
+    fn json(&self) -> Result<Value, ApiError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            ApiError::bad_request(format!("the body of the request is not JSON: {error}"))
+        })
+    }
+}
+
+fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
+    let query = Query::parse(call.parts.uri.query().unwrap_or_default());
+    let target = Target::parse(call.parts.uri.path()).ok_or_else(ApiError::no_such_path)?;
+    let accept = call.header(http::header::ACCEPT);
+    let document = match &target {
+        Target::Objects(place) => return objects::answer(store, call, &query, place),
+        _ if call.parts.method != Method::GET && call.parts.method != Method::HEAD => {
+            return Err(ApiError::method_not_allowed());
+        }
+        Target::Health => return Ok(text("ok")),
+        Target::Version => version(),
+        Target::CoreVersions => {
+            return Ok(discovery::core_versions(accept));
+        }
+        Target::Groups => return Ok(discovery::groups(accept)),
+        Target::Group(group) => discovery::group(group)?,
+        Target::Resources { group, version } => discovery::resources(group, version)?,
+        Target::OpenApiIndex => openapi::index(),
+        Target::OpenApi { group, version } => openapi::document(group, version)?,
+    };
+    Ok(json_answer(StatusCode::OK, &document))
+}
+
+fn version() -> Value {
+    let (major, minor, git) = VERSION;
+    json!({"major": major, "minor": minor, "gitVersion": git, "gitCommit": "", "gitTreeState": "",
+        "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})
+}
+
+fn refusal(error: &ApiError) -> Response<ApiBody> {
+    let code = StatusCode::from_u16(error.reason.code())
+        .expect("every reason has a code that is an HTTP status");
+    json_answer(code, &error.status())
+}
+
+fn json_answer(code: StatusCode, document: &Value) -> Response<ApiBody> {
+    with_body(code, HeaderValue::from_static("application/json"), document.to_string().into())
+}
+
+fn text(text: &'static str) -> Response<ApiBody> {
+    let body = Bytes::from_static(text.as_bytes());
+    with_body(StatusCode::OK, HeaderValue::from_static("text/plain; charset=utf-8"), body)
+}
+
+fn with_body(code: StatusCode, media_type: HeaderValue, body: Bytes) -> Response<ApiBody> {
+    let mut response = Response::new(Full::new(body).boxed_unsync());
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Discovery: which groups, versions and kinds are served, in the plain and the aggregated form.
+
+use http::header::HeaderValue;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::{ApiBody, json_answer, with_body};
+use crate::api::error::ApiError;
+use crate::api::resources::{Resource, Scope, StatusPart, all, join_api_version};
+
+/// The aggregated form must be answered with exactly this media type, or clients take the answer
+/// for the plain form.
+const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+const VERBS: &[&str] =
+    &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+/// `/api`.
+pub(super) fn core_versions(accept: &str) -> Response<ApiBody> {
+    if wants_aggregated(accept) {
+        return aggregated(&[""]);
+    }
+    let document = json!({
+        "kind": "APIVersions",
+        "versions": versions_of(""),
+        "serverAddressByClientCIDRs": [],
+    });
+    json_answer(StatusCode::OK, &document)
+}
+
+/// `/apis`.
+pub(super) fn groups(accept: &str) -> Response<ApiBody> {
+    let names = named_groups();
+    if wants_aggregated(accept) {
+        return aggregated(&names);
+    }
+    let groups: Vec<_> = names.iter().map(|group| group_fields(group)).collect();
+    let document = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});
+    json_answer(StatusCode::OK, &document)
+}
+
+/// `/apis/<group>`.
+pub(super) fn group(name: &str) -> Result<Value, ApiError> {
+    if name.is_empty() || versions_of(name).is_empty() {
+        return Err(ApiError::no_such_path());
+    }
+    let mut document = group_fields(name);
+    document["kind"] = json!("APIGroup");
+    document["apiVersion"] = json!("v1");
+    Ok(document)
+}
+
+/// `/api/v1`, `/apis/<group>/<version>`.
+pub(super) fn resources(group: &str, version: &str) -> Result<Value, ApiError> {
+    if !versions_of(group).contains(&version) {
+        return Err(ApiError::no_such_path());
+    }
+    let entries = served(group, version).flat_map(|resource| {
+        let entry = json!({
+            "name": resource.plural,
+            "singularName": resource.kind.to_lowercase(),
+            "namespaced": resource.scope == Scope::Namespaced,
+            "kind": resource.kind,
+            "verbs": VERBS,
+            "shortNames": resource.short_names,
+        });
+        let status = (resource.status == StatusPart::Subresource).then(|| {
+            json!({
+                "name": format!("{}/status", resource.plural),
+                "singularName": "",
+                "namespaced": resource.scope == Scope::Namespaced,
+                "kind": resource.kind,
+                "verbs": ["get", "patch", "update"],
+            })
+        });
+        std::iter::once(entry).chain(status)
+    });
+    Ok(json!({
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": join_api_version(group, version),
+        "resources": entries.collect::<Vec<_>>(),
+    }))
+}
+
+/// Groups other than the core group, in the order of the table.
+pub(super) fn named_groups() -> Vec<&'static str> {
+    let mut groups = Vec::new();
+    for resource in all() {
+        if !resource.group.is_empty() && !groups.contains(&resource.group) {
+            groups.push(resource.group);
+        }
+    }
+    groups
+}
+
+/// The versions of a group, the preferred one first.
+pub(super) fn versions_of(group: &str) -> Vec<&'static str> {
+    let mut versions = Vec::new();
+    for resource in all().iter().filter(|resource| resource.group == group) {
+        for version in resource.versions {
+            if !versions.contains(version) {
+                versions.push(*version);
+            }
+        }
+    }
+    versions.sort_by_key(|version| (version.contains("alpha"), version.contains("beta")));
+    versions
+}
+
+fn served(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
+    all()
+        .iter()
+        .filter(move |resource| resource.group == group && resource.versions.contains(&version))
+}
+
+fn group_fields(group: &str) -> Value {
+    let version = |version: &&str| json!({"groupVersion": join_api_version(group, version), "version": version});
+    let versions: Vec<_> = versions_of(group).iter().map(version).collect();
+    json!({"name": group, "preferredVersion": versions[0], "versions": versions})
+}
+
+fn wants_aggregated(accept: &str) -> bool {
+    accept.split(',').any(|media_type| {
+        media_type.contains("as=APIGroupDiscoveryList") && media_type.contains("v=v2;")
+    })
+}
+
+fn aggregated(groups: &[&str]) -> Response<ApiBody> {
+    let items: Vec<_> = groups
+        .iter()
+        .map(|group| {
+            let versions: Vec<_> = versions_of(group)
+                .iter()
+                .map(|version| {
+                    let resources: Vec<_> = served(group, version)
+                        .map(|resource| aggregated_resource(resource, version))
+                        .collect();
+                    json!({"version": version, "freshness": "Current", "resources": resources})
+                })
+                .collect();
+            json!({"metadata": {"name": group, "creationTimestamp": null}, "versions": versions})
+        })
+        .collect();
+    let document = json!({
+        "kind": "APIGroupDiscoveryList",
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": items,
+    });
+    let media_type = HeaderValue::from_static(AGGREGATED);
+    with_body(StatusCode::OK, media_type, document.to_string().into())
+}
+
+fn aggregated_resource(resource: &Resource, version: &str) -> Value {
+    let kind = json!({"group": resource.group, "version": version, "kind": resource.kind});
+    let mut entry = json!({
+        "resource": resource.plural,
+        "responseKind": kind,
+        "scope": match resource.scope {
+            Scope::Cluster => "Cluster",
+            Scope::Namespaced => "Namespaced",
+        },
+        "singularResource": resource.kind.to_lowercase(),
+        "verbs": VERBS,
+        "shortNames": resource.short_names,
+    });
+    if resource.status == StatusPart::Subresource {
+        entry["subresources"] = json!([{
+            "subresource": "status",
+            "responseKind": kind,
+            "verbs": ["get", "patch", "update"],
+        }]);
+    }
+    entry
+}

@@ -1,0 +1,66 @@
+//! The patch types of a PATCH request.
+
+use json_patch::Patch as JsonPatch;
+use serde_json::Value;
+
+use crate::api::error::{ApiError, Reason};
+
+/// A patch that has been read.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Patch {
+    /// Server-side apply (`application/apply-patch+yaml`, whose body is JSON here).
+    Apply(Value),
+    /// RFC 7396 (`application/merge-patch+json`).
+    Merge(Value),
+    /// RFC 6902 (`application/json-patch+json`).
+    Json(JsonPatch),
+}
+
+impl Patch {
+    /// Reads a patch of a media type.
+    pub(super) fn parse(media_type: &str, body: &[u8]) -> Result<Self, ApiError> {
+        let not_json = |what: &str, error: &serde_json::Error| {
+            ApiError::bad_request(format!("the {what} in the body is not valid: {error}"))
+        };
+        let value = || serde_json::from_slice(body).map_err(|error| not_json("JSON", &error));
+        match media_type.split(';').next().unwrap_or_default().trim() {
+            "application/apply-patch+yaml" => match value() {
+                Ok(object) => Ok(Self::Apply(object)),
+                Err(error) => Err(ApiError::bad_request(format!(
+                    "{error}; this server reads apply patches written as JSON, which is YAML too"
+                ))),
+            },
+            "application/merge-patch+json" => Ok(Self::Merge(value()?)),
+            "application/json-patch+json" => serde_json::from_slice(body)
+                .map(Self::Json)
+                .map_err(|error| not_json("JSON patch", &error)),
+            other => Err(ApiError::new(
+                Reason::UnsupportedMediaType,
+                format!(
+                    "the body of the request was in an unknown format (\"{other}\") - accepted \
+                     media types include: application/json-patch+json, \
+                     application/merge-patch+json, application/apply-patch+yaml; with kubectl use \
+                     `kubectl apply --server-side` or `kubectl patch --type=merge`"
+                ),
+            )),
+        }
+    }
+}
+
+/// The live object with a merge or JSON patch applied to it.
+pub(super) fn patched(patch: &Patch, live: &Value) -> Result<Value, ApiError> {
+    let mut object = live.clone();
+    match patch {
+        Patch::Merge(patch) | Patch::Apply(patch) => json_patch::merge(&mut object, patch),
+        Patch::Json(patch) => json_patch::patch(&mut object, patch).map_err(|error| {
+            ApiError::new(
+                Reason::Invalid,
+                format!(
+                    "the server rejected our request due to an error in our request: the JSON \
+                     patch does not fit the object: {error}"
+                ),
+            )
+        })?,
+    }
+    Ok(object)
+}

@@ -1,0 +1,178 @@
+//! What a path is about.
+
+use super::query::decode;
+use crate::api::object::ObjectName;
+use crate::api::resources::{Resource, Scope, StatusPart, at};
+
+/// What a path is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// `/healthz`, `/livez`, `/readyz`.
+    Health,
+    /// `/version`.
+    Version,
+    /// `/api`.
+    CoreVersions,
+    /// `/apis`.
+    Groups,
+    /// `/apis/<group>`.
+    Group(String),
+    /// `/api/v1`, `/apis/<group>/<version>`.
+    Resources {
+        /// The group; empty for the core group.
+        group: String,
+        /// The version.
+        version: String,
+    },
+    /// `/openapi/v3`.
+    OpenApiIndex,
+    /// `/openapi/v3/api/v1`, `/openapi/v3/apis/<group>/<version>`.
+    OpenApi {
+        /// The group; empty for the core group.
+        group: String,
+        /// The version.
+        version: String,
+    },
+    /// Objects.
+    Objects(Place),
+}
+
+/// Objects of one kind, or one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Their kind.
+    pub(super) resource: &'static Resource,
+    /// The version they are shown in.
+    pub(super) version: &'static str,
+    /// The namespace; `None` for all of them or for cluster-scoped kinds.
+    pub(super) namespace: Option<String>,
+    /// Which of them.
+    pub(super) selection: Selection,
+}
+
+/// Which objects of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Selection {
+    /// All.
+    Collection,
+    /// One.
+    Object(String),
+    /// The status of one.
+    Status(String),
+}
+
+impl Place {
+    /// The full name of one of the objects.
+    pub(super) fn name(&self, name: &str) -> ObjectName {
+        ObjectName { namespace: self.namespace.clone(), name: name.to_owned() }
+    }
+}
+
+impl Target {
+    /// Reads a path; `None` when nothing is served there.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let segments: Vec<_> =
+            path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
+        let segments: Vec<_> = segments.iter().map(String::as_str).collect();
+        let owned = |text: &str| text.to_owned();
+        match segments.as_slice() {
+            ["healthz" | "livez" | "readyz", ..] => Some(Self::Health),
+            ["version"] => Some(Self::Version),
+            ["api"] => Some(Self::CoreVersions),
+            ["apis"] => Some(Self::Groups),
+            ["openapi", "v3"] => Some(Self::OpenApiIndex),
+            ["openapi", "v3", "api", version] => {
+                Some(Self::OpenApi { group: String::new(), version: owned(version) })
+            }
+            ["openapi", "v3", "apis", group, version] => {
+                Some(Self::OpenApi { group: owned(group), version: owned(version) })
+            }
+            ["apis", group] => Some(Self::Group(owned(group))),
+            ["api", version] => {
+                Some(Self::Resources { group: String::new(), version: owned(version) })
+            }
+            ["apis", group, version] => {
+                Some(Self::Resources { group: owned(group), version: owned(version) })
+            }
+            ["api", version, rest @ ..] => objects("", version, rest).map(Self::Objects),
+            ["apis", group, version, rest @ ..] => objects(group, version, rest).map(Self::Objects),
+            _ => None,
+        }
+    }
+}
+
+fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Place> {
+    // `namespaces/<name>/status` is the status of a namespace, not a kind called `status`.
+    let (namespace, rest) = match rest {
+        ["namespaces", _, "status"] if group.is_empty() => (None, rest),
+        ["namespaces", namespace, _, ..] => (Some(*namespace), &rest[2..]),
+        _ => (None, rest),
+    };
+    let (plural, rest) = rest.split_first()?;
+    let resource = at(group, version, plural)?;
+    let version = resource.versions.iter().find(|served| **served == version)?;
+    let selection = match rest {
+        [] => Selection::Collection,
+        [name] => Selection::Object((*name).to_owned()),
+        [name, "status"] if resource.status == StatusPart::Subresource => {
+            Selection::Status((*name).to_owned())
+        }
+        _ => return None,
+    };
+    let fits = match (resource.scope, namespace) {
+        (Scope::Cluster, namespace) => namespace.is_none(),
+        (Scope::Namespaced, None) => selection == Selection::Collection,
+        (Scope::Namespaced, Some(_)) => true,
+    };
+    fits.then(|| Place { resource, version, namespace: namespace.map(str::to_owned), selection })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Selection, Target};
+
+    fn place(path: &str) -> Option<(&'static str, Option<String>, Selection)> {
+        match Target::parse(path)? {
+            Target::Objects(place) => Some((place.resource.kind, place.namespace, place.selection)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn paths_of_objects_are_understood() {
+        let gateways = "/apis/gateway.networking.k8s.io/v1";
+        let all = Selection::Collection;
+        let one = |name: &str| Selection::Object(name.to_owned());
+        let status = |name: &str| Selection::Status(name.to_owned());
+        let ns = |name: &str| Some(name.to_owned());
+        for (path, expected) in [
+            ("/api/v1/pods", ("Pod", None, all.clone())),
+            ("/api/v1/namespaces", ("Namespace", None, all.clone())),
+            ("/api/v1/namespaces/a", ("Namespace", None, one("a"))),
+            ("/api/v1/namespaces/a/status", ("Namespace", None, status("a"))),
+            ("/api/v1/namespaces/a/pods", ("Pod", ns("a"), all.clone())),
+            ("/api/v1/namespaces/a/pods/b/status", ("Pod", ns("a"), status("b"))),
+            (&format!("{gateways}/gatewayclasses/c"), ("GatewayClass", None, one("c"))),
+            (&format!("{gateways}/namespaces/a/gateways/g%2Dw"), ("Gateway", ns("a"), one("g-w"))),
+        ] {
+            assert_eq!(place(path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_of_nothing_are_refused() {
+        for path in [
+            "/api/v1/gateways",
+            "/api/v1/pods/a",
+            "/api/v1/namespaces/a/nodes",
+            "/api/v1/namespaces/a/nodes/n",
+            "/api/v1/namespaces/a/configmaps/c/status",
+            "/api/v1/namespaces/a/pods/b/log",
+            "/api/v2/pods",
+            "/apis/gateway.networking.k8s.io/v1alpha2/gateways",
+            "/nothing",
+        ] {
+            assert_eq!(place(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! The steps of every write: find the live object, form the new one, admit it, record who owns
+//! what, count the generation, store it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::deletion;
+use super::state::{State, name_suffix, new_uid};
+use super::{Applied, Outcome, Part};
+use crate::api::admission::{self, UnknownFields};
+use crate::api::error::{ApiError, Cause, Reason};
+use crate::api::fields::managers::{self, Conflict, Manager};
+use crate::api::fields::topology::Topology;
+use crate::api::object::{
+    ObjectName, has_finalizers, is_terminating, metadata_text, set_metadata, without,
+};
+use crate::api::resources::{
+    Generation, Kind, Resource, Scope, StatusPart, of_kind, split_api_version,
+};
+
+/// Metadata that the server decides and writers cannot change.
+const SYSTEM_METADATA: &[&str] = &[
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "resourceVersion",
+];
+
+/// A write.
+pub(in crate::api) struct Write<'a> {
+    /// The kind of the object.
+    pub(in crate::api) resource: &'static Resource,
+    /// Its name; may be missing where the server makes one up.
+    pub(in crate::api) name: Option<ObjectName>,
+    /// The version it is written in.
+    pub(in crate::api) version: &'a str,
+    /// Who writes.
+    pub(in crate::api) manager: &'a str,
+    /// Which part.
+    pub(in crate::api) part: Part,
+    /// What to do with unknown fields.
+    pub(in crate::api) unknown: UnknownFields,
+    /// Whether to keep the result.
+    pub(in crate::api) persistence: Persistence,
+    /// How the new object comes about.
+    pub(in crate::api) operation: Operation<'a>,
+    /// What is written; unused by a patch.
+    pub(in crate::api) object: Cow<'a, Value>,
+}
+
+/// How the new object comes about.
+pub(in crate::api) enum Operation<'a> {
+    /// It must not exist yet.
+    Create,
+    /// It must exist and is replaced.
+    Replace,
+    /// It must exist; this makes the new one of the live one.
+    Patch(&'a dyn Fn(&Value) -> Result<Value, ApiError>),
+    /// Server-side apply.
+    Apply(Conflicts),
+}
+
+/// What happens when somebody else owns an applied field with another value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum Conflicts {
+    /// The write is refused.
+    Refuse,
+    /// The field changes hands.
+    Force,
+}
+
+/// Whether the result of a write is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::api) enum Persistence {
+    /// It is stored.
+    Stored,
+    /// It is only computed (`dryRun=All`).
+    DryRun,
+}
+
+impl<'a> Write<'a> {
+    /// A write of a controller: what the object says about itself is right, unknown fields are
+    /// refused, the result is stored.
+    pub(in crate::api) fn controller(
+        manager: &'a str,
+        part: Part,
+        operation: Operation<'a>,
+        object: &'a Value,
+    ) -> Result<Self, ApiError> {
+        let kind = Kind::of(object)
+            .ok_or_else(|| ApiError::bad_request("Object 'apiVersion' or 'Kind' is missing"))?;
+        let resource = of_kind(&kind).ok_or_else(|| ApiError::no_such_kind(&kind))?;
+        let (_, version) = split_api_version(object["apiVersion"].as_str().unwrap_or_default());
+        if !resource.versions.contains(&version) {
+            return Err(ApiError::no_such_kind(&kind));
+        }
+        Ok(Self {
+            resource,
+            name: ObjectName::of(object),
+            version,
+            manager,
+            part,
+            unknown: UnknownFields::Refuse,
+            persistence: Persistence::Stored,
+            operation,
+            object: Cow::Borrowed(object),
+        })
+    }
+}
+
+/// A new object on its way into the store.
+struct Draft {
+    object: Value,
+    /// `managedFields`, when the operation has worked them out already.
+    managed: Option<Value>,
+}
+
+/// Performs a write.
+pub(super) fn perform(
+    state: &mut State,
+    write: &Write<'_>,
+    now: &str,
+) -> Result<Applied, ApiError> {
+    let resource = write.resource;
+    let kind = resource.as_kind();
+    if write.part == Part::Status && resource.status == StatusPart::Ordinary {
+        return Err(ApiError::no_such_path());
+    }
+    let name = target(write)?;
+    let live = state.get(&kind, &name);
+    let api_version = resource.api_version(write.version);
+    let manager = Manager {
+        name: write.manager,
+        api_version: &api_version,
+        subresource: (write.part == Part::Status).then_some("status"),
+        now,
+    };
+    let (mut given, warnings) = given(write, live.as_deref(), &name)?;
+    given["apiVersion"] = json!(resource.api_version(resource.preferred_version()));
+    given["kind"] = json!(resource.kind);
+    set_metadata(&mut given, "name", Some(json!(name.name)));
+    let draft = draft(write, live.as_deref(), given, &name, &manager)?;
+    let Draft { mut object, managed } = draft;
+    match &live {
+        Some(live) => keep_system_metadata(&mut object, live),
+        None => {
+            admission::admit_name(resource, &name)?;
+            check_namespace(state, resource, &name)?;
+            begin(&mut object, resource, &name, now);
+        }
+    }
+    admission::admit(resource, &name, live.as_deref(), &mut object)?;
+    let managed = managed.unwrap_or_else(|| {
+        let topology = Topology::of(&kind);
+        match (&live, resource.status) {
+            (Some(live), _) => managers::update(live, &object, &manager, topology),
+            // Whoever creates an object does not own the status it starts with.
+            (None, StatusPart::Subresource) => {
+                let owned = without(object.clone(), "status");
+                managers::update(&Value::Null, &owned, &manager, topology)
+            }
+            (None, StatusPart::Ordinary) => {
+                managers::update(&Value::Null, &object, &manager, topology)
+            }
+        }
+    });
+    let applied = commit(state, write, &name, live, object, managed, now);
+    Ok(Applied { warnings, ..applied })
+}
+
+/// The name of the object; made up when `generateName` asks for it.
+fn target(write: &Write<'_>) -> Result<ObjectName, ApiError> {
+    let mut name = match (&write.name, metadata_text(&write.object, "generateName")) {
+        (Some(name), _) => name.clone(),
+        (None, Some(prefix)) if matches!(write.operation, Operation::Create) => ObjectName {
+            namespace: metadata_text(&write.object, "namespace").map(str::to_owned),
+            name: format!("{prefix}{}", name_suffix()),
+        },
+        (None, _) => {
+            return Err(ApiError::invalid(
+                write.resource,
+                "",
+                vec![Cause {
+                    reason: "FieldValueRequired",
+                    message: "Required value: name or generateName is required".to_owned(),
+                    field: "metadata.name".to_owned(),
+                }],
+            ));
+        }
+    };
+    if write.resource.scope == Scope::Cluster {
+        name.namespace = None;
+    }
+    Ok(name)
+}
+
+/// What the writer gives, with unknown fields dealt with; and warnings.
+fn given(
+    write: &Write<'_>,
+    live: Option<&Value>,
+    name: &ObjectName,
+) -> Result<(Value, Vec<String>), ApiError> {
+    let mut object = match &write.operation {
+        Operation::Patch(patch) => {
+            patch(live.ok_or_else(|| ApiError::not_found(write.resource, name))?)?
+        }
+        Operation::Create | Operation::Replace | Operation::Apply(_) => Value::clone(&write.object),
+    };
+    if !object.is_object() {
+        return Err(ApiError::bad_request("the object is not a JSON object"));
+    }
+    let warnings = admission::prune(&mut object, write.unknown)?;
+    // Server-side apply knows no dropping: an undeclared field has no owner.
+    if matches!(write.operation, Operation::Apply(_)) && !warnings.is_empty() {
+        return Err(ApiError::bad_request(format!(
+            "failed to create typed patch object ({name}; {}, Kind={}): {}: field not declared in \
+             schema",
+            write.resource.api_version(write.version),
+            write.resource.kind,
+            warnings.join(", "),
+        )));
+    }
+    Ok((object, warnings))
+}
+
+fn draft(
+    write: &Write<'_>,
+    live: Option<&Value>,
+    given: Value,
+    name: &ObjectName,
+    manager: &Manager<'_>,
+) -> Result<Draft, ApiError> {
+    let resource = write.resource;
+    check_preconditions(resource, live, &given, name)?;
+    let separate = resource.status == StatusPart::Subresource;
+    match (&write.operation, live) {
+        (Operation::Create, Some(_)) => Err(ApiError::already_exists(resource, name)),
+        (Operation::Create, None) => {
+            let object = if separate { without(given, "status") } else { given };
+            Ok(Draft { object, managed: None })
+        }
+        (Operation::Replace | Operation::Patch(_), None) => {
+            Err(ApiError::not_found(resource, name))
+        }
+        (Operation::Replace | Operation::Patch(_), Some(live)) => {
+            let object = match write.part {
+                Part::Status => with_status(live.clone(), &given["status"]),
+                Part::Whole if separate => with_status(given, &live["status"]),
+                Part::Whole => given,
+            };
+            Ok(Draft { object, managed: None })
+        }
+        (Operation::Apply(_), None) if write.part == Part::Status => {
+            Err(ApiError::not_found(resource, name))
+        }
+        (Operation::Apply(conflicts), _) => {
+            let applied = match write.part {
+                Part::Status => status_alone(&given),
+                Part::Whole if separate => without(given, "status"),
+                Part::Whole => given,
+            };
+            draft_applied(write, live, &applied, name, manager, *conflicts)
+        }
+    }
+}
+
+fn draft_applied(
+    write: &Write<'_>,
+    live: Option<&Value>,
+    applied: &Value,
+    name: &ObjectName,
+    manager: &Manager<'_>,
+    conflicts: Conflicts,
+) -> Result<Draft, ApiError> {
+    let topology = Topology::of(&write.resource.as_kind());
+    let nothing = Value::Null;
+    let merged = managers::apply(live.unwrap_or(&nothing), applied, manager, topology).map_err(
+        |problem| {
+            ApiError::bad_request(format!(
+                "failed to create typed patch object ({name}; {}, Kind={}): {problem}",
+                manager.api_version, write.resource.kind,
+            ))
+        },
+    )?;
+    if conflicts == Conflicts::Refuse && !merged.conflicts.is_empty() {
+        return Err(apply_conflict(&merged.conflicts));
+    }
+    Ok(Draft { object: merged.object, managed: Some(merged.managed) })
+}
+
+/// The status and nothing else, which is all a status apply may decide.
+fn status_alone(given: &Value) -> Value {
+    match &given["status"] {
+        Value::Null => json!({}),
+        status => json!({"status": status}),
+    }
+}
+
+fn with_status(mut object: Value, status: &Value) -> Value {
+    if status.is_null() {
+        return without(object, "status");
+    }
+    object["status"] = status.clone();
+    object
+}
+
+/// The version and uid a writer says it has seen must be those of the live object.
+fn check_preconditions(
+    resource: &Resource,
+    live: Option<&Value>,
+    given: &Value,
+    name: &ObjectName,
+) -> Result<(), ApiError> {
+    let Some(live) = live else { return Ok(()) };
+    let differs = |field: &str| {
+        metadata_text(given, field).is_some_and(|text| metadata_text(live, field) != Some(text))
+    };
+    if differs("uid") {
+        let why = format!(
+            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            metadata_text(given, "uid").unwrap_or_default(),
+            metadata_text(live, "uid").unwrap_or_default()
+        );
+        return Err(ApiError::conflict(resource, name, &why));
+    }
+    if differs("resourceVersion") {
+        return Err(ApiError::modified(resource, name));
+    }
+    Ok(())
+}
+
+fn apply_conflict(conflicts: &[Conflict]) -> ApiError {
+    let with = |conflict: &Conflict| {
+        format!("conflict with \"{}\" using {}", conflict.manager, conflict.api_version)
+    };
+    let message = match conflicts {
+        [only] => format!("Apply failed with 1 conflict: {}: {}", with(only), only.path),
+        several => {
+            let lines: Vec<_> =
+                several.iter().map(|one| format!("{}: {}", with(one), one.path)).collect();
+            format!("Apply failed with {} conflicts: {}", several.len(), lines.join("; "))
+        }
+    };
+    let mut error = ApiError::new(Reason::Conflict, message);
+    error.causes = conflicts
+        .iter()
+        .map(|conflict| Cause {
+            reason: "FieldManagerConflict",
+            message: with(conflict),
+            field: conflict.path.clone(),
+        })
+        .collect();
+    error
+}
+
+fn keep_system_metadata(object: &mut Value, live: &Value) {
+    for field in SYSTEM_METADATA {
+        let value = live["metadata"].get(*field).cloned();
+        set_metadata(object, field, value);
+    }
+    let namespace = live["metadata"].get("namespace").cloned();
+    set_metadata(object, "namespace", namespace);
+}
+
+/// Gives a new object its identity.
+fn begin(object: &mut Value, resource: &Resource, name: &ObjectName, now: &str) {
+    for field in SYSTEM_METADATA {
+        set_metadata(object, field, None);
+    }
+    set_metadata(object, "namespace", name.namespace.as_deref().map(Value::from));
+    set_metadata(object, "uid", Some(new_uid().into()));
+    set_metadata(object, "creationTimestamp", Some(now.into()));
+    if resource.generation == Generation::Counted {
+        set_metadata(object, "generation", Some(1.into()));
+    }
+}
+
+fn check_namespace(state: &State, resource: &Resource, name: &ObjectName) -> Result<(), ApiError> {
+    let Some(namespace) = &name.namespace else { return Ok(()) };
+    let kind = Kind::core("Namespace");
+    let cluster_name = ObjectName::cluster(namespace.clone());
+    match state.get(&kind, &cluster_name) {
+        Some(found) if is_terminating(&found) => {
+            Err(ApiError::namespace_terminating(resource, name))
+        }
+        Some(_) => Ok(()),
+        None => {
+            let namespaces = of_kind(&kind).expect("namespaces are served");
+            Err(ApiError::not_found(namespaces, &cluster_name))
+        }
+    }
+}
+
+/// Stores the object, unless nothing changed or nothing is to be kept.
+fn commit(
+    state: &mut State,
+    write: &Write<'_>,
+    name: &ObjectName,
+    live: Option<Arc<Value>>,
+    mut object: Value,
+    managed: Value,
+    now: &str,
+) -> Applied {
+    let kind = write.resource.as_kind();
+    set_metadata(&mut object, "managedFields", Some(managed));
+    let outcome = match &live {
+        Some(live) if **live == object => {
+            return Applied {
+                object: live.clone(),
+                outcome: Outcome::Unchanged,
+                warnings: Vec::new(),
+            };
+        }
+        Some(live) => {
+            count_generation(&mut object, live, write.resource);
+            Outcome::Changed
+        }
+        None => Outcome::Created,
+    };
+    let released = is_terminating(&object) && !has_finalizers(&object);
+    let object = match write.persistence {
+        Persistence::DryRun => Arc::new(object),
+        Persistence::Stored => {
+            let stored = state.put(&kind, name, object);
+            if released {
+                deletion::remove(state, &kind, name, now);
+                return Applied { object: stored, outcome: Outcome::Removed, warnings: Vec::new() };
+            }
+            stored
+        }
+    };
+    Applied { object, outcome, warnings: Vec::new() }
+}
+
+/// A generation counts changes of what is asked for: not of metadata, not of a separate status.
+fn count_generation(object: &mut Value, live: &Value, resource: &Resource) {
+    let asked_for = |field: &String| {
+        !(field == "metadata" || field == "status" && resource.status == StatusPart::Subresource)
+    };
+    let fields = |value: &Value| {
+        value.as_object().into_iter().flat_map(|map| map.keys().cloned()).collect::<Vec<_>>()
+    };
+    let changed = fields(object)
+        .iter()
+        .chain(&fields(live))
+        .filter(|field| asked_for(field))
+        .any(|field| object.get(field) != live.get(field));
+    if changed && resource.generation == Generation::Counted {
+        let generation = live["metadata"]["generation"].as_i64().unwrap_or_default() + 1;
+        set_metadata(object, "generation", Some(generation.into()));
+    }
+}
