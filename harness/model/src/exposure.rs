@@ -34,7 +34,7 @@ pub fn exposure(
     let Some(config) = outcome.envoy.iter().find(|config| config.gateway == *gateway) else {
         return Err(Unmodelled::new(
             object,
-            "exposure: the operator makes no Envoy configuration for it; look at its conditions and class",
+            "exposure without an Envoy configuration; look at the Gateway's conditions and class",
         ));
     };
     let is_host_network = config.listeners.iter().any(|listener| !listener.host_ports.is_empty());
@@ -87,7 +87,9 @@ fn require_node_ports(
     let Some(service) = input.resources.services.get(name) else {
         return Err(Unmodelled::new(
             object,
-            format!("exposure: its Service {name} is not there yet"),
+            format!(
+                "exposure before its Service {name} exists; wait for the Gateway to be reconciled"
+            ),
         ));
     };
     for port in &config.service.ports {
@@ -96,7 +98,7 @@ fn require_node_ports(
         if !allocated {
             return Err(Unmodelled::new(
                 object,
-                format!("exposure: its Service {name} has no node port for port {port}"),
+                format!("exposure while its Service {name} has no node port for port {port}"),
             ));
         }
     }

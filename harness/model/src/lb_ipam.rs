@@ -43,29 +43,41 @@ pub enum IpamRequest {
     NoPool,
     /// All matching pools are used up.
     OutOfIps,
-    /// A requested address belongs to another Service. The words of the condition are inferred.
-    AlreadyAllocated,
+    /// No enabled pool holds this requested address.
+    NotInAnyPool(IpAddr),
+    /// The pool that holds this requested address does not select the Service.
+    PoolSelectorMismatch(IpAddr),
+    /// This requested address belongs to another Service.
+    AlreadyAllocated(IpAddr),
 }
 
 impl IpamRequest {
     /// The condition `cilium.io/IPAMRequestSatisfied`, without its timestamp.
     pub fn condition(self) -> Value {
-        let (status, reason, message) = match self {
-            Self::Satisfied => ("True", "satisfied", ""),
+        let (reason, message) = match self {
+            Self::Satisfied => ("satisfied", String::new()),
             Self::NoPool => (
-                "False",
                 "no_pool",
-                "There are no enabled CiliumLoadBalancerIPPools that match this service",
+                "There are no enabled CiliumLoadBalancerIPPools that match this service".to_owned(),
             ),
             Self::OutOfIps => (
-                "False",
                 "out_of_ips",
-                "All enabled CiliumLoadBalancerIPPools that match this service ran out of allocatable IPs",
+                "All enabled CiliumLoadBalancerIPPools that match this service ran out of allocatable IPs"
+                    .to_owned(),
             ),
-            Self::AlreadyAllocated => {
-                ("False", "already_allocated", "The requested IP is already allocated")
+            Self::NotInAnyPool(address) => {
+                ("no_pool", format!("No pool exists with a CIDR containing '{address}'"))
             }
+            Self::PoolSelectorMismatch(address) => (
+                "pool_selector_mismatch",
+                format!("The pool with the CIDR containing '{address}', doesn't select this service"),
+            ),
+            Self::AlreadyAllocated(address) => (
+                "already_allocated",
+                format!("The IP '{address}' is already allocated to another service"),
+            ),
         };
+        let status = if self == Self::Satisfied { "True" } else { "False" };
         json!({"type": "cilium.io/IPAMRequestSatisfied", "status": status, "reason": reason, "message": message})
     }
 }
@@ -168,12 +180,17 @@ fn serve(
             if addresses.contains(&address) {
                 continue;
             }
-            if !pools.iter().any(|pool| pool.offers(service, address)) {
-                request = IpamRequest::NoPool;
-            } else if taken.insert(address) {
-                addresses.push(address);
+            let holds = pools.iter().any(|pool| pool.holds(address));
+            if pools.iter().any(|pool| pool.offers(service, address)) {
+                if taken.insert(address) {
+                    addresses.push(address);
+                } else {
+                    request = IpamRequest::AlreadyAllocated(address);
+                }
+            } else if holds {
+                request = IpamRequest::PoolSelectorMismatch(address);
             } else {
-                request = IpamRequest::AlreadyAllocated;
+                request = IpamRequest::NotInAnyPool(address);
             }
         }
     }
@@ -269,7 +286,11 @@ impl<'a> Ranges<'a> {
     }
 
     fn offers(&self, service: &Service, address: IpAddr) -> bool {
-        self.selects(service) && self.ranges.iter().any(|range| range.contains(address))
+        self.selects(service) && self.holds(address)
+    }
+
+    fn holds(&self, address: IpAddr) -> bool {
+        self.ranges.iter().any(|range| range.contains(address))
     }
 }
 

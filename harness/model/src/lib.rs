@@ -23,6 +23,9 @@ pub mod lb_ipam;
 
 pub mod routing;
 
+#[cfg(test)]
+mod fixture;
+
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 
 pub use reconcile::{Outcome, StatusUpdate, SyncedSecret, reconcile};
@@ -64,6 +67,6 @@ impl Unmodelled {
 
 impl std::fmt::Display for Unmodelled {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the reference model does not cover {} of {}", self.what, self.object)
+        write!(f, "{}: the reference model does not cover {}", self.object, self.what)
     }
 }

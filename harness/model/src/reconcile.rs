@@ -42,7 +42,8 @@ pub struct Outcome {
     /// Gateways for which the operator stopped before it wrote objects: whatever it wrote earlier
     /// stays and must not be removed.
     pub left_alone: Vec<NamespacedName>,
-    /// What the model does not cover, sorted. Gateways named here have no objects and no status.
+    /// What the model does not cover, sorted. Gateways named here have no objects; they have a
+    /// status only if they are also left alone.
     pub unmodelled: Vec<Unmodelled>,
 }
 
@@ -317,3 +318,6 @@ fn sort(outcome: &mut Outcome) {
     outcome.unmodelled.sort();
     outcome.unmodelled.dedup();
 }
+
+#[cfg(test)]
+mod tests;

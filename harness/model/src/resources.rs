@@ -104,7 +104,7 @@ impl Resources {
             match resources.read(value, &identity) {
                 Ok(true) => {}
                 Ok(false) => {
-                    skipped.push(Skipped { object: identity, reason: SkipReason::NotRead })
+                    skipped.push(Skipped { object: identity, reason: SkipReason::NotRead });
                 }
                 Err(error) => skipped.push(Skipped {
                     object: identity,
@@ -144,7 +144,7 @@ impl Resources {
                 self.services.insert(service.name.clone(), service);
             }
             ("", "Secret") => {
-                let secret = Secret::from_value(parse::<Object<Value>>(value)?.metadata, value);
+                let secret = Secret::from_value(&parse::<Object<Value>>(value)?.metadata, value);
                 self.secrets.insert(secret.name.clone(), secret);
             }
             ("", "Namespace") => {

@@ -46,7 +46,7 @@ fn listener_limits(input: &Input<'_>, listener: &Listener, what: &mut Vec<String
             }
         }
         (protocol, _) => {
-            what.push(format!("listener {name} of protocol {protocol} with this tls section"))
+            what.push(format!("listener {name} of protocol {protocol} with this tls section"));
         }
     }
     let kinds = supported_kinds(input);

@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn durations_of_the_gateway_api_are_read() {
         assert_eq!(duration("10s"), Some(Duration::from_secs(10)));
-        assert_eq!(duration("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(duration("1h30m"), Some(Duration::from_mins(90)));
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("0s"), Some(Duration::ZERO));
     }

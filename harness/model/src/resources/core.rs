@@ -104,7 +104,7 @@ pub(crate) enum Pem {
 }
 
 impl Secret {
-    pub(super) fn from_value(metadata: Metadata, value: &Value) -> Self {
+    pub(super) fn from_value(metadata: &Metadata, value: &Value) -> Self {
         let entry = |key: &str| {
             let plain =
                 value.get("stringData").and_then(|data| data.get(key)).and_then(Value::as_str);
@@ -206,7 +206,7 @@ mod tests {
     use super::{Metadata, Pem, Secret};
 
     fn secret(value: &serde_json::Value) -> Secret {
-        Secret::from_value(Metadata { name: "s".to_owned(), ..Metadata::default() }, value)
+        Secret::from_value(&Metadata { name: "s".to_owned(), ..Metadata::default() }, value)
     }
 
     #[test]

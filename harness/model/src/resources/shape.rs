@@ -16,18 +16,18 @@ pub(super) enum Shape {
 pub(super) fn unread_fields(value: Option<&Value>, shape: &Shape) -> Vec<String> {
     let mut unread = Vec::new();
     if let Some(value) = value {
-        walk(value, shape, String::new(), &mut unread);
+        walk(value, shape, "", &mut unread);
     }
     unread
 }
 
-fn walk(value: &Value, shape: &Shape, path: String, unread: &mut Vec<String>) {
+fn walk(value: &Value, shape: &Shape, path: &str, unread: &mut Vec<String>) {
     match (shape, value) {
         (Shape::Fields(fields), Value::Object(object)) => {
             for (key, inner) in object {
                 let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
                 match fields.iter().find(|(name, _)| name == key) {
-                    Some((_, shape)) => walk(inner, shape, here, unread),
+                    Some((_, shape)) => walk(inner, shape, &here, unread),
                     None if inner.is_null() => {}
                     None => unread.push(here),
                 }
@@ -35,7 +35,7 @@ fn walk(value: &Value, shape: &Shape, path: String, unread: &mut Vec<String>) {
         }
         (Shape::List(element), Value::Array(items)) => {
             for (index, item) in items.iter().enumerate() {
-                walk(item, element, format!("{path}[{index}]"), unread);
+                walk(item, element, &format!("{path}[{index}]"), unread);
             }
         }
         (Shape::Whole | Shape::Fields(_) | Shape::List(_), _) => {}

@@ -59,7 +59,9 @@ pub(crate) fn secret_copy(input: &Input<'_>, secret: &NamespacedName) -> Namespa
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let nibbles = digest(&SHA256, bytes);
+    let nibbles = nibbles.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()
 }
 
 #[cfg(test)]

@@ -99,10 +99,10 @@ fn cluster(input: &Input<'_>, cluster: &Cluster) -> Value {
             options["useDownstreamProtocolConfig"] = json!({"http2ProtocolOptions": {}});
         }
         UpstreamProtocol::Http1 => {
-            options["explicitHttpConfig"] = json!({"httpProtocolOptions": {}})
+            options["explicitHttpConfig"] = json!({"httpProtocolOptions": {}});
         }
         UpstreamProtocol::Http2 => {
-            options["explicitHttpConfig"] = json!({"http2ProtocolOptions": {}})
+            options["explicitHttpConfig"] = json!({"http2ProtocolOptions": {}});
         }
     }
     let mut value = json!({
