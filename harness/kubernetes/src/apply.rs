@@ -64,7 +64,7 @@ impl ApplyAllError {
 }
 
 /// The stages in which objects are applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Namespaces,
     Definitions,
@@ -77,6 +77,7 @@ enum Stage {
 }
 
 impl Stage {
+    /// In the order of application.
     const ALL: [Self; 8] = [
         Self::Namespaces,
         Self::Definitions,
@@ -107,14 +108,6 @@ impl Stage {
     }
 }
 
-/// The manifests in the order of application.
-fn in_order(manifests: &[Manifest]) -> Vec<(Stage, &Manifest)> {
-    let mut ordered: Vec<_> =
-        manifests.iter().map(|manifest| (Stage::of(&manifest.object), manifest)).collect();
-    ordered.sort_by_key(|(stage, _)| *stage);
-    ordered
-}
-
 impl Client {
     /// Applies all manifests in the order of their dependencies and gives the objects as the API
     /// has them now, in the order of application.
@@ -127,12 +120,10 @@ impl Client {
         manifests: &[Manifest],
         options: &ApplyOptions,
     ) -> Result<Vec<Value>, ApplyAllError> {
-        let ordered = in_order(manifests);
         let mut applied = Vec::with_capacity(manifests.len());
         let mut namespaces = BTreeSet::new();
         for stage in Stage::ALL {
-            let of_stage =
-                ordered.iter().filter(|(of, _)| *of == stage).map(|(_, manifest)| *manifest);
+            let of_stage = manifests.iter().filter(|manifest| Stage::of(&manifest.object) == stage);
             let mut failures = Vec::new();
             for manifest in of_stage.clone() {
                 match self.apply_manifest(manifest, options, &mut namespaces).await {

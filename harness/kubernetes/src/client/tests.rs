@@ -95,6 +95,19 @@ async fn kind_whose_definition_went_away_is_not_served_rather_than_absent() {
 }
 
 #[tokio::test]
+async fn path_that_discovery_promises_and_the_server_does_not_know_is_no_absence() {
+    let api = MemoryApi::new();
+    api.answer(&format!("GET {GATEWAY_PATH}"), 404, json!("404 page not found"));
+    api.answer(&format!("DELETE {GATEWAY_PATH}"), 404, json!("404 page not found"));
+    let error = api.client().get(&web()).await.unwrap_err();
+    assert!(error.to_string().contains("404 page not found"), "{error}");
+    assert!(
+        api.client().delete(&web()).await.is_err(),
+        "nothing was looked at, so nothing is known"
+    );
+}
+
+#[tokio::test]
 async fn refused_object_is_told_with_the_paths_of_its_fields() {
     let api = MemoryApi::new();
     let causes = [("spec.listeners[0].port", "Invalid value: 70000"), ("spec.x", "Required value")];

@@ -179,12 +179,6 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.tasks.running.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
-    }
-}
-
 /// Runs the HTTP/2 library's background tasks and ends them with the probe.
 #[derive(Clone, Default)]
 struct Tasks {
