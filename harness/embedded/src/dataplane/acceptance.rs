@@ -1,11 +1,11 @@
 //! What Envoy would refuse when it is configured.
 //!
 //! A refused listener or route table changes nothing: what was there before stays, and nothing
-//! is there if nothing was. Sources: envoyproxy/envoy 1.36 `source/common/router/config_impl.cc`
-//! (sum of weights, unique domains, regular expressions) and
-//! `source/common/listener_manager/filter_chain_manager_impl.cc` (overlapping chains). That a
-//! refusal concerns the one table or listener and not everything that was sent with it is
-//! inferred from how Cilium's agent serves xDS.
+//! is there if nothing was. Sources: envoyproxy/envoy `source/common/router/config_impl.cc` (sum
+//! of weights, unique domains, regular expressions) and
+//! `source/common/listener_manager/filter_chain_manager_impl.cc` (overlapping chains), main
+//! branch, 2026. That a refusal concerns the one table or listener and not everything that was
+//! sent with it is inferred from how Cilium's agent serves xDS.
 
 use std::collections::BTreeSet;
 

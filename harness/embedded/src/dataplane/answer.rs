@@ -1,5 +1,7 @@
-//! Answers that the data plane gives itself, in Envoy's words (envoyproxy/envoy
-//! `source/common/router/router.cc`, 1.36), so that a report quotes what a user would find.
+//! Answers that the data plane gives itself, in the words that Envoy's router is known for
+//! (envoyproxy/envoy `source/common/router/router.cc`; no version pinned), so that a report quotes
+//! what a user would find. Checks should rely on the status, not on the text: "remote connection
+//! failure" reads "connection failure" in older versions.
 
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;

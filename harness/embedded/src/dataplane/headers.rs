@@ -2,8 +2,8 @@
 //!
 //! The connection manager is configured as in Cilium's own translation (recorded from Cilium
 //! 1.20): `useRemoteAddress: true`, no trusted hops, internal addresses 10.0.0.0/8,
-//! 172.16.0.0/12, 192.168.0.0/16 and 127.0.0.1/32. What that does is in envoyproxy/envoy 1.36,
-//! `source/common/http/conn_manager_utility.cc`. One deliberate difference: for a client on
+//! 172.16.0.0/12, 192.168.0.0/16 and 127.0.0.1/32. What that does is in envoyproxy/envoy
+//! `source/common/http/conn_manager_utility.cc` (main branch, 2026). One deliberate difference: for a client on
 //! loopback Envoy appends its own node's address to X-Forwarded-For; here loopback *is* the
 //! network of the cluster, so the client's address is appended.
 

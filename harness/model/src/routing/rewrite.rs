@@ -1,7 +1,8 @@
 //! How the path of a request changes on its way to a backend, and where a redirect points.
 //!
-//! Follows envoyproxy/envoy `source/common/router/config_impl.cc` (1.36): a regular expression
-//! sees the path without the query, and every occurrence is replaced; the query is kept.
+//! As envoyproxy/envoy `source/common/router/config_impl.cc` does it (no version pinned): a regular
+//! expression sees the path without the query, and every occurrence is replaced; the query is kept.
+//! Which port a redirect's host loses is inferred; no recording shows it.
 
 use regex::{Captures, Regex};
 

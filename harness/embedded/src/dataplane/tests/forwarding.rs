@@ -1,6 +1,8 @@
 //! What a backend sees of a request and a client of its answer: edits, rewrites, mirrors,
 //! retries, WebSockets.
 
+use std::time::Duration;
+
 use gateproof_model::translation::envoy::{Action, Forward, Mirror, PathRewrite, Retry, Route};
 use http::Request;
 use http_body_util::Empty;
@@ -73,21 +75,25 @@ async fn backend_sees_edits_rewrites_and_what_envoy_adds() {
 }
 
 #[tokio::test]
-async fn mirror_gets_a_copy_and_never_changes_the_answer() {
+async fn mirror_gets_its_share_of_copies_and_never_changes_the_answer() {
     let echo = sample::echo("web-1").await;
     let reply = "HTTP/1.1 500 Broken\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let (shadow, mut heads) = backend::scripted(vec![reply]).await;
+    let (never, mut unseen) = backend::scripted(vec![reply]).await;
     let mut forward = sample::forwarding(&[("a", 1)]);
     forward.mirrors = vec![
         Mirror { cluster: "b".into(), numerator: 100, denominator: 100 },
-        Mirror { cluster: "c".into(), numerator: 100, denominator: 100 },
+        Mirror { cluster: "c".into(), numerator: 0, denominator: 100 },
     ];
-    let world = world(route(forward), &[("a", echo.socket()), ("b", shadow)]).await;
+    let world = world(route(forward), &[("a", echo.socket()), ("b", shadow), ("c", never)]).await;
     let answer = get(world.dial(PORT), "a.test", "/app/m").await;
     assert_eq!(answer.echo().pod, "web-1");
-    let copy = heads.recv().await.expect("a copy").to_lowercase();
+    let copy = tokio::time::timeout(Duration::from_secs(10), heads.recv());
+    let copy = copy.await.expect("in time").expect("a copy").to_lowercase();
     assert!(copy.starts_with("get /app/m http/1.1\r\n"), "{copy}");
     assert!(copy.contains("host: a.test-shadow\r\n"), "{copy}");
+    world.plane.shutdown().await;
+    assert!(unseen.try_recv().is_err(), "a share of nothing is never copied");
 }
 
 #[tokio::test]

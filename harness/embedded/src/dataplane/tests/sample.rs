@@ -126,10 +126,11 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Choices by weight are the same in every run.
     pub(crate) fn new() -> Self {
         let block = AddressBlock::claim().expect("a free block");
         let node = block.node(0).expect("a first node").into();
-        Self { plane: DataPlane::new(block), node }
+        Self { plane: DataPlane::with_seed(block, 7), node }
     }
 
     /// A program that serves the configuration's first listener at these ports of the node.

@@ -18,6 +18,9 @@ fn answering(status: u16) -> Vec<gateproof_model::translation::envoy::Route> {
     vec![sample::route(sample::path("/"), Action::Respond { status })]
 }
 
+/// A limit for what hangs when it is broken.
+const LIMIT: Duration = Duration::from_secs(10);
+
 async fn connect_error(socket: SocketAddr) -> io::ErrorKind {
     TcpStream::connect(socket).await.expect_err("must not connect").kind()
 }
@@ -70,6 +73,19 @@ async fn cluster_with_only_one_bindable_address_maps_every_socket() {
     assert_eq!(get(dial(80), "a.test", "/").await.status, 204);
     assert_unanswered(dial(81)).await;
     assert_eq!(connect_error(dial(82)).await, io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
+async fn address_outside_the_block_is_mapped_even_if_it_could_be_bound() {
+    let world = World::new();
+    let address = IpAddr::from([127, 20, 0, 1]);
+    let mut program = world.program(sample::config(sample::listener(), answering(204)), &[]);
+    let behaviour = Behaviour::Serve { config: 0, listener: 0 };
+    program.sockets.push(SocketProgram { address, port: 30_080, behaviour });
+    let applied = world.plane.apply(program).await;
+    assert!(world.plane.block().contains(applied.mapped[0].socket.ip()), "{applied:?}");
+    let own = SocketAddr::new(address, 30_080);
+    assert_eq!(connect_error(own).await, io::ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test]
@@ -149,16 +165,23 @@ async fn shutdown_closes_every_socket_and_may_be_repeated() {
 }
 
 #[tokio::test]
-async fn dropped_data_plane_leaves_no_listener() {
+async fn dropped_data_plane_leaves_no_listener_and_no_request_in_flight() {
     let world = World::new();
-    let config = sample::config(sample::listener(), answering(204));
-    world.plane.apply(world.program(config, &[30_080])).await;
+    let gate = backend::gated().await;
+    let routes = vec![sample::route(sample::path("/"), sample::forward(&[("a", 1)]))];
+    let mut program = world.program(sample::config(sample::listener(), routes), &[30_080]);
+    program.endpoints = sample::endpoints(&[("a", gate.socket)]);
+    world.plane.apply(program).await;
     let socket = world.dial(30_080);
+    let mut client = Http1::to(socket).await;
+    let in_flight = tokio::spawn(async move { client.get("a.test", "/").await.is_err() });
+    gate.arrived.await.expect("the request arrives");
     let tasks = world.plane.shared.tasks.clone();
     drop(world);
     tasks.close();
-    tasks.wait().await;
+    tokio::time::timeout(LIMIT, tasks.wait()).await.expect("every task ends");
     assert_eq!(connect_error(socket).await, io::ErrorKind::ConnectionRefused);
+    assert!(in_flight.await.expect("no panic"), "the request ends without an answer");
 }
 
 #[tokio::test]
