@@ -4,6 +4,7 @@
 //! Serialised as JSON lines, one [`Record`] a line; the format's version is [`FORMAT`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,9 @@ pub enum Event {
         started: String,
         /// Who runs the clusters.
         provider: ProviderKind,
+        /// Which part of a plan that was split this run is; `None` when it is the whole plan.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shard: Option<Shard>,
         /// The trials that will run, in plan order.
         trials: Vec<TrialSummary>,
     },
@@ -84,6 +88,9 @@ pub enum Event {
         subject: Subject,
     },
     /// A phase or step of a trial began: `install`, `certificates`, `backends`, or a step's name.
+    ///
+    /// A `StepFinished` of the same name ends it, or a `CheckFinished` whose check has that name.
+    /// A trial that is called passed while a step is still open is not believed.
     StepStarted {
         /// The trial.
         trial: TrialName,
@@ -148,6 +155,22 @@ pub enum Event {
         #[serde(with = "crate::observation::micros", rename = "tookMicros")]
         took: Duration,
     },
+}
+
+/// One part of a plan that was split, written `2/5`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shard {
+    /// Which part, from 1.
+    pub index: u32,
+    /// Into how many parts the plan was split.
+    pub count: u32,
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
 }
 
 /// A trial as the plan has it.

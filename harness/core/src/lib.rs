@@ -10,13 +10,17 @@
 
 pub mod cilium;
 pub mod cluster;
+pub mod entry;
 pub mod event;
 pub mod exposure;
 pub mod gateway_api;
 pub mod health;
+pub mod judge;
 pub mod name;
 pub mod observation;
 pub mod plan;
+pub mod report;
 pub mod scenario;
+pub mod source;
 pub mod topology;
 pub mod verdict;

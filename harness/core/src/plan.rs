@@ -1,5 +1,8 @@
 //! The plan: scenarios × variants × versions × selection as clusters and trials, a value that can
 //! be printed, split and compared before anything happens.
+//!
+//! [`selection`] says which trials are wanted, [`make`] makes the plan, [`mod@format`] prints it.
+//! Every trial gets a cluster of its own, so that no trial can spoil another.
 
 use serde_json::Value;
 
@@ -8,6 +11,14 @@ use crate::cluster::ProviderKind;
 use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
 use crate::scenario::Scenario;
 use crate::topology::Topology;
+
+pub mod selection;
+
+mod make;
+
+pub mod format;
+
+pub use make::make;
 
 /// Everything a run will do.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,8 @@
 //! A scenario as the program believes it: checked, resolved, nothing optional left open.
 //!
-//! [`file`](crate::scenario) forms (what a person writes) live in `scenario/file.rs`; decoding
-//! and checking turn them into the types here.
+//! What a person writes has types of its own, in `scenario/file.rs`; checking and resolving turn
+//! them into the types here. Read on in this order: `file` (the format), [`schema`] (the format
+//! for editors), `resolve` (the meaning), [`catalog`] (many files at once).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,6 +15,18 @@ use crate::health::Settings as HealthSettings;
 use crate::name::{ListenerName, NamespacedName, NodeName, ScenarioName, VariantName};
 use crate::observation::{HttpVersion, TcpOutcome};
 use crate::topology::Topology;
+
+mod file;
+mod text;
+
+pub mod schema;
+
+mod inventory;
+mod manifest;
+mod profile;
+mod resolve;
+
+pub mod catalog;
 
 /// A scenario: variants × versions, what to apply, what to claim.
 #[derive(Debug, Clone, PartialEq)]

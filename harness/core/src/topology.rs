@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use crate::cluster::NodeRole;
 use crate::name::NodeName;
 
+mod file;
+mod read;
+mod rules;
+
+pub(crate) use read::{read, schema};
+
 /// A cluster's shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Topology {

@@ -49,6 +49,20 @@ pub struct Failure {
     pub hints: Vec<String>,
 }
 
+impl fmt::Display for Failure {
+    /// Several lines: where, what was expected and seen, and what to look at; the last line is
+    /// terminated too.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} at {}", self.kind, self.place)?;
+        writeln!(f, "  expected  {}", self.expected)?;
+        writeln!(f, "  seen      {}", self.seen)?;
+        for (index, hint) in self.hints.iter().enumerate() {
+            writeln!(f, "  {}  {hint}", if index == 0 { "next    " } else { "        " })?;
+        }
+        Ok(())
+    }
+}
+
 /// Whether a failure refutes the claim or leaves it open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -57,6 +71,15 @@ pub enum FailureKind {
     Refuted,
     /// The harness could not find out: the check is inconclusive.
     Undecided,
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Refuted => "refuted",
+            Self::Undecided => "undecided",
+        })
+    }
 }
 
 /// What a judge concludes from observations.

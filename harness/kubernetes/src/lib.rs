@@ -18,6 +18,7 @@ pub mod error;
 mod memory_api;
 pub mod object;
 mod redaction;
+pub mod secret;
 pub mod snapshot;
 pub mod wait;
 

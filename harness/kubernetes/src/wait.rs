@@ -89,7 +89,7 @@ where
         if let Some(ready) = wait.take(found, &mut on_progress)? {
             return Ok(ready);
         }
-        wait.pause(wait.at_most(every)).await;
+        pause_until(wait.at_most(every)).await;
     }
 }
 
@@ -163,6 +163,17 @@ pub async fn until_gone(
         Some(found) => Poll::NotYet { missing: still_there(object, found) },
     })
     .await
+}
+
+/// Lets a span pass: between two looks of a caller that repeats them itself.
+pub async fn pause(span: Duration) {
+    pause_until(Instant::now() + span.min(LONGEST)).await;
+}
+
+/// Lets time pass until then.
+pub async fn pause_until(moment: Instant) {
+    // An elapsed limit is what a pause waits for; a future that never ends cannot do else.
+    drop(timeout_at(moment, std::future::pending::<()>()).await);
 }
 
 /// What a failed read means for a wait.
@@ -252,11 +263,6 @@ impl Wait {
             missing.push_str(" (and the last look had no answer)");
         }
         WaitError::TimedOut { deadline: self.deadline, missing, looks: self.looks }
-    }
-
-    async fn pause(&self, until: Instant) {
-        // An elapsed limit is what a pause waits for; a future that never ends cannot do else.
-        drop(timeout_at(until, std::future::pending::<()>()).await);
     }
 
     async fn open(&self, watches: &mut Watches) {

@@ -100,25 +100,6 @@ impl EmbeddedCluster {
         self.controllers.findings().unmodelled
     }
 
-    /// What the embedded cluster itself could not do: writes that its API refused, controllers
-    /// that do not settle, sockets that could not be opened. Empty unless something is wrong with
-    /// the harness or this machine.
-    pub fn problems(&self) -> Vec<String> {
-        let findings = self.controllers.findings();
-        let mut problems = findings.refused_writes;
-        if let Some(changes) = findings.livelock {
-            problems.push(format!(
-                "the controllers of cluster {} do not settle; what keeps changing: {}",
-                self.name,
-                changes.join("; ")
-            ));
-        }
-        problems.extend(findings.applied.closed.iter().map(|closed| {
-            format!("{}:{} could not be opened: {}", closed.address, closed.port, closed.reason)
-        }));
-        problems
-    }
-
     /// What came of the newest program of the data plane.
     pub fn data_plane_state(&self) -> Applied {
         self.controllers.findings().applied
@@ -246,6 +227,28 @@ impl Cluster for EmbeddedCluster {
             .install(installed, self.store.revision())
             .await
             .map_err(|stopped| refusal(&operation, stopped.to_string()))
+    }
+
+    fn not_covered(&self) -> Vec<String> {
+        self.unmodelled().iter().map(ToString::to_string).collect()
+    }
+
+    /// Writes that the API refused, controllers that do not settle, sockets that could not be
+    /// opened.
+    fn problems(&self) -> Vec<String> {
+        let findings = self.controllers.findings();
+        let mut problems = findings.refused_writes;
+        if let Some(changes) = findings.livelock {
+            problems.push(format!(
+                "the controllers of cluster {} do not settle; what keeps changing: {}",
+                self.name,
+                changes.join("; ")
+            ));
+        }
+        problems.extend(findings.applied.closed.iter().map(|closed| {
+            format!("{}:{} could not be opened: {}", closed.address, closed.port, closed.reason)
+        }));
+        problems
     }
 
     async fn logs(&self, component: &Component) -> Result<String, ProviderError> {

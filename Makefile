@@ -1,0 +1,37 @@
+# The targets that CI runs, and nothing else. `make help` lists them.
+
+SCENARIO ?= scenarios/shared-gateway.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test scenarios check fmt lint deny bless clean-clusters
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## run the founding scenario on the embedded cluster (no Docker, no root)
+	cargo gateproof run $(SCENARIO)
+
+test: ## everything that needs no Docker
+	cargo test --workspace
+
+scenarios: ## every trial as a test of its own
+	cargo test --test scenarios
+
+check: fmt lint deny ## format, lints, dependencies
+
+fmt:
+	cargo fmt --all --check
+
+lint:
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+deny:
+	@command -v cargo-deny >/dev/null || { \
+	  echo "make check needs cargo-deny: cargo install cargo-deny --locked --no-default-features" >&2; exit 1; }
+	cargo deny check bans licenses sources
+
+bless: ## rewrite the snapshots; review the difference as code
+	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --workspace
+
+clean-clusters: ## remove what killed runs left behind
+	cargo gateproof clean

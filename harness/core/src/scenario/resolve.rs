@@ -1,0 +1,334 @@
+//! From what a person wrote to what the program believes.
+//!
+//! Every name is looked up, every default is filled in, every claim that could not fail is
+//! refused. Nothing stops at the first mistake: what cannot be resolved is reported and left out,
+//! and a scenario with any problem is not returned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::file::form::ManifestForm;
+use super::file::{ChannelFile, ScenarioFile};
+use super::inventory::Inventory;
+use super::manifest::{self, Object};
+use super::{Backend, Channel, Fault, GatewayApi, Issuer, Scenario, Step};
+use crate::name::{NamespacedName, ScenarioName};
+use crate::source::nearest::nearest;
+use crate::source::problem::Problem;
+use crate::source::tree::{Node, Place, Source};
+use crate::topology::Topology;
+
+mod check;
+mod health;
+mod nodes;
+mod ports;
+mod request;
+mod socket;
+mod status;
+mod steps;
+mod values;
+mod variants;
+
+use variants::VariantScope;
+
+/// A parsed file.
+#[derive(Debug)]
+pub(crate) struct ParsedFile {
+    /// Path and text.
+    pub(crate) source: Source,
+    /// Its documents.
+    pub(crate) documents: Vec<Node>,
+    /// Whether the YAML was right.
+    pub(crate) intact: bool,
+}
+
+/// Everything that a scenario may refer to.
+#[derive(Debug)]
+pub(crate) struct Surroundings<'a> {
+    /// Topologies by name.
+    pub(crate) topologies: &'a BTreeMap<String, Topology>,
+    /// Topologies that exist but have problems of their own.
+    pub(crate) broken_topologies: &'a BTreeSet<String>,
+    /// Manifest files by path.
+    pub(crate) manifests: &'a BTreeMap<String, ParsedFile>,
+    /// Why a manifest file could not be read, by path.
+    pub(crate) unreadable: &'a BTreeMap<String, String>,
+}
+
+/// What the checks of one scenario are resolved against.
+pub(crate) struct Scope<'a> {
+    topology: Option<&'a Topology>,
+    variants: Vec<VariantScope<'a>>,
+    inventory: Inventory<'a>,
+    issuer: Issuer,
+}
+
+/// Resolves a scenario. Problems are collected; the result means something only when there are
+/// none.
+pub(crate) fn resolve(
+    file: &ScenarioFile,
+    place: Place<'_>,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Scenario> {
+    let before = problems.len();
+    let spec = place.get("spec");
+    let topology = topology(file, spec, around, problems);
+    let cilium = versions(file, spec, problems);
+    let variants = variants::resolve(file, spec, &cilium, topology, problems);
+    let issuer = issuer(file);
+    let backends = backends(file, spec, problems);
+    let faults = faults(file, spec, topology, problems);
+    let applied = Applied::load(file, place, around, problems);
+    let mut inventory = applied.inventory(file);
+    inventory.services.extend(backends.iter().map(|backend| backend.name.clone()));
+    let scope = Scope { topology, variants, inventory, issuer };
+    let steps = steps::resolve(file, spec, &applied, &scope, problems);
+    ports::check(&scope, &steps, problems);
+    variants::report_unclaimed(&scope.variants, &steps, problems);
+    if problems.len() > before {
+        return None;
+    }
+    Some(Scenario {
+        name: ScenarioName::new(&file.metadata.name.0),
+        labels: file.metadata.labels.clone(),
+        description: file.spec.description.trim().to_owned(),
+        file: place.source().path.clone(),
+        topology: topology?.clone(),
+        cilium,
+        gateway_api: gateway_api(file),
+        cert_manager: file.spec.stack.cert_manager.as_ref().map(|version| version.0.clone()),
+        values: serde_json::Value::Object(file.spec.stack.values.clone()),
+        variants: scope.variants.iter().map(VariantScope::variant).collect(),
+        issuer,
+        backends,
+        address_pools: file.spec.address_pools.iter().map(|pool| pool.0.clone()).collect(),
+        faults,
+        steps,
+    })
+}
+
+fn topology<'a>(
+    file: &ScenarioFile,
+    spec: Place<'_>,
+    around: &Surroundings<'a>,
+    problems: &mut Vec<Problem>,
+) -> Option<&'a Topology> {
+    let name = &file.spec.topology.0;
+    let found = around.topologies.get(name);
+    if found.is_none() && !around.broken_topologies.contains(name) {
+        let known: Vec<&str> = around.topologies.keys().map(String::as_str).collect();
+        problems.push(unknown(spec.get("topology"), "topology", name, &known));
+    }
+    found
+}
+
+fn versions(
+    file: &ScenarioFile,
+    spec: Place<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<crate::cilium::CiliumVersion> {
+    let versions = &file.spec.stack.cilium.0;
+    let place = spec.at(&["stack", "cilium"]);
+    for (index, version) in versions.iter().enumerate() {
+        if versions[..index].contains(version) {
+            problems
+                .push(Problem::at(&place.item(index), format!("Cilium {version} is there twice")));
+        }
+    }
+    versions.clone()
+}
+
+fn issuer(file: &ScenarioFile) -> Issuer {
+    match &file.spec.certificates {
+        None => Issuer::None,
+        Some(certificates) if certificates.issuer.ca.is_some() => Issuer::Ca,
+        Some(_) => Issuer::SelfSigned,
+    }
+}
+
+fn gateway_api(file: &ScenarioFile) -> GatewayApi {
+    let asked = file.spec.stack.gateway_api.as_ref();
+    GatewayApi {
+        channel: match asked.map(|asked| asked.channel) {
+            Some(ChannelFile::Experimental) => Channel::Experimental,
+            Some(ChannelFile::Standard) | None => Channel::Standard,
+        },
+        version: asked.and_then(|asked| Some(asked.version.as_ref()?.0.clone())),
+    }
+}
+
+fn backends(file: &ScenarioFile, spec: Place<'_>, problems: &mut Vec<Problem>) -> Vec<Backend> {
+    let mut seen: BTreeSet<NamespacedName> = BTreeSet::new();
+    let place = spec.get("backends");
+    let mut backends = Vec::new();
+    for (index, backend) in file.spec.backends.iter().enumerate() {
+        let name = backend.full_name();
+        if !seen.insert(name.clone()) {
+            let at = place.item(index).get("name");
+            problems.push(Problem::at(&at, format!("the backend `{name}` is there twice")));
+        }
+        backends.push(Backend { name, replicas: backend.replicas, port: backend.port });
+    }
+    backends
+}
+
+fn faults(
+    file: &ScenarioFile,
+    spec: Place<'_>,
+    topology: Option<&Topology>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (index, fault) in file.spec.faults.iter().enumerate() {
+        let at = spec.get("faults").item(index);
+        if let Some(stale) = &fault.agents_not_restarted {
+            let place = at.at(&["agentsNotRestarted", "nodes"]);
+            let nodes = nodes::selector(&stale.nodes, place, topology, problems);
+            faults.push(Fault::AgentsNotRestarted { nodes });
+        }
+        if let Some(down) = &fault.envoy_down {
+            let place = at.at(&["envoyDown", "nodes"]);
+            let nodes = nodes::selector(&down.nodes, place, topology, problems);
+            faults.push(Fault::EnvoyDown { nodes });
+        }
+    }
+    faults
+}
+
+/// The objects that a scenario applies: from `manifests`, and from each step.
+pub(crate) struct Applied<'a> {
+    manifests: Vec<Object<'a>>,
+    steps: Vec<Vec<Object<'a>>>,
+}
+
+impl<'a> Applied<'a> {
+    fn load(
+        file: &ScenarioFile,
+        place: Place<'a>,
+        around: &Surroundings<'a>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let spec = place.get("spec");
+        let manifests = load(&file.spec.manifests, spec.get("manifests"), around, problems);
+        let steps = file
+            .spec
+            .steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| {
+                let at = spec.get("steps").item(index).get("apply");
+                load(step.apply.as_deref().unwrap_or_default(), at, around, problems)
+            })
+            .collect();
+        Self { manifests, steps }
+    }
+
+    fn inventory(&self, file: &ScenarioFile) -> Inventory<'a> {
+        let mut inventory = Inventory::default();
+        for object in self.manifests.iter().chain(self.steps.iter().flatten()) {
+            inventory.add(object);
+        }
+        steps::add_changes(file, &mut inventory);
+        inventory
+    }
+}
+
+/// Reads the objects of one list of manifests.
+fn load<'a>(
+    forms: &[ManifestForm],
+    place: Place<'a>,
+    around: &Surroundings<'a>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Object<'a>> {
+    let mut objects = Vec::new();
+    let mut paths: BTreeSet<String> = BTreeSet::new();
+    for (index, form) in forms.iter().enumerate() {
+        let at = place.item(index);
+        match form {
+            ManifestForm::Object => objects.extend(manifest::object(at, problems)),
+            ManifestForm::Path(written) => {
+                let path = relative_to(&at.source().path, written);
+                if !paths.insert(path.clone()) {
+                    problems.push(Problem::at(&at, "this file is there twice"));
+                } else if let Some(file) = around.manifests.get(&path) {
+                    objects.extend(documents(file, at, problems));
+                } else {
+                    problems.push(missing_file(at, &path, around));
+                }
+            }
+        }
+    }
+    manifest::report_duplicates(&objects, problems);
+    objects
+}
+
+fn documents<'a>(
+    file: &'a ParsedFile,
+    at: Place<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Object<'a>> {
+    if file.documents.is_empty() && file.intact {
+        problems.push(
+            Problem::at(&at, "this file has no objects")
+                .note(format!("{} is empty", file.source.path)),
+        );
+    }
+    file.documents
+        .iter()
+        .filter_map(|node| manifest::object(Place::document(&file.source, node), problems))
+        .collect()
+}
+
+fn missing_file(at: Place<'_>, path: &str, around: &Surroundings<'_>) -> Problem {
+    let known: Vec<&str> = around.manifests.keys().map(String::as_str).collect();
+    let mut problem = Problem::at(&at, format!("`{path}` cannot be read"))
+        .expected("a path relative to this file")
+        .nearest(nearest(path, known.iter().copied()));
+    problem.note = around.unreadable.get(path).cloned();
+    problem
+}
+
+/// A path that a scenario file names, relative to where the scenario file is.
+pub(crate) fn relative_to(file: &str, written: &str) -> String {
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in written.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let joined = parts.join("/");
+    if folder.starts_with('/') || written.starts_with('/') { format!("/{joined}") } else { joined }
+}
+
+/// A name that points nowhere.
+fn unknown(place: Place<'_>, kind: &str, name: &str, known: &[&str]) -> Problem {
+    let problem = Problem::at(&place, format!("there is no {kind} `{name}` here"))
+        .nearest(nearest(name, known.iter().copied()));
+    if known.is_empty() {
+        problem.expected(format!("a {kind} that exists, but there is none at all"))
+    } else {
+        problem.expected(crate::source::schema::one_of(known))
+    }
+}
+
+/// A scenario's steps with unique check names.
+type Steps = Vec<Step>;
+
+#[cfg(test)]
+mod tests {
+    use super::relative_to;
+
+    #[test]
+    fn manifest_paths_are_relative_to_the_scenario_file() {
+        assert_eq!(relative_to("scenarios/a.yaml", "a/gateway.yaml"), "scenarios/a/gateway.yaml");
+        assert_eq!(relative_to("a.yaml", "./a/b.yaml"), "a/b.yaml");
+        assert_eq!(relative_to("x/y/a.yaml", "../z.yaml"), "x/z.yaml");
+        assert_eq!(relative_to("/abs/a.yaml", "b.yaml"), "/abs/b.yaml");
+        assert_eq!(relative_to("a.yaml", "../b.yaml"), "../b.yaml");
+    }
+}

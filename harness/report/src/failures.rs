@@ -1,0 +1,24 @@
+//! Everything that did not pass, as plain text: for test runners that show a message per test.
+
+use gateproof_core::report::RunReport;
+use gateproof_core::verdict::Verdict;
+
+use crate::layout::Page;
+use crate::view::failure::{Detail, stories, tell};
+use crate::view::subject;
+
+/// What did not pass, in the order of the plan, with what every probe saw; empty when everything
+/// passed or was skipped.
+pub fn failures(report: &RunReport) -> String {
+    let mut lines = Vec::new();
+    for trial in report.trials.iter().filter(|trial| trial.verdict > Verdict::Passed) {
+        for story in stories(report, trial) {
+            lines.extend(tell(&story, trial.summary.trial.as_str(), Page::FILE, Detail::Full));
+            lines.push(String::new());
+        }
+    }
+    if !lines.is_empty() {
+        lines.extend(subject::model_sentence(report));
+    }
+    lines.join("\n")
+}
