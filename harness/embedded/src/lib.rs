@@ -4,3 +4,8 @@ pub mod address;
 pub mod api;
 pub mod dataplane;
 pub mod echo;
+
+mod controllers;
+pub mod provider;
+
+pub use provider::{EmbeddedCluster, EmbeddedProvider};

@@ -45,6 +45,18 @@ pub trait Cluster: Send + Sync {
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
 
+    /// What is asked of this cluster and not covered by what carries its traffic, each in words.
+    /// A trial that depends on it is inconclusive. Empty wherever Cilium itself runs.
+    fn not_covered(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the harness itself could not do for this cluster, each in words. Empty unless
+    /// something is wrong with the harness or this machine; then no result counts.
+    fn problems(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What a component logged, newest last, as text; empty when it logged nothing.
     async fn logs(&self, component: &Component) -> Result<String, ProviderError>;
 

@@ -1,0 +1,67 @@
+//! What Cilium would do: its operator, LB-IPAM, the copying of Secrets, and its agents.
+//!
+//! Every decision about Gateways is the reference model's; this module feeds it the objects of the
+//! cluster, writes what it wants written, and turns its data path into a program for the data
+//! plane. What the model does not cover is collected and never guessed.
+
+pub(crate) mod agent;
+pub(crate) mod config_map;
+pub(crate) mod endpoint;
+pub(crate) mod lb_ipam;
+pub(crate) mod operator;
+pub(crate) mod program;
+pub(crate) mod secret_sync;
+
+use std::collections::BTreeSet;
+
+use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
+use gateproof_core::cluster::Node;
+use gateproof_core::scenario::Fault;
+
+/// What is installed, and what is wrong with it on purpose.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stack {
+    /// Cilium's version.
+    pub(crate) version: CiliumVersion,
+    /// The configuration that the ConfigMap holds and the operator started with.
+    pub(crate) config: CiliumConfig,
+    /// Deviations by node name.
+    pub(crate) faults: NodeFaults,
+}
+
+impl Stack {
+    /// Whether the operator acts on Gateways: the switch is on, and so is what it needs (Cilium
+    /// 1.20 `operator/pkg/gateway-api/cell.go`).
+    pub(crate) fn serves_gateways(&self) -> bool {
+        self.config.gateway_api && self.config.kube_proxy_replacement
+    }
+}
+
+/// Deviations by node name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct NodeFaults {
+    /// Agents that still run with the configuration from before Gateway API was enabled.
+    pub(crate) stale_agents: BTreeSet<String>,
+    /// Nodes on which Envoy does not run.
+    pub(crate) envoy_down: BTreeSet<String>,
+}
+
+impl NodeFaults {
+    /// Resolves the selectors of faults against the nodes.
+    pub(crate) fn resolve(faults: &[Fault], nodes: &[Node]) -> Self {
+        let mut resolved = Self::default();
+        for fault in faults {
+            let (selector, affected) = match fault {
+                Fault::AgentsNotRestarted { nodes } => (nodes, &mut resolved.stale_agents),
+                Fault::EnvoyDown { nodes } => (nodes, &mut resolved.envoy_down),
+            };
+            affected.extend(
+                nodes
+                    .iter()
+                    .filter(|node| selector.matches(node))
+                    .map(|node| node.name.as_str().to_owned()),
+            );
+        }
+        resolved
+    }
+}

@@ -1,0 +1,199 @@
+//! Cilium's operator: runs the reference model and writes what it wants.
+//!
+//! Objects that the operator made stay when a reconcile ends early, and with them what the agents
+//! make of them (inferred from Cilium 1.20 `operator/pkg/gateway-api/gateway_reconcile.go`, where
+//! an early return comes before any deletion).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateproof_core::name::NamespacedName;
+use gateproof_kubernetes::Component;
+use gateproof_model::translation::envoy::EnvoyConfig;
+use gateproof_model::{
+    Input, Outcome, Resources, StatusUpdate, SyncedSecret, Unmodelled, reconcile,
+};
+use serde_json::{Value, json};
+
+use super::Stack;
+use crate::controllers::component_log::LogLine;
+use crate::controllers::kind::{
+    CILIUM_ENVOY_CONFIG, ENDPOINT_SLICE, ENDPOINTS, GATEWAY, KindName, SERVICE,
+};
+use crate::controllers::object::{identity, is_controlled_by, items, name, namespace, text};
+use crate::controllers::snapshot::Snapshot;
+use crate::controllers::transition::stamp;
+use crate::controllers::write::{FieldManager, Write};
+
+/// The controller name of Cilium's GatewayClasses.
+const CONTROLLER: &str = "io.cilium/gateway-controller";
+
+/// What the operator makes for a Gateway.
+const MADE_KINDS: [KindName; 4] = [SERVICE, ENDPOINTS, ENDPOINT_SLICE, CILIUM_ENVOY_CONFIG];
+
+/// The operator between two reconciles.
+#[derive(Debug, Default)]
+pub(crate) struct Operator {
+    /// The newest translation of each CiliumEnvoyConfig, by the config's name.
+    configs: BTreeMap<NamespacedName, EnvoyConfig>,
+}
+
+/// What one reconcile of everything amounts to.
+#[derive(Debug, Default)]
+pub(crate) struct Reconciled {
+    /// Wanted changes.
+    pub(crate) writes: Vec<Write>,
+    /// What the operator would log.
+    pub(crate) log: Vec<LogLine>,
+    /// What the model does not cover.
+    pub(crate) unmodelled: Vec<Unmodelled>,
+    /// Secrets to copy.
+    pub(crate) synced_secrets: Vec<SyncedSecret>,
+}
+
+impl Operator {
+    /// Runs the model on the snapshot.
+    pub(crate) fn reconcile(
+        &mut self,
+        snapshot: &Snapshot,
+        stack: &Stack,
+        resources: &Resources,
+        now: &str,
+    ) -> Reconciled {
+        let mut reconciled = Reconciled::default();
+        if !stack.serves_gateways() {
+            if stack.config.gateway_api {
+                reconciled
+                    .log
+                    .push(warning("Gateway API support requires kube-proxy-replacement enabled"));
+            }
+            return reconciled;
+        }
+        let input = Input { version: &stack.version, config: &stack.config, resources };
+        let outcome = reconcile(&input);
+        for object in &outcome.objects {
+            reconciled
+                .writes
+                .push(Write::Apply(FieldManager::CiliumOperator, owned(snapshot, object)));
+        }
+        reconciled.writes.extend(deletions(snapshot, &outcome));
+        let statuses = outcome.statuses.into_iter().map(|update| status(snapshot, update, now));
+        reconciled.writes.extend(statuses);
+        reconciled.unmodelled = outcome.unmodelled;
+        reconciled.synced_secrets = outcome.synced_secrets;
+        self.configs.extend(outcome.envoy.into_iter().map(|config| (config.name.clone(), config)));
+        reconciled
+    }
+
+    /// The translations of the CiliumEnvoyConfigs that exist, also of those that were made by an
+    /// earlier reconcile; and those that exist and were not made here.
+    pub(crate) fn configs(&mut self, snapshot: &Snapshot) -> (Vec<EnvoyConfig>, Vec<Unmodelled>) {
+        let mut existing = BTreeSet::new();
+        let mut unmodelled = Vec::new();
+        for object in snapshot.list(CILIUM_ENVOY_CONFIG) {
+            let full = NamespacedName::new(namespace(object).unwrap_or_default(), name(object));
+            if !self.configs.contains_key(&full) {
+                unmodelled.push(Unmodelled {
+                    object: format!("CiliumEnvoyConfig {full}"),
+                    what: "Envoy resources that no Gateway was translated to".to_owned(),
+                });
+            }
+            existing.insert(full);
+        }
+        self.configs.retain(|name, _| existing.contains(name));
+        (self.configs.values().cloned().collect(), unmodelled)
+    }
+}
+
+fn warning(message: &str) -> LogLine {
+    LogLine {
+        component: Component::CiliumOperator,
+        text: format!("level=warn msg=\"{message}\" subsys=gateway-controller"),
+    }
+}
+
+/// An object of the model with the uids of its owners, which only the API server knows.
+fn owned(snapshot: &Snapshot, object: &Value) -> Value {
+    let mut object = object.clone();
+    let scope = namespace(&object).map(str::to_owned);
+    let owners = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+    for owner in owners.into_iter().flatten() {
+        let group = text(owner, "/apiVersion")
+            .and_then(|version| version.split_once('/'))
+            .map_or("", |(g, _)| g);
+        let kind = text(owner, "/kind").unwrap_or_default();
+        let found = snapshot.find(group, kind, scope.as_deref(), name_of_reference(owner));
+        if let Some(uid) = found.and_then(|found| text(found, "/metadata/uid")) {
+            owner["uid"] = uid.into();
+        }
+    }
+    object
+}
+
+fn name_of_reference(owner: &Value) -> &str {
+    text(owner, "/name").unwrap_or_default()
+}
+
+/// Objects that the operator made for a Gateway and does not want any more. A Gateway for which
+/// the model wants nothing at all keeps everything: its reconcile ended early, or the model does
+/// not cover it.
+fn deletions(snapshot: &Snapshot, outcome: &Outcome) -> Vec<Write> {
+    let wanted: BTreeSet<(&str, Option<&str>, &str)> = outcome
+        .objects
+        .iter()
+        .map(|object| (text(object, "/kind").unwrap_or_default(), namespace(object), name(object)))
+        .collect();
+    let served: BTreeSet<(Option<&str>, &str)> = outcome
+        .objects
+        .iter()
+        .flat_map(|object| {
+            items(object, "/metadata/ownerReferences")
+                .iter()
+                .map(|owner| (namespace(object), name_of_reference(owner)))
+        })
+        .collect();
+    let mut writes = Vec::new();
+    for gateway in snapshot.list(GATEWAY) {
+        if !served.contains(&(namespace(gateway), name(gateway))) {
+            continue;
+        }
+        for kind in MADE_KINDS {
+            let unwanted = snapshot
+                .list_in(kind, namespace(gateway).unwrap_or_default())
+                .filter(|object| is_controlled_by(object, gateway))
+                .filter(|object| !wanted.contains(&(kind.kind, namespace(object), name(object))));
+            writes.extend(unwanted.map(|object| Write::Delete(identity(object))));
+        }
+    }
+    writes
+}
+
+/// The write of a status, with the times of its conditions and with what other controllers said
+/// about a route.
+fn status(snapshot: &Snapshot, update: StatusUpdate, now: &str) -> Write {
+    let mut object = json!({
+        "apiVersion": update.api_version,
+        "kind": update.kind,
+        "metadata": {"name": update.name},
+        "status": update.status,
+    });
+    if let Some(namespace) = update.namespace {
+        object["metadata"]["namespace"] = namespace.into();
+    }
+    let live = snapshot.live(&object).and_then(|live| live.get("status"));
+    stamp(&mut object["status"], live, now);
+    if let Some(parents) = object.pointer_mut("/status/parents").and_then(Value::as_array_mut) {
+        let foreign = live
+            .map(|live| items(live, "/parents"))
+            .unwrap_or_default()
+            .iter()
+            .filter(|parent| text(parent, "/controllerName") != Some(CONTROLLER))
+            .filter(|parent| !parents.contains(parent))
+            .cloned()
+            .collect::<Vec<_>>();
+        parents.extend(foreign);
+    }
+    Write::ApplyStatus(FieldManager::CiliumOperator, object)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! From the model's data path to a program for the data plane.
+//!
+//! Pure: every behaviour of a socket becomes one of the data plane's; what is refused has no
+//! socket, and what is not modelled is collected and has none either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use gateproof_model::datapath::{SocketBehaviour, datapath};
+use gateproof_model::translation::envoy::EnvoyConfig;
+use gateproof_model::{Input, Resources, Unmodelled};
+
+use super::Stack;
+use super::agent::node_states;
+use super::endpoint::{Backends, sockets};
+use crate::controllers::kind::SECRET;
+use crate::controllers::snapshot::Snapshot;
+use crate::controllers::tls_secret::TlsData;
+use crate::dataplane::{Behaviour, CertifiedKeyPem, Program, SocketProgram};
+
+/// What the data plane should do, and what the model could not say.
+#[derive(Debug, Default)]
+pub(crate) struct Programmed {
+    /// The program.
+    pub(crate) program: Program,
+    /// What is not modelled.
+    pub(crate) unmodelled: Vec<Unmodelled>,
+}
+
+/// The program for these configurations on all nodes.
+pub(crate) fn program(
+    snapshot: &Snapshot,
+    stack: &Stack,
+    resources: &Resources,
+    configs: Vec<EnvoyConfig>,
+    backends: &Backends,
+) -> Programmed {
+    let input = Input { version: &stack.version, config: &stack.config, resources };
+    let datapath = datapath(&input, &configs, &node_states(snapshot, stack));
+    let mut sockets = SocketTable::default();
+    for socket in datapath.sockets {
+        let place = format!("{} port {}", socket.endpoint.node, socket.endpoint.port);
+        sockets.add(socket.endpoint.address, socket.endpoint.port, socket.behaviour, &place);
+    }
+    for frontend in datapath.frontends {
+        let place =
+            format!("{}:{} of Gateway {}", frontend.address, frontend.port, frontend.gateway);
+        sockets.add(frontend.address, frontend.port, frontend.behaviour, &place);
+    }
+    Programmed {
+        program: Program {
+            certificates: certificates(snapshot, &configs),
+            endpoints: endpoints(snapshot, &configs, backends),
+            sockets: sockets.programs,
+            configs,
+        },
+        unmodelled: sockets.unmodelled,
+    }
+}
+
+/// Sockets, each address and port once.
+#[derive(Debug, Default)]
+struct SocketTable {
+    seen: BTreeSet<(IpAddr, u16)>,
+    programs: Vec<SocketProgram>,
+    unmodelled: Vec<Unmodelled>,
+}
+
+impl SocketTable {
+    fn add(&mut self, address: IpAddr, port: u16, behaviour: SocketBehaviour, place: &str) {
+        let behaviour = match behaviour {
+            SocketBehaviour::Serves { config, listener } => Behaviour::Serve { config, listener },
+            SocketBehaviour::Silent { .. } => Behaviour::Silent,
+            SocketBehaviour::Answers { status } => Behaviour::Status(status),
+            SocketBehaviour::Refuses { .. } => return,
+            SocketBehaviour::Unmodelled(what) => {
+                self.unmodelled.push(Unmodelled { object: place.to_owned(), what });
+                return;
+            }
+        };
+        if self.seen.insert((address, port)) {
+            self.programs.push(SocketProgram { address, port, behaviour });
+        } else {
+            self.unmodelled.push(Unmodelled {
+                object: place.to_owned(),
+                what: "two Gateways on one address and port".to_owned(),
+            });
+        }
+    }
+}
+
+/// Certificates by the name that chains ask for: `<namespace>/<Secret>` of the copies that agents
+/// read. A Secret that is not there, or lacks a part, has no entry.
+fn certificates(snapshot: &Snapshot, configs: &[EnvoyConfig]) -> BTreeMap<String, CertifiedKeyPem> {
+    configs
+        .iter()
+        .flat_map(|config| &config.listeners)
+        .flat_map(|listener| &listener.terminate)
+        .filter_map(|chain| {
+            let (namespace, name) = chain.sds_name.split_once('/')?;
+            let data = TlsData::read(snapshot.get(SECRET, Some(namespace), name)?);
+            let certified =
+                CertifiedKeyPem { chain_pem: data.chain?, key_pem: data.key?.expose().to_owned() };
+            Some((chain.sds_name.clone(), certified))
+        })
+        .collect()
+}
+
+fn endpoints(
+    snapshot: &Snapshot,
+    configs: &[EnvoyConfig],
+    backends: &Backends,
+) -> BTreeMap<String, Vec<std::net::SocketAddr>> {
+    configs
+        .iter()
+        .flat_map(|config| config.clusters.values())
+        .map(|cluster| (cluster.name.clone(), sockets(snapshot, cluster, backends)))
+        .collect()
+}

@@ -1,0 +1,51 @@
+//! The kinds that controllers read and write, by group, version and kind.
+//!
+//! Only names; which fields a kind has is not known here.
+
+/// A kind as a controller writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct KindName {
+    /// The API group; empty for the core group.
+    pub(crate) group: &'static str,
+    /// The version that controllers write.
+    pub(crate) version: &'static str,
+    /// The kind.
+    pub(crate) kind: &'static str,
+}
+
+impl KindName {
+    const fn new(group: &'static str, version: &'static str, kind: &'static str) -> Self {
+        Self { group, version, kind }
+    }
+
+    /// `apiVersion` as objects of this kind carry it.
+    pub(crate) fn api_version(self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+}
+
+pub(crate) const NAMESPACE: KindName = KindName::new("", "v1", "Namespace");
+pub(crate) const NODE: KindName = KindName::new("", "v1", "Node");
+pub(crate) const POD: KindName = KindName::new("", "v1", "Pod");
+pub(crate) const SERVICE: KindName = KindName::new("", "v1", "Service");
+pub(crate) const ENDPOINTS: KindName = KindName::new("", "v1", "Endpoints");
+pub(crate) const SECRET: KindName = KindName::new("", "v1", "Secret");
+pub(crate) const CONFIG_MAP: KindName = KindName::new("", "v1", "ConfigMap");
+pub(crate) const EVENT: KindName = KindName::new("", "v1", "Event");
+pub(crate) const DEPLOYMENT: KindName = KindName::new("apps", "v1", "Deployment");
+pub(crate) const DAEMON_SET: KindName = KindName::new("apps", "v1", "DaemonSet");
+pub(crate) const ENDPOINT_SLICE: KindName =
+    KindName::new("discovery.k8s.io", "v1", "EndpointSlice");
+pub(crate) const GATEWAY_CLASS: KindName =
+    KindName::new("gateway.networking.k8s.io", "v1", "GatewayClass");
+pub(crate) const GATEWAY: KindName = KindName::new("gateway.networking.k8s.io", "v1", "Gateway");
+pub(crate) const CILIUM_ENVOY_CONFIG: KindName =
+    KindName::new("cilium.io", "v2", "CiliumEnvoyConfig");
+pub(crate) const CILIUM_NODE: KindName = KindName::new("cilium.io", "v2", "CiliumNode");
+pub(crate) const CERTIFICATE: KindName = KindName::new("cert-manager.io", "v1", "Certificate");
+pub(crate) const ISSUER: KindName = KindName::new("cert-manager.io", "v1", "Issuer");
+pub(crate) const CLUSTER_ISSUER: KindName = KindName::new("cert-manager.io", "v1", "ClusterIssuer");

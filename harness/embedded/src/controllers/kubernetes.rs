@@ -1,0 +1,16 @@
+//! What Kubernetes itself would do: namespaces, Services, Deployments, pods, EndpointSlices.
+//!
+//! Every controller is a pure function from a [`Snapshot`] to the writes it wants; only
+//! [`kubelet`] also runs something (echo servers). Not here: ReplicaSets (a Deployment owns its
+//! pods directly), rolling updates, eviction, service accounts.
+
+pub(crate) mod container_image;
+pub(crate) mod daemon_set;
+pub(crate) mod deployment;
+pub(crate) mod endpoint_slice;
+pub(crate) mod kubelet;
+pub(crate) mod namespace;
+pub(crate) mod node;
+pub(crate) mod pod;
+pub(crate) mod scheduler;
+pub(crate) mod service;

@@ -1,0 +1,86 @@
+//! Which container images the embedded cluster can run.
+//!
+//! It runs no containers. Echo images stand for the in-process echo server; images of Cilium and
+//! cert-manager stand for what this crate does itself. Every other image cannot run here, and its
+//! pods say so.
+
+/// What stands for a container image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContainerImage {
+    /// Gateproof's own echo image.
+    GateproofEcho,
+    /// The Gateway API's echo server (kubernetes-sigs/gateway-api `conformance/echo-basic`).
+    EchoBasic,
+    /// A component whose work the embedded cluster does itself.
+    System(SystemComponent),
+    /// Nothing: it cannot run here.
+    Unknown,
+}
+
+/// A component whose work the embedded cluster does itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SystemComponent {
+    /// Cilium's agent.
+    CiliumAgent,
+    /// Cilium's operator.
+    CiliumOperator,
+    /// The Envoy of the `cilium-envoy` DaemonSet.
+    CiliumEnvoy,
+    /// cert-manager's controller.
+    CertManager,
+}
+
+impl ContainerImage {
+    /// Goes by the end of the repository's path, so that mirrors work: `…/gateproof/echo`,
+    /// `…/echo-basic`, `…/cilium/cilium`; tag and digest do not matter.
+    pub(crate) fn classify(reference: &str) -> Self {
+        let repository = repository(reference);
+        let mut path = repository.rsplit('/');
+        let last = path.next().unwrap_or_default();
+        let owner = path.next();
+        match (owner, last) {
+            (Some("gateproof"), "echo") => Self::GateproofEcho,
+            (_, "echo-basic") => Self::EchoBasic,
+            (Some("cilium"), "cilium") => Self::System(SystemComponent::CiliumAgent),
+            (Some("cilium"), "cilium-envoy") => Self::System(SystemComponent::CiliumEnvoy),
+            (Some("cilium"), name) if name.starts_with("operator") => {
+                Self::System(SystemComponent::CiliumOperator)
+            }
+            (_, "cert-manager-controller") => Self::System(SystemComponent::CertManager),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The repository of an image reference, without tag and digest. A colon before the last slash
+/// belongs to a registry's port.
+fn repository(reference: &str) -> &str {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ContainerImage, SystemComponent};
+
+    #[test]
+    fn images_are_known_by_the_end_of_their_path() {
+        for (reference, expected) in [
+            ("ghcr.io/gateproof/echo:1", ContainerImage::GateproofEcho),
+            ("mirror.example.test:5000/gateproof/echo", ContainerImage::GateproofEcho),
+            ("mirror.example.test:5000/x/echo-basic:v1@sha256:00", ContainerImage::EchoBasic),
+            ("x/cilium/cilium:v1", ContainerImage::System(SystemComponent::CiliumAgent)),
+            ("x/cilium/operator-generic", ContainerImage::System(SystemComponent::CiliumOperator)),
+            ("nginx:1.29", ContainerImage::Unknown),
+            ("x/echo", ContainerImage::Unknown),
+            ("x/gateproof/echo-other", ContainerImage::Unknown),
+            ("x/echo-basic-fork", ContainerImage::Unknown),
+            ("x/other/cilium", ContainerImage::Unknown),
+        ] {
+            assert_eq!(ContainerImage::classify(reference), expected, "{reference}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Namespaces: active, labelled with their own name, and empty once they are gone.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::controllers::kind::NAMESPACE;
+use crate::controllers::object::{identity, name, namespace};
+use crate::controllers::snapshot::Snapshot;
+use crate::controllers::write::{FieldManager, Write};
+
+/// The label that every namespace carries (kubernetes/kubernetes `NamespaceDefaultLabelName`).
+pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
+/// Labels and activates namespaces, and deletes what a deleted namespace left behind.
+pub(crate) fn desired(snapshot: &Snapshot) -> Vec<Write> {
+    let mut writes = Vec::new();
+    let mut known = BTreeSet::new();
+    for object in snapshot.list(NAMESPACE) {
+        known.insert(name(object));
+        let mut labels = identity(object);
+        labels["metadata"]["labels"] = json!({ NAME_LABEL: name(object) });
+        writes.push(Write::Apply(FieldManager::KubeControllerManager, labels));
+        let mut status = identity(object);
+        status["status"] = json!({"phase": "Active"});
+        writes.push(Write::ApplyStatus(FieldManager::KubeControllerManager, status));
+    }
+    let stranded = snapshot
+        .objects()
+        .filter(|object| namespace(object).is_some_and(|namespace| !known.contains(namespace)));
+    writes.extend(stranded.map(|object| Write::Delete(identity(object))));
+    writes
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::desired;
+    use crate::controllers::snapshot::Snapshot;
+    use crate::controllers::write::Write;
+
+    #[test]
+    fn objects_of_a_missing_namespace_are_deleted_and_others_stay() {
+        let snapshot = Snapshot::from_values([
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "here"}}),
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "here"}}),
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "b", "namespace": "gone"}}),
+            json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker"}}),
+        ]);
+        let deleted: Vec<_> = desired(&snapshot)
+            .into_iter()
+            .filter_map(|write| match write {
+                Write::Delete(object) => Some(object["metadata"]["name"].clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(deleted, [json!("b")], "only what lives in no namespace goes");
+    }
+
+    #[test]
+    fn a_namespace_is_labelled_with_its_name() {
+        let snapshot = Snapshot::from_values([
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apps"}}),
+        ]);
+        let Write::Apply(_, object) = &desired(&snapshot)[0] else {
+            panic!("an apply comes first")
+        };
+        assert_eq!(object["metadata"]["labels"]["kubernetes.io/metadata.name"], "apps");
+    }
+}

@@ -1,0 +1,202 @@
+//! One pass over everything: rounds of all controllers until nothing changes, then the data plane.
+
+use std::collections::BTreeSet;
+
+use gateproof_model::{Resources, SkipReason, Unmodelled};
+use time::OffsetDateTime;
+
+use super::cilium::agent::{drift_log, envoy_log};
+use super::cilium::endpoint::Backends;
+use super::cilium::operator::Operator;
+use super::cilium::program::{Programmed, program};
+use super::cilium::{Stack, lb_ipam, secret_sync};
+use super::component_log::LogLine;
+use super::findings::Findings;
+use super::kubernetes::kubelet::Kubelet;
+use super::kubernetes::{daemon_set, deployment, endpoint_slice, namespace, scheduler, service};
+use super::snapshot::Snapshot;
+use super::write::{Effect, Write, perform};
+use super::{Surroundings, cert_manager};
+use crate::dataplane::Program;
+
+/// Rounds after which a pass is given up. A Gateway with certificates and backends settles in
+/// fewer than ten.
+const ROUNDS: usize = 60;
+
+/// All controllers and what they keep between passes.
+pub(super) struct Reconciler {
+    surroundings: Surroundings,
+    kubelet: Kubelet,
+    operator: Operator,
+}
+
+/// What a pass amounts to.
+pub(super) struct Pass {
+    /// The revision that the last round started from: everything up to it has been worked through.
+    pub(super) revision: u64,
+    /// When something is due without any change.
+    pub(super) next_wake: Option<OffsetDateTime>,
+    /// What could not be done or is not covered.
+    pub(super) findings: Findings,
+}
+
+/// What one round did.
+#[derive(Default)]
+struct Round {
+    changed: Vec<String>,
+    refused: Vec<String>,
+    unmodelled: Vec<Unmodelled>,
+    next_wake: Option<OffsetDateTime>,
+}
+
+impl Reconciler {
+    /// Controllers that have seen nothing yet.
+    pub(super) fn new(surroundings: Surroundings) -> Self {
+        let base = surroundings.data_plane.block().base();
+        Self { surroundings, kubelet: Kubelet::new(base), operator: Operator::default() }
+    }
+
+    /// Runs rounds until nothing changes, then programs the data plane.
+    pub(super) async fn settle(&mut self, stack: Option<&Stack>) -> Pass {
+        let mut findings = Findings::default();
+        let mut changed = Vec::new();
+        for _ in 0..ROUNDS {
+            let revision = self.surroundings.store.revision();
+            let round = self.round(stack).await;
+            findings.refused_writes = round.refused;
+            findings.unmodelled = round.unmodelled;
+            if round.changed.is_empty() {
+                self.program(stack, &mut findings).await;
+                return Pass { revision, next_wake: round.next_wake, findings };
+            }
+            changed = round.changed;
+        }
+        changed.sort();
+        changed.dedup();
+        tracing::error!(?changed, rounds = ROUNDS, "the embedded controllers do not settle");
+        self.program(stack, &mut findings).await;
+        findings.livelock = Some(changed);
+        Pass { revision: self.surroundings.store.revision(), next_wake: None, findings }
+    }
+
+    /// Stops every echo server.
+    pub(super) async fn shutdown(&mut self) {
+        self.kubelet.shutdown().await;
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.surroundings.store.all())
+    }
+
+    async fn round(&mut self, stack: Option<&Stack>) -> Round {
+        let now = self.surroundings.clock.now();
+        let mut round = Round::default();
+        self.perform(namespace::desired(&self.snapshot()), &mut round);
+        self.perform(service::desired(&self.snapshot()), &mut round);
+        self.perform(daemon_set::desired(&self.snapshot()), &mut round);
+        self.perform(deployment::desired(&self.snapshot(), &now), &mut round);
+        self.perform(scheduler::desired(&self.snapshot(), &now), &mut round);
+        let envoy_down = stack.map(|stack| stack.faults.envoy_down.clone()).unwrap_or_default();
+        let writes = self.kubelet.sync(&self.snapshot(), &envoy_down, &now).await;
+        self.perform(writes, &mut round);
+        self.perform(endpoint_slice::desired(&self.snapshot()), &mut round);
+        if let Some(stack) = stack {
+            self.cert_manager(&now, &mut round);
+            self.cilium(stack, &now, &mut round);
+        }
+        round.unmodelled.sort();
+        round.unmodelled.dedup();
+        round
+    }
+
+    fn cert_manager(&self, now: &str, round: &mut Round) {
+        let outcome = cert_manager::reconcile(&self.snapshot(), now);
+        self.say(outcome.log, now);
+        round.unmodelled.extend(outcome.unmodelled);
+        round.next_wake = outcome.next_renewal;
+        self.perform(outcome.writes, round);
+    }
+
+    fn cilium(&mut self, stack: &Stack, now: &str, round: &mut Round) {
+        let snapshot = self.snapshot();
+        let (resources, broken) = resources(&snapshot);
+        round.unmodelled.extend(broken);
+        let (assigned, not_covered) = lb_ipam::desired(&snapshot, stack, &resources, now);
+        round.unmodelled.extend(not_covered);
+        self.perform(assigned, round);
+        let reconciled = self.operator.reconcile(&snapshot, stack, &resources, now);
+        self.say(reconciled.log, now);
+        round.unmodelled.extend(reconciled.unmodelled);
+        self.perform(reconciled.writes, round);
+        if stack.serves_gateways() && stack.config.secrets_sync {
+            let copies = secret_sync::desired(
+                &snapshot,
+                &stack.config.secrets_namespace,
+                &reconciled.synced_secrets,
+            );
+            self.perform(copies, round);
+        }
+    }
+
+    /// The agents: tells the data plane what the model says every node's sockets do.
+    async fn program(&mut self, stack: Option<&Stack>, findings: &mut Findings) {
+        let data_plane = &self.surroundings.data_plane;
+        let Some(stack) = stack else {
+            findings.applied = data_plane.apply(Program::default()).await;
+            return;
+        };
+        let snapshot = Snapshot::of(self.surroundings.store.all());
+        let (configs, foreign) = self.operator.configs(&snapshot);
+        let (resources, _) = resources(&snapshot);
+        let backends =
+            Backends { pods: self.kubelet.sockets(), refused: data_plane.block().refused() };
+        let Programmed { program, unmodelled } =
+            program(&snapshot, stack, &resources, configs, &backends);
+        findings.unmodelled.extend(foreign);
+        findings.unmodelled.extend(unmodelled);
+        findings.unmodelled.sort();
+        findings.unmodelled.dedup();
+        let bind_failures = envoy_log(&snapshot, stack, &program.configs);
+        findings.applied = data_plane.apply(program).await;
+        let now = self.surroundings.clock.now();
+        self.say(drift_log(stack), &now);
+        self.say(bind_failures, &now);
+    }
+
+    fn say(&self, lines: Vec<LogLine>, now: &str) {
+        for line in lines {
+            self.surroundings.logs.say(line, now);
+        }
+    }
+
+    fn perform(&self, writes: Vec<Write>, round: &mut Round) {
+        for write in writes {
+            let description = write.describe();
+            match perform(&self.surroundings.store, write) {
+                Ok(Effect::Changed) => round.changed.push(description),
+                Ok(Effect::Unchanged) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the embedded API refused to {description}");
+                    round.refused.push(format!("failed to {description}: {error}"));
+                }
+            }
+        }
+    }
+}
+
+/// The objects as the model reads them, and those that it cannot read. Kinds that it does not look
+/// at are no finding.
+fn resources(snapshot: &Snapshot) -> (Resources, BTreeSet<Unmodelled>) {
+    let (resources, skipped) = Resources::from_objects(snapshot.objects());
+    let broken = skipped
+        .into_iter()
+        .filter_map(|skipped| match skipped.reason {
+            SkipReason::NotRead => None,
+            SkipReason::Broken(why) => Some(Unmodelled {
+                object: skipped.object,
+                what: format!("what is no valid object of its kind ({why})"),
+            }),
+        })
+        .collect();
+    (resources, broken)
+}
