@@ -123,7 +123,7 @@ pub(crate) enum ReportCommand {
     /// Show an event log on the console and make its reports again.
     Show {
         /// An event log.
-        #[arg(value_name = "LOG")]
+        #[arg(id = "event_log", value_name = "LOG")]
         log: PathBuf,
         /// Reports to write.
         #[arg(long, value_name = "KIND=PATH,…")]

@@ -100,7 +100,8 @@ fn sigint_and_sigterm_end_in_order_with_whole_reports_and_nothing_left() {
         assert_eq!(place.runs_left(), 0, "{signal}: the journal is closed");
         for report in ["run.xml", "run.json", "run.md"] {
             let text = std::fs::read_to_string(place.path().join(report)).expect("a report");
-            assert!(text.contains("inconclusive"), "{signal}: {report}: {text}");
+            let told = format!("interrupted by {signal}");
+            assert!(text.contains(&told), "{signal}: {report}: {text}");
         }
     }
 }
