@@ -78,6 +78,12 @@ fn tls_must_fit_the_protocol() {
             json!({"mode": "Passthrough"}),
             vec![("spec.listeners[0].tls", Problem::Invalid)],
         ),
+        (
+            "tls on UDP",
+            "UDP",
+            json!({"certificateRefs": refs}),
+            vec![("spec.listeners[0].tls", Problem::Invalid)],
+        ),
         ("tls on HTTPS", "HTTPS", json!({"certificateRefs": refs}), vec![]),
         (
             "HTTPS passthrough",
