@@ -17,6 +17,7 @@ pub mod store;
 
 mod admission;
 mod fields;
+mod secret;
 mod selector;
 
 pub use clock::{Clock, SystemClock};

@@ -1,14 +1,16 @@
 //! What an object must satisfy before it is stored: a legal name, and the rules of its kind.
 //!
 //! Gateway API kinds are pruned, defaulted and validated by `gateproof_core::gateway_api`. Other
-//! kinds are stored as they come, apart from their names: their schemas are not known here.
+//! kinds are stored as they come, apart from their names, nulls and the `stringData` of Secrets:
+//! their schemas are not known here.
 
 use gateproof_core::gateway_api;
 use serde_json::Value;
 
 use super::error::{ApiError, Cause};
 use super::object::ObjectName;
-use super::resources::{Resource, Scope};
+use super::resources::{Origin, Resource, Scope};
+use super::secret;
 
 /// What happens to fields that the schema of a kind does not have (`fieldValidation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +22,28 @@ pub(in crate::api) enum UnknownFields {
     Warn,
     /// The object is refused.
     Refuse,
+}
+
+/// Brings an object of a built-in kind into the form it is stored in: a `null` means that a field is
+/// not there, and the texts of a Secret become data.
+pub(in crate::api) fn normalize(resource: &Resource, object: &mut Value) {
+    if resource.origin == Origin::BuiltIn {
+        drop_nulls(object);
+    }
+    if (resource.group, resource.kind) == ("", "Secret") {
+        secret::encode_string_data(object);
+    }
+}
+
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(entries) => entries.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }
 
 /// Drops or refuses unknown fields; returns the warnings for the client.

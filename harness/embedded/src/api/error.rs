@@ -17,12 +17,21 @@ pub struct ApiError {
     pub reason: Reason,
     /// The reason in words.
     pub message: String,
-    /// The name of the object, when there is one.
-    pub name: Option<String>,
-    /// The group of the object and its plural or kind, when there is one.
-    pub subject: Option<(String, String)>,
+    /// The object the refusal is about, when there is one.
+    pub subject: Option<Box<Subject>>,
     /// Details, one per field.
     pub causes: Vec<Cause>,
+}
+
+/// The object a refusal is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its group; empty for the core group.
+    pub group: String,
+    /// Its plural; for an invalid object its kind, as Kubernetes writes it.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// Why a request was refused (`StatusReason`).
@@ -97,7 +106,7 @@ pub struct Cause {
 impl ApiError {
     /// A refusal without an object.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), name: None, subject: None, causes: Vec::new() }
+        Self { reason, message: message.into(), subject: None, causes: Vec::new() }
     }
 
     /// A request that makes no sense.
@@ -176,30 +185,29 @@ impl ApiError {
         };
         let kind = resource.as_kind();
         let message = format!("{kind} \"{name}\" is invalid: {details}");
-        let mut error = Self::new(Reason::Invalid, message);
-        error.name = Some(name.to_owned());
-        error.subject = Some((kind.group, kind.kind));
-        error.causes = causes;
-        error
+        let Kind { group, kind } = kind;
+        let subject = Some(Box::new(Subject { group, kind, name: name.to_owned() }));
+        Self { reason: Reason::Invalid, message, subject, causes }
     }
 
     /// Says which object the refusal is about.
     pub fn about(mut self, resource: &Resource, name: &str) -> Self {
-        self.name = Some(name.to_owned());
-        self.subject = Some((resource.group.to_owned(), resource.plural.to_owned()));
+        self.subject = Some(Box::new(Subject {
+            group: resource.group.to_owned(),
+            kind: resource.plural.to_owned(),
+            name: name.to_owned(),
+        }));
         self
     }
 
     /// The `Status` object that clients read.
     pub fn status(&self) -> Value {
         let mut details = json!({});
-        if let Some(name) = &self.name {
-            details["name"] = json!(name);
-        }
-        if let Some((group, kind)) = &self.subject {
-            details["kind"] = json!(kind);
-            if !group.is_empty() {
-                details["group"] = json!(group);
+        if let Some(subject) = &self.subject {
+            details["name"] = json!(subject.name);
+            details["kind"] = json!(subject.kind);
+            if !subject.group.is_empty() {
+                details["group"] = json!(subject.group);
             }
         }
         if !self.causes.is_empty() {

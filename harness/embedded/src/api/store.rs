@@ -6,6 +6,7 @@
 
 mod change;
 mod deletion;
+mod precondition;
 mod state;
 mod write;
 
@@ -114,18 +115,18 @@ impl Store {
     /// Refused when the kind is not served, the namespace does not exist, the object breaks the
     /// rules of its kind, or its status is applied before the object exists.
     pub fn apply(&self, manager: &str, object: Value, part: Part) -> Result<Applied, ApiError> {
-        self.write(&Write::controller(manager, part, Operation::Apply(Conflicts::Force), &object)?)
+        self.write(&Write::controller(manager, part, Operation::Apply(Conflicts::Force), object)?)
     }
 
     /// Creates an object; refused when it exists.
     pub fn create(&self, manager: &str, object: Value) -> Result<Applied, ApiError> {
-        self.write(&Write::controller(manager, Part::Whole, Operation::Create, &object)?)
+        self.write(&Write::controller(manager, Part::Whole, Operation::Create, object)?)
     }
 
     /// Replaces an object; refused when it does not exist or has another `resourceVersion` than
     /// the one given, if one is given.
     pub fn replace(&self, manager: &str, object: Value, part: Part) -> Result<Applied, ApiError> {
-        self.write(&Write::controller(manager, part, Operation::Replace, &object)?)
+        self.write(&Write::controller(manager, part, Operation::Replace, object)?)
     }
 
     /// Deletes an object, then what it owned; with finalizers it is only marked.

@@ -1,5 +1,7 @@
 //! The rules of Gateways.
 
+#![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
+
 use serde_json::{Value, json};
 
 use super::check;
@@ -74,6 +76,12 @@ fn tls_must_fit_the_protocol() {
             "tls on TCP",
             "TCP",
             json!({"mode": "Passthrough"}),
+            vec![("spec.listeners[0].tls", Problem::Invalid)],
+        ),
+        (
+            "tls on UDP",
+            "UDP",
+            json!({"certificateRefs": refs}),
             vec![("spec.listeners[0].tls", Problem::Invalid)],
         ),
         ("tls on HTTPS", "HTTPS", json!({"certificateRefs": refs}), vec![]),

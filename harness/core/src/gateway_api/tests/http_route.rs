@@ -1,5 +1,7 @@
 //! The rules of HTTPRoutes.
 
+#![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
+
 use serde_json::{Value, json};
 
 use super::check;

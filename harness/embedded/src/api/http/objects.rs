@@ -1,7 +1,5 @@
 //! Requests about objects: get, list, create, update, patch, delete.
 
-use std::borrow::Cow;
-
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT, WARNING};
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -95,7 +93,7 @@ impl Request<'_> {
         check_media_type(self.call.header(CONTENT_TYPE))?;
         let object = self.fitting(self.call.json()?, None)?;
         let name = metadata_text(&object, "name").map(|name| self.place.name(name));
-        self.write(name, Part::Whole, Operation::Create, Cow::Owned(object))
+        self.write(name, Part::Whole, Operation::Create, object)
     }
 
     fn replace(&self, name: &str, part: Part) -> Result<Response<ApiBody>, ApiError> {
@@ -114,7 +112,7 @@ impl Request<'_> {
             return Err(ApiError::invalid(resource, &name.name, vec![cause]));
         }
         let name = Some(self.place.name(name));
-        self.write(name, part, Operation::Replace, Cow::Owned(object))
+        self.write(name, part, Operation::Replace, object)
     }
 
     fn patch(&self, name: &str, part: Part) -> Result<Response<ApiBody>, ApiError> {
@@ -136,7 +134,7 @@ impl Request<'_> {
             }
             let conflicts =
                 if self.query.is_on("force") { Conflicts::Force } else { Conflicts::Refuse };
-            return self.write(full_name, part, Operation::Apply(conflicts), Cow::Owned(object));
+            return self.write(full_name, part, Operation::Apply(conflicts), object);
         }
         let change = |live: &Value| {
             let object = patched(&patch, live)?;
@@ -153,7 +151,7 @@ impl Request<'_> {
             };
             Err(ApiError::invalid(self.place.resource, name, vec![cause]))
         };
-        self.write(full_name, part, Operation::Patch(&change), Cow::Owned(Value::Null))
+        self.write(full_name, part, Operation::Patch(&change), Value::Null)
     }
 
     fn delete(&self, name: &str) -> Result<Response<ApiBody>, ApiError> {
@@ -200,7 +198,7 @@ impl Request<'_> {
         name: Option<ObjectName>,
         part: Part,
         operation: Operation<'_>,
-        object: Cow<'_, Value>,
+        object: Value,
     ) -> Result<Response<ApiBody>, ApiError> {
         let applied = self.store.write(&Write {
             resource: self.place.resource,

@@ -42,15 +42,12 @@ pub(super) fn decode(text: &str) -> String {
             (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
             _ => None,
         };
-        match code {
-            Some((high, low)) => {
-                decoded.push(high * 16 + low);
-                rest = &tail[2..];
-            }
-            None => {
-                decoded.push(*first);
-                rest = tail;
-            }
+        if let Some((high, low)) = code {
+            decoded.push(high * 16 + low);
+            rest = &tail[2..];
+        } else {
+            decoded.push(*first);
+            rest = tail;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()

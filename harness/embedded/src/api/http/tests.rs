@@ -1,5 +1,7 @@
 //! The HTTP face as a real client sees it.
 
+#![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
+
 mod requests;
 mod watches;
 

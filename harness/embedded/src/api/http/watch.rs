@@ -34,10 +34,10 @@ use crate::api::selector::Selector;
 use crate::api::store::{Change, ChangeKind, Store, revision_of};
 
 /// How long a watch lasts when the client does not say.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(30);
 
 /// Time between bookmarks.
-const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+const BOOKMARK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Marks the bookmark after the initial events of a streaming list
 /// (`InitialEventsAnnotationKey` in apimachinery's `meta/v1/types.go`).

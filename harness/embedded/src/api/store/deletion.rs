@@ -103,7 +103,7 @@ pub(super) fn remove(state: &mut State, kind: &Kind, name: &ObjectName, now: &st
 fn doom(state: &mut State, kind: &Kind, name: &ObjectName, now: &str) -> Option<Arc<Value>> {
     let live = state.get(kind, name)?;
     let is_namespace = *kind == Kind::core("Namespace");
-    let held = has_finalizers(&live) || is_namespace && !state.contents(&name.name).is_empty();
+    let held = has_finalizers(&live) || is_namespace && state.contents(&name.name).next().is_some();
     if !held {
         remove(state, kind, name, now);
         return None;
@@ -118,7 +118,9 @@ fn doom(state: &mut State, kind: &Kind, name: &ObjectName, now: &str) -> Option<
         state.put(kind, name, marked);
     }
     if is_namespace {
-        for (kind, content) in state.contents(&name.name) {
+        let contents: Vec<_> =
+            state.contents(&name.name).map(|(kind, name)| (kind.clone(), name.clone())).collect();
+        for (kind, content) in contents {
             doom(state, &kind, &content, now);
         }
     }
@@ -131,7 +133,7 @@ fn finish_namespace(state: &mut State, namespace: &str, now: &str) {
     let name = ObjectName::cluster(namespace);
     let finished =
         state.get(&kind, &name).is_some_and(|live| is_terminating(&live) && !has_finalizers(&live));
-    if finished && state.contents(namespace).is_empty() {
+    if finished && state.contents(namespace).next().is_none() {
         remove(state, &kind, &name, now);
     }
 }

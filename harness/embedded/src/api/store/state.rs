@@ -48,24 +48,23 @@ impl State {
         &'s self,
         kind: &Kind,
         namespace: &'s str,
-    ) -> impl Iterator<Item = (&'s ObjectName, &'s Arc<Value>)> {
+    ) -> impl Iterator<Item = (&'s ObjectName, &'s Arc<Value>)> + use<'s> {
         let first = ObjectName::namespaced(namespace, "");
-        self.objects
-            .get(kind)
+        let objects = self.objects.get(kind);
+        objects
             .into_iter()
-            .flat_map(move |objects| {
-                objects.range((Bound::Included(&first), Bound::Unbounded)).collect::<Vec<_>>()
-            })
+            .flat_map(move |objects| objects.range((Bound::Included(&first), Bound::Unbounded)))
             .take_while(move |(name, _)| name.namespace.as_deref() == Some(namespace))
     }
 
     /// Every object in a namespace.
-    pub(super) fn contents(&self, namespace: &str) -> Vec<(Kind, ObjectName)> {
-        let in_kind = |kind: &Kind| {
-            let names = self.in_namespace(kind, namespace);
-            names.map(|(name, _)| (kind.clone(), name.clone())).collect::<Vec<_>>()
-        };
-        self.objects.keys().flat_map(in_kind).collect()
+    pub(super) fn contents<'s>(
+        &'s self,
+        namespace: &'s str,
+    ) -> impl Iterator<Item = (&'s Kind, &'s ObjectName)> {
+        self.objects.keys().flat_map(move |kind| {
+            self.in_namespace(kind, namespace).map(move |(name, _)| (kind, name))
+        })
     }
 
     /// The objects that name a uid as their owner.

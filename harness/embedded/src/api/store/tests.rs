@@ -1,5 +1,7 @@
 //! The store as controllers use it.
 
+#![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -372,4 +374,15 @@ fn debug_output_shows_no_secret() {
         "metadata": {"name": "s", "namespace": "apps"}, "data": {"tls.key": "aHVzaA=="}});
     apply(&store, "a", secret);
     assert!(!format!("{store:?}").contains("aHVzaA"));
+}
+
+#[test]
+fn texts_of_a_secret_are_stored_as_data_and_nulls_not_at_all() {
+    let store = store();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata":
+        {"name": "s", "namespace": "apps", "labels": null}, "stringData": {"user": "foo"}});
+    let object = apply(&store, "a", secret.clone()).object;
+    assert_eq!((&object["data"]["user"], &object["type"]), (&json!("Zm9v"), &json!("Opaque")));
+    assert_eq!((object.get("stringData"), object["metadata"].get("labels")), (None, None));
+    assert_eq!(apply(&store, "a", secret).outcome, Outcome::Unchanged);
 }

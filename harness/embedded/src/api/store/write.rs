@@ -1,17 +1,17 @@
 //! The steps of every write: find the live object, form the new one, admit it, record who owns
 //! what, count the generation, store it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::deletion;
+use super::precondition;
 use super::state::{State, name_suffix, new_uid};
 use super::{Applied, Outcome, Part};
 use crate::api::admission::{self, UnknownFields};
-use crate::api::error::{ApiError, Cause, Reason};
-use crate::api::fields::managers::{self, Conflict, Manager};
+use crate::api::error::{ApiError, Cause};
+use crate::api::fields::managers::{self, Manager};
 use crate::api::fields::topology::Topology;
 use crate::api::object::{
     ObjectName, has_finalizers, is_terminating, metadata_text, set_metadata, without,
@@ -38,7 +38,7 @@ pub(in crate::api) struct Write<'a> {
     /// Its name; may be missing where the server makes one up.
     pub(in crate::api) name: Option<ObjectName>,
     /// The version it is written in.
-    pub(in crate::api) version: &'a str,
+    pub(in crate::api) version: &'static str,
     /// Who writes.
     pub(in crate::api) manager: &'a str,
     /// Which part.
@@ -50,7 +50,7 @@ pub(in crate::api) struct Write<'a> {
     /// How the new object comes about.
     pub(in crate::api) operation: Operation<'a>,
     /// What is written; unused by a patch.
-    pub(in crate::api) object: Cow<'a, Value>,
+    pub(in crate::api) object: Value,
 }
 
 /// How the new object comes about.
@@ -90,25 +90,24 @@ impl<'a> Write<'a> {
         manager: &'a str,
         part: Part,
         operation: Operation<'a>,
-        object: &'a Value,
+        object: Value,
     ) -> Result<Self, ApiError> {
-        let kind = Kind::of(object)
+        let kind = Kind::of(&object)
             .ok_or_else(|| ApiError::bad_request("Object 'apiVersion' or 'Kind' is missing"))?;
         let resource = of_kind(&kind).ok_or_else(|| ApiError::no_such_kind(&kind))?;
         let (_, version) = split_api_version(object["apiVersion"].as_str().unwrap_or_default());
-        if !resource.versions.contains(&version) {
-            return Err(ApiError::no_such_kind(&kind));
-        }
+        let served = resource.versions.iter().find(|served| **served == version);
+        let version = *served.ok_or_else(|| ApiError::no_such_kind(&kind))?;
         Ok(Self {
             resource,
-            name: ObjectName::of(object),
+            name: ObjectName::of(&object),
             version,
             manager,
             part,
             unknown: UnknownFields::Refuse,
             persistence: Persistence::Stored,
             operation,
-            object: Cow::Borrowed(object),
+            object,
         })
     }
 }
@@ -145,17 +144,16 @@ pub(super) fn perform(
     given["kind"] = json!(resource.kind);
     set_metadata(&mut given, "name", Some(json!(name.name)));
     let draft = draft(write, live.as_deref(), given, &name, &manager)?;
-    let Draft { mut object, managed } = draft;
-    match &live {
-        Some(live) => keep_system_metadata(&mut object, live),
-        None => {
-            admission::admit_name(resource, &name)?;
-            check_namespace(state, resource, &name)?;
-            begin(&mut object, resource, &name, now);
-        }
+    let Draft { mut object, managed: applied_fields } = draft;
+    if let Some(live) = &live {
+        keep_system_metadata(&mut object, live);
+    } else {
+        admission::admit_name(resource, &name)?;
+        precondition::check_namespace(state, resource, &name)?;
+        begin(&mut object, resource, &name, now);
     }
     admission::admit(resource, &name, live.as_deref(), &mut object)?;
-    let managed = managed.unwrap_or_else(|| {
+    let ownership = applied_fields.unwrap_or_else(|| {
         let topology = Topology::of(&kind);
         match (&live, resource.status) {
             (Some(live), _) => managers::update(live, &object, &manager, topology),
@@ -169,7 +167,7 @@ pub(super) fn perform(
             }
         }
     });
-    let applied = commit(state, write, &name, live, object, managed, now);
+    let applied = commit(state, write, &name, live.as_ref(), object, ownership, now);
     Ok(Applied { warnings, ..applied })
 }
 
@@ -214,6 +212,7 @@ fn given(
     if !object.is_object() {
         return Err(ApiError::bad_request("the object is not a JSON object"));
     }
+    admission::normalize(write.resource, &mut object);
     let warnings = admission::prune(&mut object, write.unknown)?;
     // Server-side apply knows no dropping: an undeclared field has no owner.
     if matches!(write.operation, Operation::Apply(_)) && !warnings.is_empty() {
@@ -236,7 +235,7 @@ fn draft(
     manager: &Manager<'_>,
 ) -> Result<Draft, ApiError> {
     let resource = write.resource;
-    check_preconditions(resource, live, &given, name)?;
+    precondition::check_seen(resource, live, &given, name)?;
     let separate = resource.status == StatusPart::Subresource;
     match (&write.operation, live) {
         (Operation::Create, Some(_)) => Err(ApiError::already_exists(resource, name)),
@@ -288,7 +287,7 @@ fn draft_applied(
         },
     )?;
     if conflicts == Conflicts::Refuse && !merged.conflicts.is_empty() {
-        return Err(apply_conflict(&merged.conflicts));
+        return Err(precondition::apply_conflict(&merged.conflicts));
     }
     Ok(Draft { object: merged.object, managed: Some(merged.managed) })
 }
@@ -307,55 +306,6 @@ fn with_status(mut object: Value, status: &Value) -> Value {
     }
     object["status"] = status.clone();
     object
-}
-
-/// The version and uid a writer says it has seen must be those of the live object.
-fn check_preconditions(
-    resource: &Resource,
-    live: Option<&Value>,
-    given: &Value,
-    name: &ObjectName,
-) -> Result<(), ApiError> {
-    let Some(live) = live else { return Ok(()) };
-    let differs = |field: &str| {
-        metadata_text(given, field).is_some_and(|text| metadata_text(live, field) != Some(text))
-    };
-    if differs("uid") {
-        let why = format!(
-            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
-            metadata_text(given, "uid").unwrap_or_default(),
-            metadata_text(live, "uid").unwrap_or_default()
-        );
-        return Err(ApiError::conflict(resource, name, &why));
-    }
-    if differs("resourceVersion") {
-        return Err(ApiError::modified(resource, name));
-    }
-    Ok(())
-}
-
-fn apply_conflict(conflicts: &[Conflict]) -> ApiError {
-    let with = |conflict: &Conflict| {
-        format!("conflict with \"{}\" using {}", conflict.manager, conflict.api_version)
-    };
-    let message = match conflicts {
-        [only] => format!("Apply failed with 1 conflict: {}: {}", with(only), only.path),
-        several => {
-            let lines: Vec<_> =
-                several.iter().map(|one| format!("{}: {}", with(one), one.path)).collect();
-            format!("Apply failed with {} conflicts: {}", several.len(), lines.join("; "))
-        }
-    };
-    let mut error = ApiError::new(Reason::Conflict, message);
-    error.causes = conflicts
-        .iter()
-        .map(|conflict| Cause {
-            reason: "FieldManagerConflict",
-            message: with(conflict),
-            field: conflict.path.clone(),
-        })
-        .collect();
-    error
 }
 
 fn keep_system_metadata(object: &mut Value, live: &Value) {
@@ -380,35 +330,19 @@ fn begin(object: &mut Value, resource: &Resource, name: &ObjectName, now: &str) 
     }
 }
 
-fn check_namespace(state: &State, resource: &Resource, name: &ObjectName) -> Result<(), ApiError> {
-    let Some(namespace) = &name.namespace else { return Ok(()) };
-    let kind = Kind::core("Namespace");
-    let cluster_name = ObjectName::cluster(namespace.clone());
-    match state.get(&kind, &cluster_name) {
-        Some(found) if is_terminating(&found) => {
-            Err(ApiError::namespace_terminating(resource, name))
-        }
-        Some(_) => Ok(()),
-        None => {
-            let namespaces = of_kind(&kind).expect("namespaces are served");
-            Err(ApiError::not_found(namespaces, &cluster_name))
-        }
-    }
-}
-
 /// Stores the object, unless nothing changed or nothing is to be kept.
 fn commit(
     state: &mut State,
     write: &Write<'_>,
     name: &ObjectName,
-    live: Option<Arc<Value>>,
+    live: Option<&Arc<Value>>,
     mut object: Value,
     managed: Value,
     now: &str,
 ) -> Applied {
     let kind = write.resource.as_kind();
     set_metadata(&mut object, "managedFields", Some(managed));
-    let outcome = match &live {
+    let outcome = match live {
         Some(live) if **live == object => {
             return Applied {
                 object: live.clone(),

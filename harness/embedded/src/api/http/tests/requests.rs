@@ -333,6 +333,6 @@ async fn version_health_and_openapi_are_answered() {
     let document: Value =
         serde_json::from_str(&get(url.as_str().expect("a URL")).await).expect("JSON");
     let path = "/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/gateways/{name}";
-    let patch = &document["paths"][path]["patch"];
-    assert_eq!(patch["x-kubernetes-group-version-kind"]["kind"], "Gateway");
+    let operation = &document["paths"][path]["patch"];
+    assert_eq!(operation["x-kubernetes-group-version-kind"]["kind"], "Gateway");
 }

@@ -1,15 +1,20 @@
 //! Watches.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use http::Request;
 use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use kube::runtime::watcher::{self, Event};
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{cluster, config_map, config_maps, refused};
 use crate::api::store::{Part, Store};
+
+/// How long an event may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The next events, as kind and name; a bookmark has no name.
 async fn next(
@@ -20,7 +25,9 @@ async fn next(
 ) -> Vec<(&'static str, String)> {
     let mut seen = Vec::new();
     for _ in 0..count {
-        let event = stream.try_next().await.expect("no error").expect("the watch goes on");
+        let event = timeout(PATIENCE, stream.try_next()).await;
+        let event = event.unwrap_or_else(|_| panic!("no further event after {seen:?}"));
+        let event = event.expect("no error").expect("the watch goes on");
         seen.push(match event {
             WatchEvent::Added(object) => ("added", object.metadata.name.unwrap_or_default()),
             WatchEvent::Modified(object) => ("modified", object.metadata.name.unwrap_or_default()),
