@@ -1,2 +1,76 @@
-//! The `gateproof` command.
-fn main() {}
+//! The `gateproof` command: arguments in, exit code out.
+//!
+//! What was typed (`arguments`) is turned into what it means by one file per subcommand
+//! (`command`). The work itself is in the other crates.
+
+mod arguments;
+mod command;
+mod environment;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command, ReportCommand};
+use crate::command::{CommandError, clean, plan, report, run, schema, validate};
+use crate::environment::Environment;
+
+/// Exit code for wrong input; the others come from a run's report.
+const WRONG_INPUT: u8 = 2;
+
+/// Exit code when nothing was selected.
+const NOTHING_SELECTED: u8 = 4;
+
+/// Exit code when the harness itself could not do its work.
+const INFRASTRUCTURE: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { WRONG_INPUT } else { 0 };
+            return match error.print() {
+                Ok(()) => ExitCode::from(code),
+                Err(_) => ExitCode::from(INFRASTRUCTURE),
+            };
+        }
+    };
+    let environment = Environment::read(arguments.color);
+    if let Some(filter) = &arguments.log
+        && let Err(error) = environment::log_to_stderr(filter)
+    {
+        return fail(&environment, &CommandError::Usage(error));
+    }
+    // One TLS provider in the whole graph; saying so keeps a library from having to guess.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a TLS provider was installed already");
+    }
+    let done = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, &environment),
+        Command::Validate(arguments) => validate::run(&arguments, &environment),
+        Command::Plan(arguments) => plan::run(&arguments, &environment),
+        Command::Schema => schema::run(),
+        Command::Report(ReportCommand::Merge { logs, report }) => {
+            report::merge(&logs, &report, &environment)
+        }
+        Command::Report(ReportCommand::Show { log, report }) => {
+            report::show(&log, &report, &environment)
+        }
+        Command::Clean(arguments) => clean::run(&arguments, &environment),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => fail(&environment, &error),
+    }
+}
+
+/// Says why a command could not be carried out.
+#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
+fn fail(environment: &Environment, error: &CommandError) -> ExitCode {
+    eprint!("{}", error.render(environment));
+    ExitCode::from(match error {
+        CommandError::Input(_) | CommandError::Usage(_) => WRONG_INPUT,
+        CommandError::NothingSelected(_) => NOTHING_SELECTED,
+        CommandError::Infrastructure(_) => INFRASTRUCTURE,
+    })
+}

@@ -23,7 +23,6 @@ pub mod schema;
 
 mod inventory;
 mod manifest;
-mod profile;
 mod resolve;
 
 pub mod catalog;

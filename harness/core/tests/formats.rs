@@ -7,8 +7,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use gateproof_core::name::ScenarioName;
 use gateproof_core::scenario::catalog::{Catalog, load, wanted};
+use gateproof_core::scenario::schema::schema;
+use gateproof_core::scenario::{Action, Claim, Hold, HttpExpectation};
 use gateproof_core::source::problem::Problems;
 use gateproof_core::source::{Role, SourceTree};
 
@@ -133,6 +137,41 @@ fn every_problem_is_reported_with_its_place() {
     }
 }
 
+/// Every key that the schema has is used somewhere in a file that loads, so that none is there for
+/// show.
+#[test]
+fn every_key_of_the_schema_is_used_in_a_file_that_loads() {
+    fn keys(schema: &serde_json::Value, found: &mut BTreeSet<String>) {
+        match schema {
+            serde_json::Value::Object(object) => {
+                if let Some(properties) = object.get("properties").and_then(|p| p.as_object()) {
+                    found.extend(properties.keys().cloned());
+                }
+                for inner in object.values() {
+                    keys(inner, found);
+                }
+            }
+            serde_json::Value::Array(items) => {
+                for item in items {
+                    keys(item, found);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut unused = BTreeSet::new();
+    keys(&schema(), &mut unused);
+    assert!(unused.len() > 80, "the schema has keys: {unused:?}");
+    let valid = folders("valid-").into_iter().map(|(_, path)| path);
+    for folder in valid.chain([root().join("scenarios")]) {
+        for path in yaml_files(&folder) {
+            let text = fs::read_to_string(&path).expect("a scenario");
+            unused.retain(|key| !text.contains(&format!("{key}:")));
+        }
+    }
+    assert_eq!(unused, BTreeSet::new());
+}
+
 #[test]
 fn the_founding_scenario_is_resolved_as_reviewed() {
     let catalog = shipped().unwrap_or_else(|problems| panic!("{problems}"));
@@ -142,4 +181,31 @@ fn the_founding_scenario_is_resolved_as_reviewed() {
         .find(|scenario| scenario.name.as_str() == "shared-gateway")
         .expect("the founding scenario");
     insta::assert_debug_snapshot!(scenario.steps);
+}
+
+#[test]
+fn negative_claims_are_held_by_default_and_positive_ones_are_not() {
+    let catalog = shipped().unwrap_or_else(|problems| panic!("{problems}"));
+    let name = ScenarioName::new("wildcard-certificate");
+    let scenario = catalog.scenario(&name).expect("the article's scenario");
+    let mut held = 0;
+    let mut single = 0;
+    for step in &scenario.steps {
+        let Action::Check(check) = &step.action else { continue };
+        let Claim::Http(claim) = &check.claim else { continue };
+        let negative = match &claim.expect {
+            HttpExpectation::TlsFailure => true,
+            HttpExpectation::Response(response) => response.status == Some(404),
+            other => panic!("not in this scenario: {other:?}"),
+        };
+        if negative {
+            held += 1;
+            let default = Hold { duration: Duration::from_secs(2), count: 5 };
+            assert_eq!(claim.hold, Some(default), "{}", step.name);
+        } else {
+            single += 1;
+            assert_eq!(claim.hold, None, "{}", step.name);
+        }
+    }
+    assert_eq!((held, single), (3, 2), "requests of both kinds were looked at");
 }

@@ -29,9 +29,9 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use console::{Console, ConsoleOptions, Device, Terminal, Verbosity};
 pub use destination::scratch_prefix;
 pub use failures::failures;
-pub use console::{Console, ConsoleOptions, Device, Terminal, Verbosity};
 pub use jsonl::{LogError, read_log};
 pub use reporter::{ReportError, Reporter, Written};
 pub use reporters::{Finished, Reporters};

@@ -167,8 +167,16 @@ fn wrong_type(minor: u64, kind: Kind, value: &Value) -> Option<KeyProblem> {
     if fits || value.is_null() {
         return None;
     }
-    let advice = (kind == Kind::TextOrFlagSince20 && value.is_boolean())
-        .then_some("charts before 1.20 accept only a text here; put it in quotes");
+    let advice = match (kind, value.as_str()) {
+        (Kind::TextOrFlagSince20, None) if value.is_boolean() => {
+            Some("charts before 1.20 accept only a text here; put it in quotes")
+        }
+        (Kind::Flag, Some("true" | "false")) => Some("write it without quotes"),
+        (Kind::Number, Some(text)) if text.parse::<i64>().is_ok() => {
+            Some("write it without quotes")
+        }
+        _ => None,
+    };
     Some(KeyProblem::WrongType { expected, advice })
 }
 

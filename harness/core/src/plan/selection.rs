@@ -84,6 +84,16 @@ impl Shard {
         }
     }
 
+    /// Which part, from 1.
+    pub fn index(self) -> usize {
+        self.index
+    }
+
+    /// Into how many parts.
+    pub fn count(self) -> usize {
+        self.count
+    }
+
     /// Whether the part has the trial at this position, from 0.
     pub fn takes(self, position: usize) -> bool {
         position % self.count == self.index - 1

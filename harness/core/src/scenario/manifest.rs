@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Manifest, ObjectRef};
+use crate::gateway_api::{self, FieldError, Problem as Mistake, Segment};
 use crate::source::problem::Problem;
 use crate::source::tree::{Content, Place};
 
@@ -28,41 +29,6 @@ impl Object<'_> {
     pub(crate) fn manifest(&self) -> Manifest {
         Manifest { origin: self.place.origin(), object: self.value.clone() }
     }
-}
-
-/// A mistake in a field of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FieldProblem {
-    /// The way from the object to the field.
-    pub(crate) path: Vec<FieldStep>,
-    /// What is there.
-    pub(crate) found: String,
-    /// What would be accepted: fits after "expected".
-    pub(crate) expected: String,
-    /// The nearest accepted spelling.
-    pub(crate) nearest: Option<String>,
-}
-
-/// A step into an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "made by the Gateway API's rules, which are not plugged in yet")
-)]
-pub(crate) enum FieldStep {
-    /// A key of a mapping.
-    Key(String),
-    /// An item of a list, from 0.
-    Index(usize),
-}
-
-/// Mistakes in the fields of a Gateway API object: the place where that API's rules are plugged in.
-///
-/// Until they are, the API server of the cluster under test finds such mistakes when the object is
-/// applied.
-fn gateway_api_field_problems(object: &Value) -> Vec<FieldProblem> {
-    debug_assert!(object.is_object(), "only objects are looked at");
-    Vec::new()
 }
 
 /// Reads one object; what is wrong goes to `problems`.
@@ -91,33 +57,28 @@ pub(crate) fn object<'a>(place: Place<'a>, problems: &mut Vec<Problem>) -> Optio
         return None;
     };
     let value = node.to_json();
-    for wrong in gateway_api_field_problems(&value) {
-        problems.push(field_problem(place, wrong));
+    for wrong in gateway_api::validate(&value) {
+        problems.push(field_problem(place, &wrong));
     }
     Some(Object { place, reference: ObjectRef { api_version, kind, namespace, name }, value })
 }
 
-fn field_problem(place: Place<'_>, wrong: FieldProblem) -> Problem {
-    let mut written = String::new();
+/// A mistake in a field, shown where the field stands or, when it is missing, where it belongs.
+fn field_problem(place: Place<'_>, wrong: &FieldError) -> Problem {
     let mut at = place;
-    for step in &wrong.path {
-        at = match step {
-            FieldStep::Key(key) => {
-                if !written.is_empty() {
-                    written.push('.');
-                }
-                written.push_str(key);
-                at.get(key)
-            }
-            FieldStep::Index(index) => {
-                written = format!("{written}[{index}]");
-                at.item(*index)
-            }
+    let mut segments = wrong.path.segments().iter().peekable();
+    while let Some(segment) = segments.next() {
+        let unknown = segments.peek().is_none() && wrong.problem == Mistake::UnknownField;
+        at = match segment {
+            // Of a key that should not be there, the key itself is what to look at.
+            Segment::Field(key) | Segment::Key(key) if unknown => at.key(key),
+            Segment::Field(key) | Segment::Key(key) => at.get(key),
+            Segment::Index(index) => at.item(*index),
         };
     }
-    Problem::at(&at, format!("`{written}` is not what the Gateway API accepts"))
-        .found(wrong.found)
-        .expected(wrong.expected)
+    Problem::at(&at, format!("`{}` is not what the Gateway API accepts", wrong.path))
+        .found(&wrong.found)
+        .expected(&wrong.expected)
         .nearest(wrong.nearest.as_deref())
 }
 
@@ -161,30 +122,39 @@ pub(crate) fn report_duplicates(objects: &[Object<'_>], problems: &mut Vec<Probl
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldProblem, FieldStep, field_problem};
+    use super::object;
     use crate::source::parse::parse;
+    use crate::source::problem::Problem;
     use crate::source::tree::{Place, Source};
+
+    /// The problems of a Gateway with these listeners.
+    fn problems(listeners: &str) -> Vec<Problem> {
+        let source = Source {
+            path: "gateway.yaml".to_owned(),
+            text: format!(
+                "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {{name: web}}\n\
+                 spec:\n  gatewayClassName: cilium\n  listeners:\n{listeners}"
+            ),
+        };
+        let documents = parse(&source, &mut Vec::new());
+        let mut problems = Vec::new();
+        object(Place::document(&source, &documents[0]), &mut problems);
+        problems
+    }
 
     #[test]
     fn a_mistake_in_a_field_is_shown_at_the_field() {
-        let source = Source {
-            path: "gateway.yaml".to_owned(),
-            text: "spec:\n  listeners:\n  - {name: http, port: 80, protocl: HTTP}\n".to_owned(),
-        };
-        let documents = parse(&source, &mut Vec::new());
-        let wrong = FieldProblem {
-            path: vec![
-                FieldStep::Key("spec".to_owned()),
-                FieldStep::Key("listeners".to_owned()),
-                FieldStep::Index(0),
-                FieldStep::Key("protocl".to_owned()),
-            ],
-            found: "`protocl`".to_owned(),
-            expected: "a field of a listener".to_owned(),
-            nearest: Some("protocol".to_owned()),
-        };
-        let problem = field_problem(Place::document(&source, &documents[0]), wrong);
-        assert_eq!((problem.line, problem.column), (3, 37));
-        assert!(problem.what.contains("`spec.listeners[0].protocl`"), "{}", problem.what);
+        assert!(problems("  - {name: http, port: 80, protocol: HTTP}\n").is_empty());
+        let found = problems("  - {name: http, port: 80, protocol: HTTP, hostnam: a.test}\n");
+        let [problem] = found.as_slice() else { panic!("one problem: {found:?}") };
+        assert_eq!((problem.line, problem.column), (7, 44), "{problem:?}");
+        assert!(problem.what.contains("`spec.listeners[0].hostnam`"), "{}", problem.what);
+        assert_eq!(problem.nearest.as_deref(), Some("hostname"));
+    }
+
+    #[test]
+    fn every_mistake_of_an_object_is_told() {
+        let found = problems("  - {name: A_B, port: 0, protocol: HTTP, tls: {mode: Terminate}}\n");
+        assert!(found.len() >= 3, "{found:?}");
     }
 }

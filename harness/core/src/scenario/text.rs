@@ -64,7 +64,7 @@ fn expected(expected: impl Into<String>) -> FormatError {
 pub(crate) struct DurationText(pub(crate) Duration);
 
 impl TextForm for DurationText {
-    const FORMAT: &'static str = "duration";
+    const FORMAT: &'static str = "go-duration";
     const PATTERN: &'static str = "^([0-9]+(ms|s|m|h))+$";
     const EXAMPLE: &'static str = "30s";
 

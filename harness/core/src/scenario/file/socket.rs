@@ -88,6 +88,8 @@ pub(crate) struct TargetHealthCheckFile {
     pub(crate) pace: Option<PaceForm>,
     /// What must be true at the end.
     pub(crate) expect: TargetHealthExpectFile,
+    /// How long that may take; the same as `within` of the check.
+    pub(crate) within: Option<DurationText>,
 }
 
 /// Which ports are the targets of a load balancer.

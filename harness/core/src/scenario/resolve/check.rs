@@ -54,9 +54,21 @@ pub(super) fn resolve(
     let variants = variants(file, at, scope, problems);
     let context = Context { scope, variants: &variants };
     let (made, claim) = claim(file, at, &context, problems)?;
-    let within = file.within.map_or(WITHIN, |within| within.0);
+    let within = within(file, at, problems);
     let check = Check { name: String::new(), origin: at.exact_origin(), variants, within, claim };
     Some(Draft { given: file.name.clone(), made, check })
+}
+
+/// A target-health claim may carry the limit itself.
+fn within(file: &CheckFile, at: Place<'_>, problems: &mut Vec<Problem>) -> Duration {
+    let inner = file.target_health.as_ref().and_then(|health| health.within);
+    if file.within.is_some() && inner.is_some() {
+        problems.push(
+            Problem::at(&at.get("targetHealth").key("within"), "`within` is there twice")
+                .expected("it in the check or in the claim"),
+        );
+    }
+    file.within.or(inner).map_or(WITHIN, |within| within.0)
 }
 
 fn claim(
@@ -147,5 +159,30 @@ pub(super) fn hold(
             duration: duration.unwrap_or(HOLD_FOR),
             count: count.unwrap_or(HOLD_COUNT),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Hold, Polarity, hold};
+    use crate::scenario::text::DurationText;
+
+    #[test]
+    fn a_negative_claim_is_held_even_when_nothing_is_written() {
+        let default = Hold { duration: Duration::from_secs(2), count: 5 };
+        assert_eq!(hold(None, None, Polarity::Negative), Some(default));
+        assert_eq!(hold(None, Some(9), Polarity::Negative), Some(Hold { count: 9, ..default }));
+        let long = DurationText(Duration::from_secs(10));
+        let held = hold(Some(long), None, Polarity::Negative);
+        assert_eq!(held, Some(Hold { duration: long.0, ..default }));
+    }
+
+    #[test]
+    fn a_positive_claim_is_held_only_when_that_is_written() {
+        assert_eq!(hold(None, None, Polarity::Positive), None);
+        let often = Hold { duration: Duration::ZERO, count: 20 };
+        assert_eq!(hold(None, Some(20), Polarity::Positive), Some(often));
     }
 }

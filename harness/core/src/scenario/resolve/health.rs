@@ -2,13 +2,16 @@
 
 use super::super::file::form::{PaceForm, TargetCountForm};
 use super::super::file::socket::{TargetHealthCheckFile, TargetsFile};
-use super::super::profile;
 use super::check::{Context, Named, report_unknown_gateway};
-use super::{nodes, unknown};
+use super::nodes;
 use crate::cluster::NodeSelector;
-use crate::health::Settings;
+use crate::health::{
+    Overrides, PROFILES, Problem as Limit, Settings, Severity, UnknownProfile, find_profile,
+};
 use crate::scenario::{Claim, Pace, TargetCount, TargetHealthClaim, TargetPorts};
+use crate::source::nearest::nearest;
 use crate::source::problem::Problem;
+use crate::source::schema::one_of;
 use crate::source::tree::Place;
 
 /// By what durations are divided unless the check says otherwise. With it, the slowest profile is
@@ -27,11 +30,15 @@ pub(super) fn resolve(
     report_unknown_gateway(&file.gateway, at.get("gateway"), scope, problems);
     let nodes = nodes::selector(&file.nodes, at.get("nodes"), scope.topology, problems);
     let healthy = count(file, &nodes, at, context, problems);
-    let Some(defaults) = profile::settings(&file.profile) else {
-        problems.push(unknown(at.get("profile"), "profile", &file.profile, profile::NAMES));
-        return None;
+    let profile = match find_profile(&file.profile) {
+        Ok(profile) => profile,
+        Err(error) => {
+            problems.push(unknown_profile(at.get("profile"), &error));
+            return None;
+        }
     };
-    let settings = settings(file, &defaults);
+    let settings = overrides(file).apply(&profile.settings);
+    report_limits(&settings, at, problems);
     let word = match healthy {
         TargetCount::All => "all healthy".to_owned(),
         TargetCount::None => "none healthy".to_owned(),
@@ -59,15 +66,32 @@ pub(super) fn resolve(
     Some((name, Claim::TargetHealth(claim)))
 }
 
-/// The profile's settings with those of the check in their place.
-fn settings(file: &TargetHealthCheckFile, profile: &Settings) -> Settings {
-    Settings {
-        protocol: profile.protocol,
-        interval: file.interval.map_or(profile.interval, |interval| interval.0),
-        timeout: file.timeout.map_or(profile.timeout, |timeout| timeout.0),
-        healthy_threshold: file.healthy_threshold.unwrap_or(profile.healthy_threshold),
-        unhealthy_threshold: file.unhealthy_threshold.unwrap_or(profile.unhealthy_threshold),
-        initial_passes: file.initial_passes.unwrap_or(profile.initial_passes),
+/// The settings that the check gives itself.
+fn overrides(file: &TargetHealthCheckFile) -> Overrides {
+    Overrides {
+        interval: file.interval.map(|interval| interval.0),
+        timeout: file.timeout.map(|timeout| timeout.0),
+        healthy_threshold: file.healthy_threshold,
+        unhealthy_threshold: file.unhealthy_threshold,
+        initial_passes: file.initial_passes,
+    }
+}
+
+fn unknown_profile(at: Place<'_>, error: &UnknownProfile) -> Problem {
+    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+    Problem::at(
+        &at,
+        format!("there is no target-health profile `{}`: {}", error.name, error.advice),
+    )
+    .expected(one_of(&names))
+    .nearest(nearest(&error.name, names))
+}
+
+/// Reports settings that a load balancer would refuse.
+fn report_limits(settings: &Settings, at: Place<'_>, problems: &mut Vec<Problem>) {
+    let refused = |problem: &Limit| problem.severity == Severity::Error;
+    for problem in settings.validate().into_iter().filter(refused) {
+        problems.push(Problem::at(&at.get(&problem.setting.to_string()), problem.message));
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::check::Context;
+use crate::cilium::HostNetwork;
 use crate::cluster::{Node, NodeRole, NodeSelector};
 use crate::name::NodeName;
 use crate::scenario::file::form::NodesForm;
@@ -57,6 +59,40 @@ pub(super) fn matches_nothing(
             .expected(format!("a choice among the nodes of `{}`", topology.name))
             .note(labels_there(topology))
     })
+}
+
+/// Reports requests that would have nowhere to enter: in host-network mode only the nodes of
+/// Cilium's own selector carry a listener.
+pub(super) fn report_no_entry(
+    selector: &NodeSelector,
+    place: Place<'_>,
+    context: &Context<'_, '_>,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(topology) = context.scope.topology else { return };
+    for variant in &context.scope.variants {
+        let is_for = context.variants.is_empty() || context.variants.contains(&variant.name);
+        let Some(HostNetwork::On { match_labels }) = variant.host_network() else { continue };
+        let carriers = NodeSelector::Labels(match_labels.clone());
+        let known = [selector, &carriers].iter().all(|s| count(s, topology).is_some_and(|n| n > 0));
+        let both = topology
+            .nodes
+            .iter()
+            .map(as_node)
+            .any(|node| selector.matches(&node) && carriers.matches(&node));
+        if is_for && known && !both {
+            problems.push(
+                Problem::at(&place, "there is no node to send requests to")
+                    .found(selector.to_string())
+                    .expected(format!("at least one of the {carriers}"))
+                    .note(format!(
+                        "in the variant `{}` only those have a listener; for the others claim \
+                         `tcp:` with `expect: refused`",
+                        variant.name
+                    )),
+            );
+        }
+    }
 }
 
 fn labels_there(topology: &Topology) -> String {

@@ -239,12 +239,10 @@ fn entry(
         EachFile::Node => {
             let all = NodesForm::All;
             let form = file.nodes.as_ref().unwrap_or(&all);
-            Entry::EachNode(nodes::selector(
-                form,
-                at.get("nodes"),
-                context.scope.topology,
-                problems,
-            ))
+            let place = at.get("nodes");
+            let nodes = nodes::selector(form, place, context.scope.topology, problems);
+            nodes::report_no_entry(&nodes, place, context, problems);
+            Entry::EachNode(nodes)
         }
     }
 }

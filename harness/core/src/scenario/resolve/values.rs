@@ -1,7 +1,5 @@
 //! Helm values as written, key by key, against the chart of every version of the scenario.
 
-use serde_json::Value;
-
 use crate::cilium::CiliumVersion;
 use crate::cilium::chart::{KeyProblem, key_problem};
 use crate::source::problem::Problem;
@@ -22,44 +20,50 @@ fn walk<'a>(
     for entry in place.node().map(Node::entries).unwrap_or_default() {
         path.push(&entry.key);
         let value = entry.value.to_json();
-        match first_problem(path, &value, versions) {
-            Some((version, wrong, others)) => {
-                let at = place.key(&entry.key);
-                problems.push(described(at, place.get(&entry.key), path, version, &wrong, others));
+        let mut right: Vec<CiliumVersion> = Vec::new();
+        let mut wrong: Vec<Finding> = Vec::new();
+        for version in versions {
+            match key_problem(version, path, &value) {
+                None => right.push(version.clone()),
+                Some(problem) => add(&mut wrong, version, problem),
             }
-            None => walk(place.get(&entry.key), path, versions, problems),
         }
+        for finding in wrong {
+            problems.push(described(place.key(&entry.key), place.get(&entry.key), path, &finding));
+        }
+        // What is below a wrong key is looked at for the versions that have the key.
+        walk(place.get(&entry.key), path, &right, problems);
         path.pop();
     }
 }
 
-/// The first version whose chart has a problem with the key, and how many more have one.
-fn first_problem<'v>(
-    path: &[&str],
-    value: &Value,
-    versions: &'v [CiliumVersion],
-) -> Option<(&'v CiliumVersion, KeyProblem, usize)> {
-    let mut wrong =
-        versions.iter().filter_map(|version| Some((version, key_problem(version, path, value)?)));
-    let (version, problem) = wrong.next()?;
-    Some((version, problem, wrong.count()))
+/// A problem and the versions that have it.
+struct Finding {
+    problem: KeyProblem,
+    versions: Vec<CiliumVersion>,
 }
 
-fn described(
-    key: Place<'_>,
-    value: Place<'_>,
-    path: &[&str],
-    version: &CiliumVersion,
-    wrong: &KeyProblem,
-    others: usize,
-) -> Problem {
+/// Versions whose charts say the same are told together; what is unknown is unknown everywhere,
+/// whatever else each chart has.
+fn add(findings: &mut Vec<Finding>, version: &CiliumVersion, problem: KeyProblem) {
+    let same = findings.iter_mut().find(|finding| {
+        finding.problem == problem
+            || matches!(
+                (&finding.problem, &problem),
+                (KeyProblem::Unknown { .. }, KeyProblem::Unknown { .. })
+            )
+    });
+    match same {
+        Some(finding) => finding.versions.push(version.clone()),
+        None => findings.push(Finding { problem, versions: vec![version.clone()] }),
+    }
+}
+
+fn described(key: Place<'_>, value: Place<'_>, path: &[&str], finding: &Finding) -> Problem {
     let dotted = path.join(".");
-    let charts = match others {
-        0 => format!("the chart of Cilium {version}"),
-        1 => format!("the chart of Cilium {version} (and of one more version here)"),
-        more => format!("the chart of Cilium {version} (and of {more} more versions here)"),
-    };
-    match wrong {
+    let versions: Vec<String> = finding.versions.iter().map(ToString::to_string).collect();
+    let charts = format!("the chart of Cilium {}", versions.join(", "));
+    match &finding.problem {
         KeyProblem::Unknown { nearest, accepted, advice } => {
             let mut problem =
                 Problem::at(&key, format!("{charts} has no key `{dotted}`")).nearest(*nearest);

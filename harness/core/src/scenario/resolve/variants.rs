@@ -93,7 +93,9 @@ fn check_config(
     let lacking = |needed: fn(&CiliumConfig) -> bool| {
         variant.configs.iter().find(|(_, config)| !needed(config)).map(|(version, _)| version)
     };
-    if lacking(|config| config.gateway_api).is_some() {
+    // A value of the wrong type is reported as that.
+    let misspelt = merged["gatewayAPI"]["enabled"].is_string();
+    if !misspelt && lacking(|config| config.gateway_api).is_some() {
         let at = variant.value_place(&["gatewayAPI", "enabled"]);
         problems.push(
             Problem::at(&at, format!("Gateway API support is off in the variant `{name}`"))

@@ -1,0 +1,172 @@
+//! What can be typed. `command` turns it into what it means.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Proves that a Cilium Gateway carries traffic, before anyone upgrades.
+///
+/// Exit codes: 0 all passed; 1 a trial failed; 2 the input is wrong; 3 a trial was inconclusive or
+/// the infrastructure failed; 4 nothing was selected; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "gateproof", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// When to use colour.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(crate) color: ColorChoice,
+    /// Log the harness's own doings to standard error, such as `gateproof=debug`.
+    #[arg(long, env = "GATEPROOF_LOG", value_name = "FILTER", global = true)]
+    pub(crate) log: Option<String>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios and report pass or fail for each variant, with the cause of every failure.
+    Run(RunArguments),
+    /// Check scenario files and topologies; every problem of every file in one go.
+    Validate(ValidateArguments),
+    /// Show what a run would do: clusters and trials.
+    Plan(PlanArguments),
+    /// Print the JSON Schema of scenario files, for editors.
+    Schema,
+    /// Make reports from event logs.
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// Remove what killed runs left behind; living runs are not touched.
+    Clean(CleanArguments),
+}
+
+/// Which scenarios and trials.
+#[derive(Debug, Args)]
+pub(crate) struct Choice {
+    /// Scenario files, or folders with them.
+    #[arg(default_value = "scenarios", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Folder with topologies (kind's v1alpha4 files); by default `clusters` beside the scenarios.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) clusters: Option<PathBuf>,
+    /// Only trials whose name, or whose scenario's name, matches this glob; repeatable.
+    #[arg(short, long = "select", value_name = "GLOB")]
+    pub(crate) select: Vec<String>,
+    /// Only this variant; repeatable.
+    #[arg(long = "variant", value_name = "NAME")]
+    pub(crate) variants: Vec<String>,
+    /// Only scenarios with this label (`key=value`); repeatable, all must hold.
+    #[arg(short, long = "label", value_name = "KEY=VALUE")]
+    pub(crate) labels: Vec<String>,
+    /// Only the i-th of n parts of the plan, such as `2/5`.
+    #[arg(long, value_name = "I/N")]
+    pub(crate) shard: Option<String>,
+    /// Who runs the clusters.
+    #[arg(long, value_enum, env = "GATEPROOF_PROVIDER", default_value_t)]
+    pub(crate) provider: ProviderChoice,
+}
+
+/// `gateproof run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// Clusters that may be up at the same time; by default as many as there are processors, and
+    /// at least three.
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH`; `-` is standard output.
+    #[arg(long, value_name = "KIND=PATH,…")]
+    pub(crate) report: Vec<String>,
+    /// Say less (`-q`: failures and the last line).
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more (every check).
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// `gateproof validate`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArguments {
+    /// Scenario files, topologies, or folders with them.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Folder with topologies; by default `clusters` beside the scenarios.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) clusters: Option<PathBuf>,
+}
+
+/// `gateproof plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// How to print it; `github` is a job matrix for GITHUB_OUTPUT.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: PlanFormat,
+}
+
+/// `gateproof report`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Join the event logs of several runs, such as the shards of a matrix, into one.
+    Merge {
+        /// Event logs (`--report jsonl=PATH` made them).
+        #[arg(required = true, value_name = "LOG")]
+        logs: Vec<PathBuf>,
+        /// Reports to write of all of them together.
+        #[arg(long, required = true, value_name = "KIND=PATH,…")]
+        report: Vec<String>,
+    },
+    /// Show an event log on the console and make its reports again.
+    Show {
+        /// An event log.
+        #[arg(value_name = "LOG")]
+        log: PathBuf,
+        /// Reports to write.
+        #[arg(long, value_name = "KIND=PATH,…")]
+        report: Vec<String>,
+    },
+}
+
+/// `gateproof clean`.
+#[derive(Debug, Args)]
+pub(crate) struct CleanArguments {
+    /// Only tell what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `--provider`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProviderChoice {
+    /// In process: real sockets, TLS and certificates; Cilium is the reference model.
+    #[default]
+    Embedded,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set or TERM is `dumb`.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `plan --format`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+    /// A GitHub Actions job matrix.
+    Github,
+}

@@ -1,0 +1,76 @@
+//! Checks: each kind observes until its claim holds or its deadline passes.
+//!
+//! A check works in rounds. A round looks at everything the claim names once and judges what it
+//! saw (`gateproof_core::judge`); [`rounds`] repeats rounds until enough of them in a row hold,
+//! and keeps repeating them for claims that must hold over time. What was not reachable as an
+//! address of this cluster is never probed.
+
+mod exposure;
+mod http;
+mod object;
+mod place;
+mod rounds;
+mod target_health;
+mod tcp;
+mod trust;
+
+use gateproof_core::event::Evidence;
+use gateproof_core::plan::TrialPlan;
+use gateproof_core::scenario::Claim;
+use gateproof_core::verdict::Judgement;
+use gateproof_kubernetes::Cluster;
+use tokio::time::Instant;
+
+/// What a check works with.
+pub(crate) struct Circumstances<'a> {
+    /// The trial it belongs to.
+    pub(crate) plan: &'a TrialPlan,
+    /// The cluster under test.
+    pub(crate) cluster: &'a dyn Cluster,
+    /// Until when the claim may become true.
+    pub(crate) deadline: Instant,
+}
+
+/// A decided claim.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    /// What does not hold.
+    pub(crate) judgement: Judgement,
+    /// What that rests on.
+    pub(crate) evidence: Evidence,
+}
+
+/// Tells what is still missing.
+pub(crate) type Progress<'p> = &'p mut (dyn FnMut(&str) + Send);
+
+/// Observes and judges until the claim is decided.
+pub(crate) async fn decide(
+    circumstances: &Circumstances<'_>,
+    claim: &Claim,
+    progress: Progress<'_>,
+) -> Decided {
+    match claim {
+        Claim::Gateway(_) | Claim::Route(_) | Claim::Service(_) | Claim::Certificate(_) => {
+            object::decide(circumstances, claim, progress).await
+        }
+        Claim::Http(claim) => http::decide(circumstances, claim, progress).await,
+        Claim::Tcp(claim) => tcp::decide(circumstances, claim, progress).await,
+        Claim::Exposure(claim) => exposure::decide(circumstances, claim, progress).await,
+        Claim::TargetHealth(claim) => target_health::decide(circumstances, claim, progress).await,
+    }
+}
+
+/// The kind of a claim as scenario files write it.
+pub(crate) fn kind(claim: &Claim) -> &'static str {
+    match claim {
+        Claim::Gateway(_) => "gateway",
+        Claim::Route(_) => "route",
+        Claim::Service(_) => "service",
+        Claim::Certificate(_) => "certificate",
+        Claim::Http(claim) if claim.tls => "https",
+        Claim::Http(_) => "http",
+        Claim::Tcp(_) => "tcp",
+        Claim::Exposure(_) => "exposure",
+        Claim::TargetHealth(_) => "targetHealth",
+    }
+}

@@ -1,0 +1,80 @@
+//! Exposure claims: the grid node × port, expected and seen.
+
+use std::time::Duration;
+
+use gateproof_core::event::Evidence;
+use gateproof_core::exposure::{Cell, Endpoint, Grid};
+use gateproof_core::judge;
+use gateproof_core::scenario::{ExposureClaim, Hold};
+use gateproof_model::{Input, Resources};
+
+use super::place::{self, Unreadable};
+use super::rounds::{self, Policy, Round};
+use super::{Circumstances, Decided, Progress, tcp};
+use crate::step::{undecided, with_sources};
+
+/// Closed cells are negative claims, so the whole grid must hold for a moment.
+const HOLD: Hold = Hold { duration: Duration::from_millis(300), count: 3 };
+
+pub(super) async fn decide(
+    circumstances: &Circumstances<'_>,
+    claim: &ExposureClaim,
+    progress: Progress<'_>,
+) -> Decided {
+    let policy = Policy { in_a_row: 3, hold: Some(HOLD) };
+    rounds::decide(circumstances.deadline, policy, progress, async || {
+        look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
+    })
+    .await
+}
+
+async fn look(
+    circumstances: &Circumstances<'_>,
+    claim: &ExposureClaim,
+) -> Result<Round, Unreadable> {
+    let expected = expected(circumstances, claim).await?;
+    let endpoints: Vec<Endpoint> = expected.iter().map(|cell| cell.endpoint.clone()).collect();
+    let seen = tcp::connect(circumstances, &endpoints).await?;
+    let probes = seen.len() as u64;
+    let mut grid = Grid { cells: expected.clone() };
+    for (cell, seen) in grid.cells.iter_mut().zip(seen) {
+        cell.seen = Some(seen);
+    }
+    let judgement = judge::exposure(claim, &expected, &grid);
+    let evidence = Evidence { grid: Some(grid), probes, ..Evidence::default() };
+    Ok(Round { judgement, evidence })
+}
+
+/// The cells, each with what should happen there and nothing seen yet.
+async fn expected(
+    circumstances: &Circumstances<'_>,
+    claim: &ExposureClaim,
+) -> Result<Vec<Cell>, Unreadable> {
+    let now = place::gateway_now(circumstances, &claim.gateway).await?;
+    let sockets = now.site().sockets().map_err(|none| place::no_entry(&none))?;
+    match judge::expected_cells(&claim.expect, &sockets, now.nodes()) {
+        Some(cells) => Ok(cells),
+        None => reference(circumstances, claim).await,
+    }
+}
+
+/// What the reference model expects of the cluster as it is now.
+async fn reference(
+    circumstances: &Circumstances<'_>,
+    claim: &ExposureClaim,
+) -> Result<Vec<Cell>, Unreadable> {
+    let client = circumstances.cluster.client();
+    let snapshot = client.snapshot(gateproof_kubernetes::snapshot::REFERENCE_KINDS).await.map_err(
+        |error| Box::new(undecided("the cluster's objects can be read", &with_sources(&error))),
+    )?;
+    let (resources, _) = Resources::from_objects(&snapshot.objects);
+    let plan = circumstances.plan;
+    let input = Input { version: &plan.cilium, config: &plan.config, resources: &resources };
+    let expected = gateproof_model::exposure::exposure(&input, &claim.gateway).map_err(|gap| {
+        Box::new(undecided("the reference model covers this Gateway", &gap.to_string()))
+    })?;
+    Ok(expected
+        .into_iter()
+        .map(|(endpoint, expected)| Cell { endpoint, expected, seen: None })
+        .collect())
+}

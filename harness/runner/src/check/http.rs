@@ -1,0 +1,191 @@
+//! HTTP and HTTPS claims: the same request through every entry point, judged one by one, or many
+//! requests counted by backend.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use gateproof_core::entry::EntryPoint;
+use gateproof_core::event::{Evidence, PlacedHttp};
+use gateproof_core::judge;
+use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpVersion};
+use gateproof_core::scenario::{Distribution, HttpClaim, HttpExpectation, ServerName};
+use gateproof_probe::{
+    HttpProbe, ServerNameChoice, Timeouts, TlsProbe, TlsVersions, TrustRoots, VersionChoice,
+};
+
+use super::place::{self, Unreadable};
+use super::rounds::{self, Policy, Round};
+use super::{Circumstances, Decided, Progress, trust};
+
+/// How many entry points are probed side by side; few, so that timings mean something.
+const SIDE_BY_SIDE: usize = 2;
+
+/// Limits of one request.
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    tls: Duration::from_secs(5),
+    response: Duration::from_secs(10),
+    total: Duration::from_secs(15),
+};
+
+/// How much of a body is kept as evidence.
+const BODY_LIMIT: usize = 64 * 1024;
+
+pub(super) async fn decide(
+    circumstances: &Circumstances<'_>,
+    claim: &HttpClaim,
+    progress: Progress<'_>,
+) -> Decided {
+    // A distribution is itself many requests; asking for it several times in a row would only
+    // make an unlikely sample likelier to fail.
+    let in_a_row = if matches!(claim.expect, HttpExpectation::Distribution(_)) { 1 } else { 3 };
+    let policy = Policy { in_a_row, hold: claim.hold };
+    rounds::decide(circumstances.deadline, policy, progress, async || {
+        look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
+    })
+    .await
+}
+
+async fn look(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> Result<Round, Unreadable> {
+    let entries = entry_points(circumstances, claim).await?;
+    let roots = match claim.tls {
+        true => {
+            let client = circumstances.cluster.client();
+            trust::roots(&client, circumstances.plan.definition.issuer).await?
+        }
+        false => TrustRoots::empty(),
+    };
+    match &claim.expect {
+        HttpExpectation::Distribution(distribution) => {
+            count(circumstances, claim, distribution, &entries, &roots).await
+        }
+        _ => ask(circumstances, claim, &entries, &roots).await,
+    }
+}
+
+async fn entry_points(
+    circumstances: &Circumstances<'_>,
+    claim: &HttpClaim,
+) -> Result<Vec<EntryPoint>, Unreadable> {
+    let now = place::gateway_now(circumstances, &claim.gateway).await?;
+    now.site()
+        .entry_points(&claim.entry, claim.listener_port)
+        .map_err(|none| place::no_entry(&none))
+}
+
+/// One request through every entry point.
+async fn ask(
+    circumstances: &Circumstances<'_>,
+    claim: &HttpClaim,
+    entries: &[EntryPoint],
+    roots: &TrustRoots,
+) -> Result<Round, Unreadable> {
+    let mut probes = Vec::new();
+    for entry in entries {
+        probes.push((entry.clone(), probe(circumstances, claim, entry, roots)?));
+    }
+    let observed: Vec<(EntryPoint, HttpObservation)> = futures_util::stream::iter(probes)
+        .map(async |(entry, probe)| (entry, gateproof_probe::http(&probe).await))
+        .buffered(SIDE_BY_SIDE)
+        .collect()
+        .await;
+    let judgement = judge::http_everywhere(claim, &observed);
+    let probes = observed.len() as u64;
+    let http = observed.into_iter().map(placed).collect();
+    Ok(Round { judgement, evidence: Evidence { http, probes, ..Evidence::default() } })
+}
+
+/// Many requests through every entry point, judged one by one and counted by backend.
+async fn count(
+    circumstances: &Circumstances<'_>,
+    claim: &HttpClaim,
+    distribution: &Distribution,
+    entries: &[EntryPoint],
+    roots: &TrustRoots,
+) -> Result<Round, Unreadable> {
+    let mut round = Round::default();
+    for entry in entries {
+        let probe = probe(circumstances, claim, entry, roots)?;
+        let mut shares: BTreeMap<String, u64> = BTreeMap::new();
+        let mut first_bad = None;
+        let mut last = None;
+        for _ in 0..distribution.requests {
+            let observation = gateproof_probe::http(&probe).await;
+            *shares.entry(answered_by(&observation)).or_default() += 1;
+            if first_bad.is_none() {
+                let judged = judge::http(claim, entry, &observation);
+                first_bad = (!judged.failures.is_empty()).then_some(judged);
+            }
+            last = Some(observation);
+        }
+        round.evidence.probes += u64::from(distribution.requests);
+        round.judgement.failures.extend(first_bad.unwrap_or_default().failures);
+        let judged = judge::distribution(distribution, &entry.place, &shares);
+        round.judgement.failures.extend(judged.failures);
+        for (backend, answers) in shares {
+            *round.evidence.shares.entry(backend).or_default() += answers;
+        }
+        round.evidence.http.extend(last.map(|seen| placed((entry.clone(), seen))));
+    }
+    Ok(round)
+}
+
+fn placed((entry, observation): (EntryPoint, HttpObservation)) -> PlacedHttp {
+    PlacedHttp { place: entry.place, observation }
+}
+
+/// Who answered: a backend, or what came instead.
+fn answered_by(observation: &HttpObservation) -> String {
+    match &observation.outcome {
+        HttpOutcome::Response(response) => match &response.echo {
+            Some(echo) if response.status == 200 => format!("{}/{}", echo.namespace, echo.service),
+            _ => format!("status {}", response.status),
+        },
+        HttpOutcome::NotConnected(outcome) => outcome.to_string(),
+        HttpOutcome::TlsFailed(failure) => failure.to_string(),
+        HttpOutcome::NoResponse(reason) => reason.to_string(),
+    }
+}
+
+fn probe(
+    circumstances: &Circumstances<'_>,
+    claim: &HttpClaim,
+    entry: &EntryPoint,
+    roots: &TrustRoots,
+) -> Result<HttpProbe, Unreadable> {
+    let socket = place::socket(circumstances, entry.address, entry.port)?;
+    let host = match claim.port_in_host {
+        true => format!("{}:{}", claim.host, claim.listener_port),
+        false => claim.host.clone(),
+    };
+    let server_name = match &claim.server_name {
+        ServerName::Host => ServerNameChoice::Name(claim.host.clone()),
+        ServerName::Name(name) => ServerNameChoice::Name(name.clone()),
+        ServerName::Absent => ServerNameChoice::Absent,
+    };
+    let verify_for = match &server_name {
+        ServerNameChoice::Name(name) => name.clone(),
+        ServerNameChoice::Absent => claim.host.clone(),
+    };
+    Ok(HttpProbe {
+        socket,
+        method: claim.method.clone(),
+        host,
+        path_and_query: claim.path.clone(),
+        headers: claim.headers.clone(),
+        tls: claim.tls.then(|| TlsProbe {
+            server_name,
+            verify_for,
+            roots: roots.clone(),
+            versions: TlsVersions::Both,
+        }),
+        version: match claim.version {
+            None => VersionChoice::ByAlpn,
+            Some(HttpVersion::Http1) => VersionChoice::Http1,
+            Some(HttpVersion::Http2) => VersionChoice::Http2,
+        },
+        timeouts: TIMEOUTS,
+        body_limit: BODY_LIMIT,
+    })
+}

@@ -1,0 +1,181 @@
+//! Rounds: look, judge, repeat, until the claim holds often enough or its time is over.
+
+use std::time::Duration;
+
+use gateproof_core::event::Evidence;
+use gateproof_core::scenario::Hold;
+use gateproof_core::verdict::{Failure, Judgement};
+use gateproof_kubernetes::wait;
+use tokio::time::Instant;
+
+use super::{Decided, Progress};
+
+/// One look at everything the claim names.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    /// What does not hold.
+    pub(super) judgement: Judgement,
+    /// What was seen.
+    pub(super) evidence: Evidence,
+}
+
+impl Round {
+    /// A round that could not look, because of this.
+    pub(super) fn without(failure: Failure) -> Self {
+        Self { judgement: Judgement { failures: vec![failure] }, evidence: Evidence::default() }
+    }
+}
+
+/// When rounds are enough.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Policy {
+    /// So many rounds in a row must hold. A single lucky answer is no proof of a route that is
+    /// still being programmed; the Gateway API's conformance suite asks for three in a row
+    /// (kubernetes-sigs/gateway-api v1.6.1, `conformance/utils/config/timeout.go`,
+    /// `RequiredConsecutiveSuccesses`).
+    pub(super) in_a_row: u32,
+    /// After that the claim must go on holding, in every single round.
+    pub(super) hold: Option<Hold>,
+}
+
+/// Between rounds that do not hold.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Repeats rounds until the policy is satisfied or `deadline` has passed.
+///
+/// The evidence is that of the last round; its probe count is that of all rounds.
+pub(super) async fn decide(
+    deadline: Instant,
+    policy: Policy,
+    progress: Progress<'_>,
+    mut look: impl AsyncFnMut() -> Round,
+) -> Decided {
+    let mut streak = 0;
+    let mut probes = 0;
+    loop {
+        let mut round = look().await;
+        probes += round.evidence.probes;
+        round.evidence.probes = probes;
+        match round.judgement.failures.first() {
+            None => {
+                streak += 1;
+                if streak >= policy.in_a_row {
+                    let held = match policy.hold {
+                        None => round,
+                        Some(hold) => keep(hold, round, progress, &mut look).await,
+                    };
+                    return Decided { judgement: held.judgement, evidence: held.evidence };
+                }
+            }
+            Some(failure) => {
+                streak = 0;
+                progress(&in_brief(failure));
+                if Instant::now() >= deadline {
+                    return Decided { judgement: round.judgement, evidence: round.evidence };
+                }
+                wait::pause(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Keeps looking for as long and as often as `hold` says; the first round that does not hold ends
+/// it.
+async fn keep(
+    hold: Hold,
+    mut last: Round,
+    progress: Progress<'_>,
+    look: &mut impl AsyncFnMut() -> Round,
+) -> Round {
+    let started = Instant::now();
+    let pause = hold.duration / hold.count.max(1);
+    let mut rounds = 0;
+    progress(&format!(
+        "holding for {:.1} s and {} probes",
+        hold.duration.as_secs_f64(),
+        hold.count
+    ));
+    while rounds < hold.count || started.elapsed() < hold.duration {
+        wait::pause(pause).await;
+        let probes = last.evidence.probes;
+        last = look().await;
+        last.evidence.probes += probes;
+        if !last.judgement.failures.is_empty() {
+            let held = format!(
+                "held for {:.1} s and {rounds} more probes, then: ",
+                started.elapsed().as_secs_f64()
+            );
+            for failure in &mut last.judgement.failures {
+                failure.seen.insert_str(0, &held);
+            }
+            return last;
+        }
+        rounds += 1;
+    }
+    last
+}
+
+/// A failure in one line, for the live display.
+fn in_brief(failure: &Failure) -> String {
+    format!("{}: expected {}, seen {}", failure.place, failure.expected, failure.seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gateproof_core::scenario::Hold;
+    use gateproof_core::verdict::{Failure, FailureKind, Verdict};
+    use tokio::time::Instant;
+
+    use super::{Policy, Round, decide};
+
+    fn failing(seen: &str) -> Round {
+        Round::without(Failure {
+            kind: FailureKind::Refuted,
+            expected: "status 200".to_owned(),
+            seen: seen.to_owned(),
+            place: "worker 127.1.1.2:80".to_owned(),
+            hints: Vec::new(),
+        })
+    }
+
+    /// Plays rounds from a script (`+` holds, `-` does not; the last one repeats).
+    async fn play(script: &str, policy: Policy) -> (Verdict, usize, Vec<Failure>) {
+        let mut rounds = 0;
+        let deadline = Instant::now() + Duration::from_millis(200);
+        let decided = decide(deadline, policy, &mut |_| {}, async || {
+            let step = script.as_bytes()[rounds.min(script.len() - 1)];
+            rounds += 1;
+            if step == b'+' { Round::default() } else { failing("status 404") }
+        })
+        .await;
+        (decided.judgement.verdict(), rounds, decided.judgement.failures)
+    }
+
+    #[tokio::test]
+    async fn one_lucky_round_is_no_proof() {
+        let policy = Policy { in_a_row: 3, hold: None };
+        let (verdict, rounds, _) = play("+-++-+++", policy).await;
+        assert_eq!((verdict, rounds), (Verdict::Passed, 8));
+    }
+
+    #[tokio::test]
+    async fn what_never_holds_fails_with_the_last_thing_seen() {
+        let (verdict, _, failures) = play("+-", Policy { in_a_row: 2, hold: None }).await;
+        assert_eq!(verdict, Verdict::Failed);
+        assert_eq!(failures[0].seen, "status 404");
+    }
+
+    #[tokio::test]
+    async fn a_held_claim_fails_on_the_first_violation() {
+        let hold = Hold { duration: Duration::from_millis(20), count: 4 };
+        let policy = Policy { in_a_row: 1, hold: Some(hold) };
+        let (verdict, _, failures) = play("+++-+", policy).await;
+        assert_eq!(verdict, Verdict::Failed);
+        assert!(failures[0].seen.contains("and 2 more probes, then: status 404"), "{failures:?}");
+        let (verdict, rounds, _) = play("+", policy).await;
+        assert_eq!(verdict, Verdict::Passed);
+        assert!(rounds >= 5, "the count is a minimum: {rounds}");
+    }
+}

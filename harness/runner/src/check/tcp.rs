@@ -1,0 +1,104 @@
+//! TCP claims: connect to a port of every chosen node.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use gateproof_core::entry::{self, EntryPoint};
+use gateproof_core::event::{Evidence, PlacedTcp};
+use gateproof_core::exposure::Endpoint;
+use gateproof_core::judge;
+use gateproof_core::observation::{TcpObservation, TcpOutcome};
+use gateproof_core::scenario::{Hold, TcpClaim, TcpExpectation, TcpPort};
+
+use super::place::{self, Unreadable};
+use super::rounds::{self, Policy, Round};
+use super::{Circumstances, Decided, Progress};
+use crate::step::undecided;
+
+/// How long a handshake may take. A refusal is answered at once, so this only bounds silence.
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How many sockets are probed side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// A negative claim without a duration of its own is held this long and this often: "closed right
+/// now" says little about a port that is still being programmed.
+const DEFAULT_HOLD: Hold = Hold { duration: Duration::from_millis(300), count: 3 };
+
+pub(super) async fn decide(
+    circumstances: &Circumstances<'_>,
+    claim: &TcpClaim,
+    progress: Progress<'_>,
+) -> Decided {
+    let negative = claim.expect != TcpExpectation::Outcome(TcpOutcome::Accepted);
+    let policy = Policy { in_a_row: 3, hold: claim.hold.or(negative.then_some(DEFAULT_HOLD)) };
+    rounds::decide(circumstances.deadline, policy, progress, async || {
+        look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
+    })
+    .await
+}
+
+async fn look(circumstances: &Circumstances<'_>, claim: &TcpClaim) -> Result<Round, Unreadable> {
+    let points = points(circumstances, claim).await?;
+    let observed = connect_points(circumstances, points).await?;
+    let judgement = judge::tcp_everywhere(claim, &observed);
+    let probes = observed.len() as u64;
+    let tcp = observed
+        .into_iter()
+        .map(|(point, observation)| PlacedTcp { place: point.place, observation })
+        .collect();
+    Ok(Round { judgement, evidence: Evidence { tcp, probes, ..Evidence::default() } })
+}
+
+async fn points(
+    circumstances: &Circumstances<'_>,
+    claim: &TcpClaim,
+) -> Result<Vec<EntryPoint>, Unreadable> {
+    let points = match (&claim.gateway, &claim.port) {
+        (Some(gateway), port) => {
+            place::gateway_now(circumstances, gateway).await?.site().tcp_ports(port, &claim.nodes)
+        }
+        (None, TcpPort::Number(port)) => {
+            entry::numbered(*port, &circumstances.cluster.nodes(), &claim.nodes)
+        }
+        (None, TcpPort::Listener(name) | TcpPort::NodePort(name)) => {
+            return Err(Box::new(undecided(
+                "a port named by a listener belongs to a Gateway",
+                &format!("the claim names listener `{name}` and no Gateway"),
+            )));
+        }
+    };
+    points.map_err(|none| place::no_entry(&none))
+}
+
+async fn connect_points(
+    circumstances: &Circumstances<'_>,
+    points: Vec<EntryPoint>,
+) -> Result<Vec<(EntryPoint, TcpObservation)>, Unreadable> {
+    let mut sockets = Vec::new();
+    for point in points {
+        let socket = place::socket(circumstances, point.address, point.port)?;
+        sockets.push((point, socket));
+    }
+    Ok(futures_util::stream::iter(sockets)
+        .map(async |(point, socket)| (point, gateproof_probe::tcp(socket, CONNECT_LIMIT).await))
+        .buffered(SIDE_BY_SIDE)
+        .collect()
+        .await)
+}
+
+/// Connects to endpoints of the grid, in their order.
+pub(super) async fn connect(
+    circumstances: &Circumstances<'_>,
+    endpoints: &[Endpoint],
+) -> Result<Vec<TcpObservation>, Unreadable> {
+    let mut sockets = Vec::new();
+    for endpoint in endpoints {
+        sockets.push(place::socket(circumstances, endpoint.address, endpoint.port)?);
+    }
+    Ok(futures_util::stream::iter(sockets)
+        .map(async |socket| gateproof_probe::tcp(socket, CONNECT_LIMIT).await)
+        .buffered(SIDE_BY_SIDE)
+        .collect()
+        .await)
+}

@@ -1,0 +1,43 @@
+//! Wall-clock time, read in this one place and handed on as values.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The present moment, UTC, as RFC 3339 with whole seconds.
+pub fn now_rfc3339() -> String {
+    #[expect(clippy::disallowed_methods, reason = "the one module that reads the wall clock")]
+    let now = OffsetDateTime::from(std::time::SystemTime::now());
+    let now = now.replace_nanosecond(0).expect("zero nanoseconds are in range");
+    now.format(&Rfc3339).expect("a UTC time formats as RFC 3339")
+}
+
+/// A run's identity: sortable by start, unique on this machine while its process lives.
+pub fn run_id() -> String {
+    let stamp: String = now_rfc3339()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect::<String>()
+        .to_lowercase();
+    format!("{stamp}-{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{now_rfc3339, run_id};
+
+    #[test]
+    fn a_run_id_is_fit_for_a_file_name_and_a_label() {
+        let id = run_id();
+        assert!(id.len() <= 63, "{id}");
+        assert!(
+            id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "{id}"
+        );
+    }
+
+    #[test]
+    fn time_is_utc_with_whole_seconds() {
+        let now = now_rfc3339();
+        assert!(now.ends_with('Z') && now.len() == "2026-11-21T02:07:00Z".len(), "{now}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Echo backends: a Namespace, a Deployment and a Service each.
+//!
+//! The container tells who it is through the same environment variables as the Gateway API's
+//! echo server (kubernetes-sigs/gateway-api v1.6.1: `conformance/base/manifests.yaml`).
+
+use gateproof_core::scenario::{Backend, ObjectRef};
+use serde_json::{Value, json};
+
+/// The image of the echo server; the embedded cluster serves it in process.
+const ECHO_IMAGE: &str = concat!("ghcr.io/gateproof/echo:", env!("CARGO_PKG_VERSION"));
+
+/// The port the echo server listens on.
+const ECHO_PORT: u16 = 3000;
+
+/// The objects of one backend, in order.
+pub(crate) fn objects(backend: &Backend) -> Vec<Value> {
+    let namespace = &backend.name.namespace;
+    let name = &backend.name.name;
+    let labels =
+        json!({"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "gateproof"});
+    let selector = json!({"app.kubernetes.io/name": name});
+    vec![
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
+            "spec": {
+                "replicas": backend.replicas,
+                "selector": {"matchLabels": selector},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [container(name)]},
+                },
+            },
+        }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
+            "spec": {
+                "selector": selector,
+                "ports": [{"name": "http", "port": backend.port, "targetPort": ECHO_PORT,
+                           "protocol": "TCP"}],
+            },
+        }),
+    ]
+}
+
+fn container(service: &str) -> Value {
+    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
+    json!({
+        "name": "echo",
+        "image": ECHO_IMAGE,
+        "ports": [{"containerPort": ECHO_PORT, "protocol": "TCP"}],
+        "env": [
+            field("POD_NAME", "metadata.name"),
+            field("NAMESPACE", "metadata.namespace"),
+            {"name": "SERVICE_NAME", "value": service},
+        ],
+    })
+}
+
+/// The Deployment that must become available.
+pub(crate) fn deployment(backend: &Backend) -> ObjectRef {
+    ObjectRef {
+        api_version: "apps/v1".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: Some(backend.name.namespace.clone()),
+        name: backend.name.name.clone(),
+    }
+}
+
+/// What the Deployment still lacks; `None` when every replica is ready.
+pub(crate) fn missing(backend: &Backend, deployment: Option<&Value>) -> Option<String> {
+    let Some(deployment) = deployment else {
+        return Some(format!("Deployment {} does not exist yet", backend.name));
+    };
+    let ready = deployment["status"]["readyReplicas"].as_u64().unwrap_or(0);
+    let wanted = u64::from(backend.replicas);
+    (ready < wanted)
+        .then(|| format!("Deployment {} has {ready} of {wanted} pods ready", backend.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use gateproof_core::name::NamespacedName;
+    use gateproof_core::scenario::Backend;
+    use serde_json::json;
+
+    use super::missing;
+
+    #[test]
+    fn a_backend_is_there_when_every_replica_is_ready() {
+        let backend = Backend { name: NamespacedName::new("apps", "web"), replicas: 2, port: 80 };
+        assert!(missing(&backend, None).is_some());
+        let one = json!({"status": {"readyReplicas": 1}});
+        assert_eq!(
+            missing(&backend, Some(&one)).as_deref(),
+            Some("Deployment apps/web has 1 of 2 pods ready")
+        );
+        let two = json!({"status": {"readyReplicas": 2}});
+        assert_eq!(missing(&backend, Some(&two)), None);
+    }
+}

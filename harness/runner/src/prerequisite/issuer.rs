@@ -1,0 +1,70 @@
+//! The scenario's issuer: a ClusterIssuer named `gateproof`, for the Gateway annotation
+//! `cert-manager.io/cluster-issuer: gateproof`.
+//!
+//! A CA issuer is bootstrapped as cert-manager's documentation has it (cert-manager/website,
+//! `content/docs/configuration/selfsigned.md`): a SelfSigned issuer signs a root certificate, and
+//! a CA issuer signs with its Secret.
+
+use gateproof_core::name::NamespacedName;
+use gateproof_core::scenario::{Issuer, ObjectRef};
+use serde_json::{Value, json};
+
+/// The ClusterIssuer that scenarios refer to.
+pub(crate) const ISSUER: &str = "gateproof";
+
+/// Where cert-manager looks for the Secrets of ClusterIssuers (`--cluster-resource-namespace`,
+/// default of the chart).
+const CERT_MANAGER_NAMESPACE: &str = "cert-manager";
+
+const ROOT: &str = "gateproof-root";
+
+/// The Secret whose certificate is the trust root of a CA issuer.
+pub(crate) fn root_secret() -> NamespacedName {
+    NamespacedName::new(CERT_MANAGER_NAMESPACE, ROOT)
+}
+
+/// The objects to apply, in order.
+pub(crate) fn objects(issuer: Issuer) -> Vec<Value> {
+    match issuer {
+        Issuer::None => Vec::new(),
+        Issuer::SelfSigned => vec![cluster_issuer(ISSUER, &json!({"selfSigned": {}}))],
+        Issuer::Ca => vec![
+            json!({"apiVersion": "v1", "kind": "Namespace",
+                   "metadata": {"name": CERT_MANAGER_NAMESPACE}}),
+            cluster_issuer("gateproof-bootstrap", &json!({"selfSigned": {}})),
+            json!({
+                "apiVersion": "cert-manager.io/v1",
+                "kind": "Certificate",
+                "metadata": {"name": ROOT, "namespace": CERT_MANAGER_NAMESPACE},
+                "spec": {
+                    "isCA": true,
+                    "commonName": "Gateproof test root",
+                    "secretName": ROOT,
+                    "privateKey": {"algorithm": "ECDSA", "size": 256},
+                    "issuerRef": {"name": "gateproof-bootstrap", "kind": "ClusterIssuer",
+                                  "group": "cert-manager.io"},
+                },
+            }),
+            cluster_issuer(ISSUER, &json!({"ca": {"secretName": ROOT}})),
+        ],
+    }
+}
+
+/// The object that must become ready, if there is an issuer.
+pub(crate) fn must_be_ready(issuer: Issuer) -> Option<ObjectRef> {
+    (issuer != Issuer::None).then(|| ObjectRef {
+        api_version: "cert-manager.io/v1".to_owned(),
+        kind: "ClusterIssuer".to_owned(),
+        namespace: None,
+        name: ISSUER.to_owned(),
+    })
+}
+
+fn cluster_issuer(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "ClusterIssuer",
+        "metadata": {"name": name},
+        "spec": spec,
+    })
+}

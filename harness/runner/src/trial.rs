@@ -1,0 +1,257 @@
+//! One trial: install the stack, prepare issuer and backends, then the scenario's steps in order.
+//!
+//! A step that fails ends the trial, because later checks would only repeat its failure; the
+//! checks that were not reached are reported as skipped. A check that fails does not: the others
+//! still tell where the trouble begins and ends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gateproof_core::event::{CheckResult, Event, Evidence};
+use gateproof_core::judge;
+use gateproof_core::plan::TrialPlan;
+use gateproof_core::scenario::{Action, Check, Issuer, Step};
+use gateproof_core::verdict::{Failure, Verdict};
+use gateproof_kubernetes::{Cluster, StackRequest};
+use tokio::time::Instant as Deadline;
+
+use crate::check::{self, Circumstances};
+use crate::dispatcher::Emitter;
+use crate::prerequisite::{backend, issuer};
+use crate::step;
+
+/// How long the issuer and the backends may take.
+const PREREQUISITE_LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs a trial to its verdict.
+pub(crate) async fn run(
+    plan: &TrialPlan,
+    cluster: Arc<dyn Cluster>,
+    run: &str,
+    emitter: Emitter,
+) -> Verdict {
+    let mut trial = Trial {
+        plan,
+        run,
+        cluster,
+        emitter,
+        verdict: Verdict::Skipped,
+        last_change: Instant::now(),
+    };
+    let mut halted = trial.prepare().await;
+    for step in &plan.definition.steps {
+        match (&step.action, &halted) {
+            (Action::Check(check), None) => trial.check(check).await,
+            (Action::Check(check), Some(culprit)) => trial.skip(check, culprit),
+            (_, None) => halted = trial.change(step).await,
+            (_, Some(_)) => {}
+        }
+    }
+    trial.conclude()
+}
+
+struct Trial<'p> {
+    plan: &'p TrialPlan,
+    /// The run's identity, for labels.
+    run: &'p str,
+    cluster: Arc<dyn Cluster>,
+    emitter: Emitter,
+    /// The gravest verdict so far.
+    verdict: Verdict,
+    /// When the cluster was last changed by a step: waiting is counted from there.
+    last_change: Instant,
+}
+
+impl Trial<'_> {
+    /// Brings the cluster to where the scenario begins; the name of the step that failed, if any.
+    async fn prepare(&mut self) -> Option<String> {
+        let request = StackRequest {
+            cilium: self.plan.cilium.clone(),
+            config: self.plan.config.clone(),
+            values: self.plan.values.clone(),
+            address_pools: self.plan.definition.address_pools.clone(),
+            faults: self.plan.definition.faults.clone(),
+        };
+        let cluster = Arc::clone(&self.cluster);
+        let installed = self
+            .step("install", async move |_| {
+                cluster.install(&request).await.map_err(|error| {
+                    vec![step::undecided("the stack is installed", &step::with_sources(&error))]
+                })
+            })
+            .await;
+        if installed.is_some() {
+            return installed;
+        }
+        if self.plan.definition.issuer != Issuer::None {
+            let halted = self.prepare_issuer().await;
+            if halted.is_some() {
+                return halted;
+            }
+        }
+        if self.plan.definition.backends.is_empty() { None } else { self.prepare_backends().await }
+    }
+
+    async fn prepare_issuer(&mut self) -> Option<String> {
+        let client = self.cluster.client();
+        let (kind, run) = (self.plan.definition.issuer, self.run);
+        self.step("issuer", async move |progress| {
+            step::apply_own(&client, run, &issuer::objects(kind)).await?;
+            let object = issuer::must_be_ready(kind).expect("this issuer has an object");
+            step::await_ready(&client, &object, PREREQUISITE_LIMIT, progress).await
+        })
+        .await
+    }
+
+    async fn prepare_backends(&mut self) -> Option<String> {
+        let client = self.cluster.client();
+        let (definition, run) = (Arc::clone(&self.plan.definition), self.run);
+        self.step("backends", async move |progress| {
+            let objects: Vec<_> = definition.backends.iter().flat_map(backend::objects).collect();
+            step::apply_own(&client, run, &objects).await?;
+            for wanted in &definition.backends {
+                let deployment = backend::deployment(wanted);
+                step::await_object(&client, &deployment, PREREQUISITE_LIMIT, progress, |object| {
+                    backend::missing(wanted, object)
+                })
+                .await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Runs a step that changes the cluster; its name when it failed.
+    async fn change(&mut self, step: &Step) -> Option<String> {
+        let client = self.cluster.client();
+        let (action, run) = (step.action.clone(), self.run);
+        self.step(&step.name, async move |progress| match &action {
+            Action::Apply(manifests) => step::apply(&client, run, manifests).await,
+            Action::Patch { object, patch } => step::patch(&client, object, patch).await,
+            Action::Delete(object) => step::delete(&client, object, progress).await,
+            Action::Check(_) => unreachable!("checks take the other way"),
+        })
+        .await
+    }
+
+    /// Runs one step between its two events; its name when it failed.
+    async fn step<F>(&mut self, name: &str, work: F) -> Option<String>
+    where
+        F: AsyncFnOnce(&mut (dyn FnMut(&str) + Send)) -> Result<(), Vec<Failure>>,
+    {
+        let trial = self.plan.name.clone();
+        self.emitter.emit(Event::StepStarted { trial: trial.clone(), step: name.to_owned() });
+        let started = Instant::now();
+        let mut progress = self.progress(name);
+        let failures = work(&mut progress).await.err().unwrap_or_default();
+        let halted = (!failures.is_empty()).then(|| name.to_owned());
+        self.worsen(&failures);
+        self.emitter.emit(Event::StepFinished {
+            trial,
+            step: name.to_owned(),
+            failures,
+            took: started.elapsed(),
+        });
+        self.last_change = Instant::now();
+        halted
+    }
+
+    /// Tells what is awaited, once per change.
+    fn progress(&self, step: &str) -> impl FnMut(&str) + Send + use<> {
+        let (emitter, trial, step) =
+            (self.emitter.clone(), self.plan.name.clone(), step.to_owned());
+        let mut last = String::new();
+        move |missing| {
+            if missing != last {
+                missing.clone_into(&mut last);
+                emitter.emit(Event::Awaiting {
+                    trial: trial.clone(),
+                    step: step.clone(),
+                    missing: missing.to_owned(),
+                });
+            }
+        }
+    }
+
+    async fn check(&mut self, check: &Check) {
+        if !self.applies(check) {
+            return;
+        }
+        let trial = self.plan.name.clone();
+        self.emitter.emit(Event::StepStarted { trial: trial.clone(), step: check.name.clone() });
+        let started = Instant::now();
+        let circumstances = Circumstances {
+            plan: self.plan,
+            cluster: self.cluster.as_ref(),
+            deadline: self.deadline(check),
+        };
+        let mut progress = self.progress(&check.name);
+        let decided = check::decide(&circumstances, &check.claim, &mut progress).await;
+        let verdict = decided.judgement.verdict();
+        self.verdict = self.verdict.max(verdict);
+        self.finish(
+            check,
+            verdict,
+            decided.judgement.failures,
+            decided.evidence,
+            started.elapsed(),
+        );
+    }
+
+    /// Waiting is counted from the last change, so that ten checks on a dead Gateway do not wait
+    /// ten times; a moment is always left to look more than once.
+    fn deadline(&self, check: &Check) -> Deadline {
+        const AT_LEAST: Duration = Duration::from_secs(2);
+        let counted = self.last_change + check.within;
+        Deadline::from_std(counted.max(Instant::now() + AT_LEAST.min(check.within)))
+    }
+
+    fn skip(&mut self, check: &Check, culprit: &str) {
+        if !self.applies(check) {
+            return;
+        }
+        tracing::debug!(check = check.name, culprit, "not reached");
+        self.finish(check, Verdict::Skipped, Vec::new(), Evidence::default(), Duration::ZERO);
+    }
+
+    fn applies(&self, check: &Check) -> bool {
+        check.variants.is_empty() || check.variants.contains(&self.plan.variant)
+    }
+
+    fn finish(
+        &self,
+        check: &Check,
+        verdict: Verdict,
+        failures: Vec<Failure>,
+        evidence: Evidence,
+        took: Duration,
+    ) {
+        let result = CheckResult {
+            check: check.name.clone(),
+            kind: check::kind(&check.claim).to_owned(),
+            claim: judge::claim_text(&check.claim),
+            origin: check.origin.clone(),
+            verdict,
+            failures,
+            took,
+            evidence,
+        };
+        self.emitter
+            .emit(Event::CheckFinished { trial: self.plan.name.clone(), result: Box::new(result) });
+    }
+
+    fn worsen(&mut self, failures: &[Failure]) {
+        let judgement = gateproof_core::verdict::Judgement { failures: failures.to_vec() };
+        if judgement.verdict() != Verdict::Passed {
+            self.verdict = self.verdict.max(judgement.verdict());
+        }
+    }
+
+    /// A trial in which nothing was checked proves nothing.
+    fn conclude(self) -> Verdict {
+        match self.verdict {
+            Verdict::Skipped => Verdict::Inconclusive,
+            decided => decided,
+        }
+    }
+}

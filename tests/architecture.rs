@@ -1,0 +1,155 @@
+//! The rules of `docs/architecture.md` that a machine can check.
+//!
+//! Each rule is a function from the text of a file to the lines that break it, so that every rule
+//! also has a test of its own with a line that breaks it and one that does not.
+
+use std::fs;
+use std::path::Path;
+
+use gateproof_tests::{files, root};
+
+/// A line that breaks a rule.
+#[derive(Debug, PartialEq, Eq)]
+struct Offence {
+    line: usize,
+    text: String,
+}
+
+/// Lines of code, without comments and without the test module at the end of a file.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(index, line)| (index + 1, line))
+}
+
+fn lines_with(text: &str, forbidden: &[&str]) -> Vec<Offence> {
+    code(text)
+        .filter(|(_, line)| forbidden.iter().any(|word| line.contains(word)))
+        .map(|(line, text)| Offence { line, text: text.trim().to_owned() })
+        .collect()
+}
+
+/// Applies a rule to the sources of some crates and fails with every offence.
+fn forbid(crates: &[&str], rule: &str, forbidden: &[&str]) {
+    let mut report = String::new();
+    for name in crates {
+        for path in files(&root().join("harness").join(name).join("src"), "rs") {
+            if path.file_name().is_some_and(|file| file == "tests.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).expect("a readable source file");
+            for offence in lines_with(&text, forbidden) {
+                let shown = path.strip_prefix(root()).unwrap_or(&path);
+                report.push_str(&format!(
+                    "{}:{}: {}\n",
+                    shown.display(),
+                    offence.line,
+                    offence.text
+                ));
+            }
+        }
+    }
+    assert!(report.is_empty(), "{rule}\n{report}");
+}
+
+const PURE: &[&str] = &["core", "model"];
+const SILENT: &[&str] = &["core", "model", "probe", "kubernetes", "embedded", "runner"];
+
+#[test]
+fn pure_crates_do_no_io_and_read_no_clock() {
+    forbid(
+        PURE,
+        "core and model decide; they do not act",
+        &[
+            "async fn",
+            ".await",
+            "std::fs",
+            "std::net::Tcp",
+            "std::net::Udp",
+            "std::process",
+            "std::env::",
+            "SystemTime",
+            "Instant::now",
+            "std::thread",
+            "tokio::",
+        ],
+    );
+}
+
+#[test]
+fn only_reporters_and_the_command_write_to_a_terminal() {
+    forbid(
+        SILENT,
+        "emit an event instead of printing",
+        &["println!", "eprintln!", "print!(", "eprint!(", "io::stdout", "io::stderr"],
+    );
+}
+
+#[test]
+fn only_one_crate_knows_the_kubernetes_client() {
+    forbid(
+        &["core", "model", "probe", "embedded", "runner", "report", "cli"],
+        "go through gateproof_kubernetes",
+        &["kube::", "use kube"],
+    );
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let mut report = String::new();
+    for path in
+        files(&root().join("harness"), "rs").into_iter().chain(files(&root().join("tests"), "rs"))
+    {
+        let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
+        if lines > 600 {
+            report.push_str(&format!("{}: {lines} lines\n", path.display()));
+        }
+    }
+    assert!(
+        report.is_empty(),
+        "split these files by the nouns in them (600 lines at most)\n{report}"
+    );
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let mut report = String::new();
+    for path in files(&root().join("harness"), "rs") {
+        let text = fs::read_to_string(&path).expect("a readable source file");
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !text.starts_with("//!") {
+            report.push_str(&format!("{}: no overview comment\n", path.display()));
+        }
+        if ["mod.rs", "util.rs", "utils.rs", "helpers.rs", "helper.rs", "common.rs"]
+            .contains(&name.as_str())
+        {
+            report.push_str(&format!("{}: name the concept\n", path.display()));
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn pure_crates_depend_on_nothing_that_acts() {
+    for name in PURE {
+        let manifest = root().join("harness").join(name).join("Cargo.toml");
+        let text = fs::read_to_string(&manifest).expect("a readable manifest");
+        let dependencies = text.split("[dev-dependencies]").next().unwrap_or_default();
+        for acting in ["tokio", "hyper", "kube.", "rustls", "reqwest", "tempfile"] {
+            assert!(
+                !dependencies.lines().any(|line| line.starts_with(acting)),
+                "{} depends on {acting}",
+                Path::new(name).display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_rules_see_code_and_pass_over_comments_and_tests() {
+    let text = "//! println! is for reporters\nfn f() { println!(\"x\"); }\n// eprintln!\n#[cfg(test)]\nmod tests { fn g() { println!(); } }\n";
+    let offences = lines_with(text, &["println!"]);
+    assert_eq!(offences, [Offence { line: 2, text: "fn f() { println!(\"x\"); }".to_owned() }]);
+}
