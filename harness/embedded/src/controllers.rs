@@ -20,11 +20,11 @@ mod snapshot;
 mod tls_secret;
 mod transition;
 pub(crate) mod write;
+mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -166,7 +166,7 @@ async fn run(
             () = stop.cancelled() => break,
             pass = reconciler.settle(settings.stack.as_ref()) => pass,
         };
-        let wake = pass.next_wake;
+        let wake = pass.wake_in;
         let livelocked = pass.findings.livelock.is_some();
         *channels.findings.lock().unwrap_or_else(PoisonError::into_inner) = pass.findings;
         channels
@@ -190,14 +190,12 @@ async fn run(
 }
 
 /// Completes when the time has come, and never without one.
-async fn due(wake: Option<OffsetDateTime>) {
+async fn due(wake: Option<Duration>) {
     let never = std::future::pending::<()>();
     match wake {
         None => never.await,
-        Some(wake) => {
-            let left = Duration::try_from(wake - OffsetDateTime::now_utc()).unwrap_or_default();
-            // Certificates are renewed a moment late rather than a moment early.
-            if tokio::time::timeout(left + Duration::from_secs(1), never).await.is_ok() {
+        Some(left) => {
+            if tokio::time::timeout(left, never).await.is_ok() {
                 tracing::debug!("a wait without end has ended");
             }
         }

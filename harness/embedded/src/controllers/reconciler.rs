@@ -1,9 +1,11 @@
 //! One pass over everything: rounds of all controllers until nothing changes, then the data plane.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use gateproof_model::{Resources, SkipReason, Unmodelled};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::cilium::agent::{drift_log, envoy_log};
 use super::cilium::endpoint::Backends;
@@ -15,7 +17,8 @@ use super::findings::Findings;
 use super::kubernetes::kubelet::Kubelet;
 use super::kubernetes::{daemon_set, deployment, endpoint_slice, namespace, scheduler, service};
 use super::snapshot::Snapshot;
-use super::write::{Effect, Write, perform};
+use super::write::{Effect, Write};
+use super::writer::Writer;
 use super::{Surroundings, cert_manager};
 use crate::dataplane::Program;
 
@@ -28,14 +31,15 @@ pub(super) struct Reconciler {
     surroundings: Surroundings,
     kubelet: Kubelet,
     operator: Operator,
+    writer: Writer,
 }
 
 /// What a pass amounts to.
 pub(super) struct Pass {
     /// The revision that the last round started from: everything up to it has been worked through.
     pub(super) revision: u64,
-    /// When something is due without any change.
-    pub(super) next_wake: Option<OffsetDateTime>,
+    /// After which time something is due without any change.
+    pub(super) wake_in: Option<Duration>,
     /// What could not be done or is not covered.
     pub(super) findings: Findings,
 }
@@ -53,7 +57,8 @@ impl Reconciler {
     /// Controllers that have seen nothing yet.
     pub(super) fn new(surroundings: Surroundings) -> Self {
         let base = surroundings.data_plane.block().base();
-        Self { surroundings, kubelet: Kubelet::new(base), operator: Operator::default() }
+        let writer = Writer::new(surroundings.store.clone());
+        Self { surroundings, kubelet: Kubelet::new(base), operator: Operator::default(), writer }
     }
 
     /// Runs rounds until nothing changes, then programs the data plane.
@@ -67,7 +72,8 @@ impl Reconciler {
             findings.unmodelled = round.unmodelled;
             if round.changed.is_empty() {
                 self.program(stack, &mut findings).await;
-                return Pass { revision, next_wake: round.next_wake, findings };
+                let wake_in = round.next_wake.map(|due| self.time_until(due));
+                return Pass { revision, wake_in, findings };
             }
             changed = round.changed;
         }
@@ -76,12 +82,20 @@ impl Reconciler {
         tracing::error!(?changed, rounds = ROUNDS, "the embedded controllers do not settle");
         self.program(stack, &mut findings).await;
         findings.livelock = Some(changed);
-        Pass { revision: self.surroundings.store.revision(), next_wake: None, findings }
+        Pass { revision: self.surroundings.store.revision(), wake_in: None, findings }
     }
 
     /// Stops every echo server.
     pub(super) async fn shutdown(&mut self) {
         self.kubelet.shutdown().await;
+    }
+
+    /// How long until this moment, and a second more: certificates are renewed a little late
+    /// rather than looked at a little early.
+    fn time_until(&self, due: OffsetDateTime) -> Duration {
+        let now = OffsetDateTime::parse(&self.surroundings.clock.now(), &Rfc3339);
+        let left = now.ok().and_then(|now| Duration::try_from(due - now).ok());
+        left.unwrap_or_default() + Duration::from_secs(1)
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -91,15 +105,21 @@ impl Reconciler {
     async fn round(&mut self, stack: Option<&Stack>) -> Round {
         let now = self.surroundings.clock.now();
         let mut round = Round::default();
-        self.perform(namespace::desired(&self.snapshot()), &mut round);
-        self.perform(service::desired(&self.snapshot()), &mut round);
-        self.perform(daemon_set::desired(&self.snapshot()), &mut round);
-        self.perform(deployment::desired(&self.snapshot(), &now), &mut round);
-        self.perform(scheduler::desired(&self.snapshot(), &now), &mut round);
+        let writes = namespace::desired(&self.snapshot());
+        self.perform(writes, &mut round);
+        let writes = service::desired(&self.snapshot());
+        self.perform(writes, &mut round);
+        let writes = daemon_set::desired(&self.snapshot());
+        self.perform(writes, &mut round);
+        let writes = deployment::desired(&self.snapshot(), &now);
+        self.perform(writes, &mut round);
+        let writes = scheduler::desired(&self.snapshot(), &now);
+        self.perform(writes, &mut round);
         let envoy_down = stack.map(|stack| stack.faults.envoy_down.clone()).unwrap_or_default();
         let writes = self.kubelet.sync(&self.snapshot(), &envoy_down, &now).await;
         self.perform(writes, &mut round);
-        self.perform(endpoint_slice::desired(&self.snapshot()), &mut round);
+        let writes = endpoint_slice::desired(&self.snapshot());
+        self.perform(writes, &mut round);
         if let Some(stack) = stack {
             self.cert_manager(&now, &mut round);
             self.cilium(stack, &now, &mut round);
@@ -109,7 +129,7 @@ impl Reconciler {
         round
     }
 
-    fn cert_manager(&self, now: &str, round: &mut Round) {
+    fn cert_manager(&mut self, now: &str, round: &mut Round) {
         let outcome = cert_manager::reconcile(&self.snapshot(), now);
         self.say(outcome.log, now);
         round.unmodelled.extend(outcome.unmodelled);
@@ -169,10 +189,10 @@ impl Reconciler {
         }
     }
 
-    fn perform(&self, writes: Vec<Write>, round: &mut Round) {
+    fn perform(&mut self, writes: Vec<Write>, round: &mut Round) {
         for write in writes {
             let description = write.describe();
-            match perform(&self.surroundings.store, write) {
+            match self.writer.perform(write) {
                 Ok(Effect::Changed) => round.changed.push(description),
                 Ok(Effect::Unchanged) => {}
                 Err(error) => {

@@ -66,6 +66,17 @@ pub(crate) enum Write {
 }
 
 impl Write {
+    /// The object that is written, or the identity of the one that is deleted.
+    pub(crate) fn object(&self) -> &Value {
+        match self {
+            Self::Apply(_, object)
+            | Self::ApplyStatus(_, object)
+            | Self::Complete(object)
+            | Self::UpdateStatus(_, object)
+            | Self::Delete(object) => object,
+        }
+    }
+
     /// How messages name it: `apply Service gateway/web`.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -118,8 +129,7 @@ pub(crate) fn perform(store: &Store, write: Write) -> Result<Effect, Box<ApiErro
             if store.get(&kind, &name).is_none() {
                 return Ok(Effect::Unchanged);
             }
-            store.delete(&kind, &name)?;
-            Ok(Effect::Changed)
+            effect(store.delete(&kind, &name))
         }
     }
 }

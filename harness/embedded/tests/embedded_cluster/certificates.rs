@@ -1,14 +1,17 @@
 //! Claims about certificates: who signs, what is served, and what happens when they change.
 
+use std::sync::{Arc, Mutex};
+
 use gateproof_core::observation::{HttpOutcome, Trust};
-use gateproof_embedded::api::{Kind, ObjectName};
+use gateproof_embedded::EmbeddedProvider;
+use gateproof_embedded::api::{Clock, Kind, ObjectName};
 use gateproof_kubernetes::{Cluster, Component};
 use gateproof_probe::TrustRoots;
 use serde_json::{Value, json};
 
 use crate::bench::{
     Bench, ca_issuer, condition, dedicated, every_node, founding, founding_manifests, gateway,
-    response, stack,
+    namespace, plan, response, stack,
 };
 
 const HOST: &str = "hello.obs.example.test";
@@ -87,6 +90,34 @@ async fn a_deleted_secret_is_issued_again_and_the_new_certificate_is_served() {
         .https(bench.node("worker"), bench.node_port(443), HOST, bench.roots("obs-wildcard"))
         .await;
     assert_eq!(seen.tls.expect("a handshake").trust, Trust::Verified);
+}
+
+/// A clock that stands still until it is set.
+struct SetClock(Mutex<&'static str>);
+
+impl Clock for SetClock {
+    fn now(&self) -> String {
+        (*self.0.lock().expect("the time")).to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_after_two_thirds_of_its_life_and_not_before() {
+    let clock = Arc::new(SetClock(Mutex::new("2026-01-01T00:00:00Z")));
+    let provider = EmbeddedProvider::with_clock(clock.clone());
+    let cluster = provider.start(&plan()).await.expect("a cluster");
+    cluster.install(&stack(dedicated())).await.expect("installed");
+    let bench = Bench { cluster };
+    bench.apply(ca_issuer()).await;
+    bench.apply(founding_manifests()).await;
+    let revision = async |time: &'static str| {
+        *clock.0.lock().expect("the time") = time;
+        bench.apply(vec![namespace(&time.to_lowercase().replace(':', "-"))]).await;
+        let kind = Kind::new("cert-manager.io", "Certificate");
+        bench.get(&kind, "gateway", "obs-wildcard")["status"]["revision"].clone()
+    };
+    assert_eq!(revision("2026-03-01T23:00:00Z").await, 1, "renewal is due on 2 March");
+    assert_eq!(revision("2026-03-02T01:00:00Z").await, 2);
 }
 
 #[tokio::test]

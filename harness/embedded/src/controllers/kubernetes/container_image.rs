@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn images_are_known_by_the_end_of_their_path() {
         for (reference, expected) in [
-            ("ghcr.io/gateproof/echo:1", ContainerImage::GateproofEcho),
+            ("mirror.example.test/gateproof/echo:1", ContainerImage::GateproofEcho),
             ("mirror.example.test:5000/gateproof/echo", ContainerImage::GateproofEcho),
             ("mirror.example.test:5000/x/echo-basic:v1@sha256:00", ContainerImage::EchoBasic),
             ("x/cilium/cilium:v1", ContainerImage::System(SystemComponent::CiliumAgent)),
