@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
@@ -44,6 +45,12 @@ pub trait Cluster: Send + Sync {
 
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
+
+    /// The longest that anything in this cluster takes to become true after a change, where that
+    /// is known: waiting longer would only delay the news.
+    fn settles_within(&self) -> Option<Duration> {
+        None
+    }
 
     /// What is asked of this cluster and not covered by what carries its traffic, each in words.
     /// A trial that depends on it is inconclusive. Empty wherever Cilium itself runs.

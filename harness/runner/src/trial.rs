@@ -11,7 +11,7 @@ use gateproof_core::event::{CheckResult, Event, Evidence};
 use gateproof_core::judge;
 use gateproof_core::plan::TrialPlan;
 use gateproof_core::scenario::{Action, Check, Issuer, Step};
-use gateproof_core::verdict::{Failure, Verdict};
+use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
 
@@ -47,6 +47,7 @@ pub(crate) async fn run(
             (_, Some(_)) => {}
         }
     }
+    trial.tell_what_is_not_covered();
     trial.conclude()
 }
 
@@ -186,7 +187,8 @@ impl Trial<'_> {
             deadline: self.deadline(check),
         };
         let mut progress = self.progress(&check.name);
-        let decided = check::decide(&circumstances, &check.claim, &mut progress).await;
+        let mut decided = check::decide(&circumstances, &check.claim, &mut progress).await;
+        self.doubt(&mut decided.judgement);
         let verdict = decided.judgement.verdict();
         self.verdict = self.verdict.max(verdict);
         self.finish(
@@ -198,11 +200,51 @@ impl Trial<'_> {
         );
     }
 
+    /// Where the cluster does not cover what is asked of it, a claim that does not hold is no
+    /// proof against Cilium: it stays open.
+    fn doubt(&self, judgement: &mut Judgement) {
+        let gaps = self.gaps();
+        if gaps.is_empty() {
+            return;
+        }
+        for failure in &mut judgement.failures {
+            failure.kind = FailureKind::Undecided;
+            failure
+                .hints
+                .insert(0, format!("this cluster does not cover all of it: {}", gaps.join("; ")));
+        }
+    }
+
+    /// What this cluster does not cover, and what the harness could not do for it.
+    fn gaps(&self) -> Vec<String> {
+        let mut gaps = self.cluster.not_covered();
+        gaps.extend(self.cluster.problems());
+        gaps
+    }
+
+    /// Ends the trial with what is not covered, if anything: then it is inconclusive at best.
+    fn tell_what_is_not_covered(&mut self) {
+        const STEP: &str = "coverage";
+        let gaps = self.gaps();
+        if gaps.is_empty() {
+            return;
+        }
+        let expected = format!("{} covers what the scenario asks for", self.cluster.subject());
+        let failures: Vec<Failure> =
+            gaps.iter().map(|gap| step::undecided(&expected, gap)).collect();
+        let trial = self.plan.name.clone();
+        self.worsen(&failures);
+        self.emitter.emit(Event::StepStarted { trial: trial.clone(), step: STEP.to_owned() });
+        let took = Duration::ZERO;
+        self.emitter.emit(Event::StepFinished { trial, step: STEP.to_owned(), failures, took });
+    }
+
     /// Waiting is counted from the last change, so that ten checks on a dead Gateway do not wait
     /// ten times; a moment is always left to look more than once.
     fn deadline(&self, check: &Check) -> Deadline {
         const AT_LEAST: Duration = Duration::from_secs(2);
-        let counted = self.last_change + check.within;
+        let longest = self.cluster.settles_within().unwrap_or(Duration::MAX);
+        let counted = self.last_change + check.within.min(longest);
         Deadline::from_std(counted.max(Instant::now() + AT_LEAST.min(check.within)))
     }
 
@@ -241,7 +283,7 @@ impl Trial<'_> {
     }
 
     fn worsen(&mut self, failures: &[Failure]) {
-        let judgement = gateproof_core::verdict::Judgement { failures: failures.to_vec() };
+        let judgement = Judgement { failures: failures.to_vec() };
         if judgement.verdict() != Verdict::Passed {
             self.verdict = self.verdict.max(judgement.verdict());
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
@@ -227,6 +228,12 @@ impl Cluster for EmbeddedCluster {
             .install(installed, self.store.revision())
             .await
             .map_err(|stopped| refusal(&operation, stopped.to_string()))
+    }
+
+    /// Nothing here waits for anything but the controllers, and those take milliseconds; the rest
+    /// is for a busy machine.
+    fn settles_within(&self) -> Option<Duration> {
+        Some(Duration::from_secs(10))
     }
 
     fn not_covered(&self) -> Vec<String> {

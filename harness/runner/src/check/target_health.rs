@@ -10,7 +10,7 @@ use std::time::Duration;
 use gateproof_core::cluster::Node;
 use gateproof_core::entry::EntryPoint;
 use gateproof_core::event::{Evidence, Target, TargetReport};
-use gateproof_core::health::{self, CheckOutcome, Clock, Machine};
+use gateproof_core::health::{self, CheckOutcome, Clock, Machine, Settings};
 use gateproof_core::judge::{self, RegisteredTarget};
 use gateproof_core::name::NodeName;
 use gateproof_core::scenario::{Pace, TargetHealthClaim};
@@ -85,6 +85,12 @@ async fn register(
     Ok(targets)
 }
 
+/// After so many checks a target that always passes is healthy and one that always fails is not:
+/// a verdict before that would rest on luck.
+fn enough(settings: &Settings) -> u64 {
+    u64::from(settings.initial_passes.max(settings.unhealthy_threshold).max(1))
+}
+
 async fn watch(
     circumstances: &Circumstances<'_>,
     claim: &TargetHealthClaim,
@@ -94,10 +100,11 @@ async fn watch(
 ) -> Decided {
     let started = Instant::now();
     let mut until = started + clock.settled_by(&claim.settings);
+    let mut checks = enough(&claim.settings);
     loop {
         progress(&in_words(claim, clock, &targets));
         futures_util::future::join_all(
-            targets.iter_mut().map(|target| target.check_until(claim, clock, started, until)),
+            targets.iter_mut().map(|target| target.watch(claim, clock, started, until, checks)),
         )
         .await;
         let judgement = judge_now(circumstances, claim, &targets);
@@ -108,6 +115,7 @@ async fn watch(
             return Decided { judgement, evidence };
         }
         until += clock.wall(claim.settings.interval);
+        checks += 1;
     }
 }
 
@@ -117,15 +125,16 @@ impl Watched {
         self.machine.target(&*self.point.place, self.point.zone.as_deref())
     }
 
-    /// Makes the checks that are due until then.
-    async fn check_until(
+    /// Makes the checks that are due until then, and no more than so many in all.
+    async fn watch(
         &mut self,
         claim: &TargetHealthClaim,
         clock: Clock,
         started: Instant,
         until: Instant,
+        checks: u64,
     ) {
-        loop {
+        while self.checks < checks {
             let due = started + clock.wall(self.next);
             if due > until {
                 wait::pause_until(until).await;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use gateproof_model::datapath::{SocketBehaviour, datapath};
+use gateproof_model::datapath::{FrontendKind, SocketBehaviour, datapath};
 use gateproof_model::translation::envoy::EnvoyConfig;
 use gateproof_model::{Input, Resources, Unmodelled};
 
@@ -43,6 +43,12 @@ pub(crate) fn program(
         sockets.add(socket.endpoint.address, socket.endpoint.port, socket.behaviour, &place);
     }
     for frontend in datapath.frontends {
+        let gap = matches!(frontend.behaviour, SocketBehaviour::Unmodelled(_));
+        if gap && frontend.kind == FrontendKind::ClusterIp {
+            // Probes come from outside, where cluster addresses lead nowhere: no claim can rest
+            // on this gap.
+            continue;
+        }
         let place =
             format!("{}:{} of Gateway {}", frontend.address, frontend.port, frontend.gateway);
         sockets.add(frontend.address, frontend.port, frontend.behaviour, &place);
