@@ -33,7 +33,7 @@ fn lines_with(text: &str, forbidden: &[&str]) -> Vec<Offence> {
 
 /// Applies a rule to the sources of some crates and fails with every offence.
 fn forbid(crates: &[&str], rule: &str, forbidden: &[&str]) {
-    let mut report = String::new();
+    let mut report: Vec<String> = Vec::new();
     for name in crates {
         for path in files(&root().join("harness").join(name).join("src"), "rs") {
             if is_test(&path) {
@@ -42,16 +42,11 @@ fn forbid(crates: &[&str], rule: &str, forbidden: &[&str]) {
             let text = fs::read_to_string(&path).expect("a readable source file");
             for offence in lines_with(&text, forbidden) {
                 let shown = path.strip_prefix(root()).unwrap_or(&path);
-                report.push_str(&format!(
-                    "{}:{}: {}\n",
-                    shown.display(),
-                    offence.line,
-                    offence.text
-                ));
+                report.push(format!("{}:{}: {}", shown.display(), offence.line, offence.text));
             }
         }
     }
-    assert!(report.is_empty(), "{rule}\n{report}");
+    assert!(report.is_empty(), "{rule}\n{}", report.join("\n"));
 }
 
 /// Whether a file holds tests alone: `tests.rs`, or anything below a folder `tests`.
@@ -106,37 +101,38 @@ fn only_one_crate_knows_the_kubernetes_client() {
 
 #[test]
 fn no_file_is_too_long() {
-    let mut report = String::new();
+    let mut report: Vec<String> = Vec::new();
     for path in
         files(&root().join("harness"), "rs").into_iter().chain(files(&root().join("tests"), "rs"))
     {
         let lines = fs::read_to_string(&path).expect("a readable source file").lines().count();
         if lines > 600 {
-            report.push_str(&format!("{}: {lines} lines\n", path.display()));
+            report.push(format!("{}: {lines} lines", path.display()));
         }
     }
     assert!(
         report.is_empty(),
-        "split these files by the nouns in them (600 lines at most)\n{report}"
+        "split these files by the nouns in them (600 lines at most)\n{}",
+        report.join("\n")
     );
 }
 
 #[test]
 fn every_module_says_what_it_is_for() {
-    let mut report = String::new();
+    let mut report: Vec<String> = Vec::new();
     for path in files(&root().join("harness"), "rs") {
         let text = fs::read_to_string(&path).expect("a readable source file");
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !text.starts_with("//!") && !is_test(&path) {
-            report.push_str(&format!("{}: no overview comment\n", path.display()));
+            report.push(format!("{}: no overview comment", path.display()));
         }
         if ["mod.rs", "util.rs", "utils.rs", "helpers.rs", "helper.rs", "common.rs"]
             .contains(&name.as_str())
         {
-            report.push_str(&format!("{}: name the concept\n", path.display()));
+            report.push(format!("{}: name the concept", path.display()));
         }
     }
-    assert!(report.is_empty(), "{report}");
+    assert!(report.is_empty(), "{}", report.join("\n"));
 }
 
 #[test]
@@ -152,6 +148,36 @@ fn pure_crates_depend_on_nothing_that_acts() {
                 Path::new(name).display()
             );
         }
+    }
+}
+
+#[test]
+fn every_topology_manifest_folder_and_scenario_is_used() {
+    let scenarios = root().join("scenarios");
+    let texts: Vec<(String, String)> = files(&scenarios, "yaml")
+        .into_iter()
+        .filter(|path| path.parent() == Some(scenarios.as_path()))
+        .map(|path| {
+            let name = path.file_stem().expect("a file name").to_string_lossy().into_owned();
+            (name, fs::read_to_string(&path).expect("a readable scenario"))
+        })
+        .collect();
+    let mentions = |what: &str| texts.iter().any(|(_, text)| text.contains(what));
+    for topology in files(&root().join("clusters"), "yaml") {
+        let name = topology.file_stem().expect("a file name").to_string_lossy();
+        assert!(mentions(&format!("topology: {name}\n")), "no scenario uses the topology {name}");
+    }
+    for manifest in files(&scenarios, "yaml") {
+        let shown = manifest.strip_prefix(&scenarios).expect("below the scenarios");
+        if shown.components().count() > 1 {
+            assert!(mentions(&shown.to_string_lossy()), "no scenario applies {}", shown.display());
+        }
+    }
+    for (name, text) in &texts {
+        assert!(
+            text.contains(&format!("name: {name}\n")),
+            "scenarios/{name}.yaml is called what its file is called"
+        );
     }
 }
 

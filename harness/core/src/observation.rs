@@ -68,6 +68,7 @@ pub struct HttpObservation {
 }
 
 /// What came of an HTTP request.
+#[expect(clippy::large_enum_variant, reason = "the large variant is the usual one")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum HttpOutcome {

@@ -236,7 +236,9 @@ mod tests {
         let left = dir.path().join(".gateproof-7-abc.partial");
         let others = [dir.path().join("report.xml"), dir.path().join(".gateproof-71-x.partial")];
         write(&left);
-        others.iter().for_each(|path| write(path));
+        for path in &others {
+            write(path);
+        }
         killed_run(&state, "dead", &entry(dir.path()));
 
         let told = clean(&state, CleanMode::DryRun).expect("a readable state directory");

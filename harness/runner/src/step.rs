@@ -19,10 +19,10 @@ use serde_json::Value;
 const FIELD_MANAGER: &str = "gateproof";
 
 /// How long a CustomResourceDefinition may take until its kind is served.
-const DEFINITIONS_WITHIN: Duration = Duration::from_secs(60);
+const DEFINITIONS_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long a deleted object may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(60);
+const GONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Where objects come from that no file holds.
 const OWN_ORIGIN: &str = "made by gateproof";

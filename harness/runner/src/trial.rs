@@ -21,7 +21,7 @@ use crate::prerequisite::{backend, issuer};
 use crate::step;
 
 /// How long the issuer and the backends may take.
-const PREREQUISITE_LIMIT: Duration = Duration::from_secs(120);
+const PREREQUISITE_LIMIT: Duration = Duration::from_mins(2);
 
 /// Runs a trial to its verdict.
 pub(crate) async fn run(

@@ -1,6 +1,8 @@
 //! `gateproof clean`: removes what killed runs left behind.
 
-use gateproof_runner::journal::{self, CleanMode};
+use std::path::PathBuf;
+
+use gateproof_runner::journal::{self, CleanMode, Cleaned};
 
 use super::{CommandError, print};
 use crate::arguments::CleanArguments;
@@ -17,14 +19,14 @@ pub(crate) fn run(
         CleanMode::Remove => "removed",
         CleanMode::DryRun => "would remove",
     };
-    let mut text = String::new();
-    for run in &cleaned {
-        for path in &run.removed {
-            text.push_str(&format!("{verb} {} (run {})\n", path.display(), run.run));
-        }
-    }
+    let line =
+        |run: &Cleaned, path: &PathBuf| format!("{verb} {} (run {})\n", path.display(), run.run);
+    let mut text: String = cleaned
+        .iter()
+        .flat_map(|run| run.removed.iter().map(move |path| line(run, path)))
+        .collect();
     if text.is_empty() {
-        text.push_str("nothing is left of killed runs\n");
+        "nothing is left of killed runs\n".clone_into(&mut text);
     }
     print(&text)?;
     Ok(0)

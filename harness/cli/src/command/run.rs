@@ -69,9 +69,10 @@ pub(super) fn console(
     specs: &[ReportSpec],
 ) -> Console {
     let taken = specs.iter().any(|spec| spec.target == Target::Stdout);
-    let (terminal, out): (_, Box<dyn Write + Send>) = match taken {
-        true => (environment.messages, Box::new(stderr())),
-        false => (environment.output, Box::new(stdout())),
+    let (terminal, out): (_, Box<dyn Write + Send>) = if taken {
+        (environment.messages, Box::new(stderr()))
+    } else {
+        (environment.output, Box::new(stdout()))
     };
     Console::new(ConsoleOptions { verbosity, terminal }, out)
 }
@@ -100,7 +101,8 @@ fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
     text

@@ -51,7 +51,7 @@ async fn expected(
     claim: &ExposureClaim,
 ) -> Result<Vec<Cell>, Unreadable> {
     let now = place::gateway_now(circumstances, &claim.gateway).await?;
-    let sockets = now.site().sockets().map_err(|none| place::no_entry(&none))?;
+    let sockets = now.site().sockets().map_err(|none| Box::new(none.failure()))?;
     match judge::expected_cells(&claim.expect, &sockets, now.nodes()) {
         Some(cells) => Ok(cells),
         None => reference(circumstances, claim).await,

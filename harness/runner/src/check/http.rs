@@ -49,12 +49,11 @@ pub(super) async fn decide(
 
 async fn look(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> Result<Round, Unreadable> {
     let entries = entry_points(circumstances, claim).await?;
-    let roots = match claim.tls {
-        true => {
-            let client = circumstances.cluster.client();
-            trust::roots(&client, circumstances.plan.definition.issuer).await?
-        }
-        false => TrustRoots::empty(),
+    let roots = if claim.tls {
+        let client = circumstances.cluster.client();
+        trust::roots(&client, circumstances.plan.definition.issuer).await?
+    } else {
+        TrustRoots::empty()
     };
     match &claim.expect {
         HttpExpectation::Distribution(distribution) => {
@@ -71,7 +70,7 @@ async fn entry_points(
     let now = place::gateway_now(circumstances, &claim.gateway).await?;
     now.site()
         .entry_points(&claim.entry, claim.listener_port)
-        .map_err(|none| place::no_entry(&none))
+        .map_err(|none| Box::new(none.failure()))
 }
 
 /// One request through every entry point.
@@ -155,9 +154,10 @@ fn probe(
     roots: &TrustRoots,
 ) -> Result<HttpProbe, Unreadable> {
     let socket = place::socket(circumstances, entry.address, entry.port)?;
-    let host = match claim.port_in_host {
-        true => format!("{}:{}", claim.host, claim.listener_port),
-        false => claim.host.clone(),
+    let host = if claim.port_in_host {
+        format!("{}:{}", claim.host, claim.listener_port)
+    } else {
+        claim.host.clone()
     };
     let server_name = match &claim.server_name {
         ServerName::Host => ServerNameChoice::Name(claim.host.clone()),

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use gateproof_core::cluster::Node;
-use gateproof_core::entry::{self, GatewayFacts, NoEntry, ServiceFacts, Site};
+use gateproof_core::entry::{self, GatewayFacts, ServiceFacts, Site};
 use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::ObjectRef;
 use gateproof_core::verdict::Failure;
@@ -46,7 +46,7 @@ fn object_ref(api_version: &str, kind: &str, name: &NamespacedName) -> ObjectRef
 
 /// Reads one object; `None` when it does not exist.
 pub(super) async fn read(client: &Client, object: &ObjectRef) -> Result<Option<Value>, Unreadable> {
-    client.get(object).await.map_err(|error| unreadable(&error))
+    client.get(object).await.map_err(|error| Box::new(unreadable(&error)))
 }
 
 /// Lists every object of a kind.
@@ -55,11 +55,11 @@ pub(super) async fn list(
     api_version: &str,
     kind: &str,
 ) -> Result<Vec<Value>, Unreadable> {
-    client.list(api_version, kind, None).await.map_err(|error| unreadable(&error))
+    client.list(api_version, kind, None).await.map_err(|error| Box::new(unreadable(&error)))
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Unreadable {
-    Box::new(undecided("the Kubernetes API can be read", &with_sources(error)))
+fn unreadable(error: &dyn std::error::Error) -> Failure {
+    undecided("the Kubernetes API can be read", &with_sources(error))
 }
 
 /// The Service that Cilium made for a Gateway, found by its owner reference: its name is
@@ -71,7 +71,7 @@ pub(super) async fn service_of(
     let services = client
         .list("v1", "Service", Some(&gateway.namespace))
         .await
-        .map_err(|error| unreadable(&error))?;
+        .map_err(|error| Box::new(unreadable(&error)))?;
     let owned = |service: &Value| {
         service["metadata"]["ownerReferences"].as_array().is_some_and(|owners| {
             owners
@@ -122,23 +122,19 @@ pub(super) async fn gateway_now<'a>(
     let service = service_of(&client, name).await?;
     Ok(GatewayNow {
         circumstances,
-        gateway: GatewayFacts::from_object(&gateway).map_err(|error| not_as_expected(&error))?,
+        gateway: GatewayFacts::from_object(&gateway)
+            .map_err(|error| Box::new(not_as_expected(&error)))?,
         service: service
             .as_ref()
             .map(ServiceFacts::from_object)
             .transpose()
-            .map_err(|error| not_as_expected(&error))?,
+            .map_err(|error| Box::new(not_as_expected(&error)))?,
         nodes: circumstances.cluster.nodes(),
     })
 }
 
-fn not_as_expected(error: &entry::Unreadable) -> Unreadable {
-    Box::new(undecided("the object has the fields its kind has", &error.to_string()))
-}
-
-/// Why there is nowhere to enter, as a failure of the claim.
-pub(super) fn no_entry(none: &NoEntry) -> Unreadable {
-    Box::new(none.failure())
+fn not_as_expected(error: &entry::Unreadable) -> Failure {
+    undecided("the object has the fields its kind has", &error.to_string())
 }
 
 /// The socket to dial for an address of the cluster.

@@ -101,12 +101,12 @@ async fn keep(
         last = look().await;
         last.evidence.probes += probes;
         if !last.judgement.failures.is_empty() {
-            let held = format!(
+            let until_then = format!(
                 "held for {:.1} s and {rounds} more probes, then: ",
                 started.elapsed().as_secs_f64()
             );
             for failure in &mut last.judgement.failures {
-                failure.seen.insert_str(0, &held);
+                failure.seen.insert_str(0, &until_then);
             }
             return last;
         }

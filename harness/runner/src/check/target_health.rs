@@ -74,7 +74,7 @@ async fn register(
 ) -> Result<Vec<Watched>, Unreadable> {
     let now = place::gateway_now(circumstances, &claim.gateway).await?;
     let points =
-        now.site().targets(claim.targets, &claim.nodes).map_err(|none| place::no_entry(&none))?;
+        now.site().targets(claim.targets, &claim.nodes).map_err(|none| Box::new(none.failure()))?;
     let mut targets = Vec::new();
     for point in points {
         let socket = place::socket(circumstances, point.address, point.port)?;

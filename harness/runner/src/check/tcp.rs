@@ -68,7 +68,7 @@ async fn points(
             )));
         }
     };
-    points.map_err(|none| place::no_entry(&none))
+    points.map_err(|none| Box::new(none.failure()))
 }
 
 async fn connect_points(

@@ -23,10 +23,10 @@ pub(super) async fn roots(client: &Client, issuer: Issuer) -> Result<TrustRoots,
         Issuer::SelfSigned => {
             // Each leaf of a SelfSigned issuer is its own root.
             let secrets = place::list(client, "v1", "Secret").await?;
-            let issued = |secret: &&Value| {
+            let by_issuer = |secret: &&Value| {
                 secret["metadata"]["annotations"].get("cert-manager.io/issuer-name").is_some()
             };
-            secrets.iter().filter(issued).filter_map(|s| certificate(s, "ca.crt")).collect()
+            secrets.iter().filter(by_issuer).filter_map(|s| certificate(s, "ca.crt")).collect()
         }
     };
     TrustRoots::from_pem(&pem).map_err(|error| {
