@@ -5,6 +5,7 @@
 //! them hand events to one dispatcher ([`dispatcher`]), which numbers them and passes them on.
 //! Nothing here prints, formats a report or decides an exit code.
 
+pub mod cause;
 pub mod clock;
 pub mod discover;
 pub mod dispatcher;
@@ -18,5 +19,6 @@ mod prerequisite;
 mod step;
 mod trial;
 
+pub use cause::with_causes;
 pub use dispatcher::Emitter;
 pub use run::{Options, run};

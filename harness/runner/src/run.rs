@@ -161,7 +161,7 @@ impl ClusterWork<'_> {
                 Some(cluster)
             }
             Err(error) => {
-                self.cluster_failed(&crate::step::with_sources(&error));
+                self.cluster_failed(&crate::cause::with_causes(&error));
                 None
             }
         }
@@ -219,7 +219,7 @@ impl ClusterWork<'_> {
     async fn take_away(&self, cluster: &Arc<dyn Cluster>) {
         let problem = match tokio::time::timeout(TEARDOWN_LIMIT, cluster.teardown()).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(crate::step::with_sources(&error)),
+            Ok(Err(error)) => Some(crate::cause::with_causes(&error)),
             Err(_) => Some(format!("not gone after {} s", TEARDOWN_LIMIT.as_secs())),
         };
         self.emitter.emit(Event::ClusterRemoved { cluster: self.plan.name.clone(), problem });

@@ -3,7 +3,6 @@
 //! What the API refuses and what Cilium, cert-manager or Kubernetes owe and do not deliver
 //! refutes; what the harness could not find out leaves open.
 
-use std::error::Error;
 use std::time::Duration;
 
 use gateproof_core::scenario::{ConditionStatus, Manifest, ObjectRef};
@@ -14,6 +13,8 @@ use gateproof_kubernetes::condition;
 use gateproof_kubernetes::error::RequestError;
 use gateproof_kubernetes::wait::{self, Poll, WaitError};
 use serde_json::Value;
+
+use crate::cause::with_causes;
 
 /// Who owns the fields that Gateproof applies.
 const FIELD_MANAGER: &str = "gateproof";
@@ -46,7 +47,7 @@ pub(crate) async fn apply(client: &Client, run: &str, manifests: &[Manifest]) ->
             Err(failures.iter().map(|error| refusal("the API accepts the object", error)).collect())
         }
         Err(error @ ApplyAllError::NotServed { .. }) => {
-            Err(vec![refuted("the kind is served", &with_sources(&error))])
+            Err(vec![refuted("the kind is served", &with_causes(&error))])
         }
     }
 }
@@ -120,7 +121,7 @@ pub(crate) async fn await_object(
 
 /// A request that failed: an answer refutes, silence leaves open.
 fn refusal(expected: &str, error: &RequestError) -> Failure {
-    let seen = with_sources(error);
+    let seen = with_causes(error);
     if error.is_transient() { undecided(expected, &seen) } else { refuted(expected, &seen) }
 }
 
@@ -147,19 +148,4 @@ fn failure(kind: FailureKind, expected: &str, seen: &str, place: &str) -> Failur
         place: place.to_owned(),
         hints: Vec::new(),
     }
-}
-
-/// An error and its causes in one line, outermost first.
-pub(crate) fn with_sources(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

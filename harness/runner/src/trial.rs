@@ -15,6 +15,7 @@ use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
 
+use crate::cause::with_causes;
 use crate::check::{self, Circumstances};
 use crate::dispatcher::Emitter;
 use crate::prerequisite::{backend, issuer};
@@ -77,7 +78,7 @@ impl Trial<'_> {
         let installed = self
             .step("install", async move |_| {
                 cluster.install(&request).await.map_err(|error| {
-                    vec![step::undecided("the stack is installed", &step::with_sources(&error))]
+                    vec![step::undecided("the stack is installed", &with_causes(&error))]
                 })
             })
             .await;

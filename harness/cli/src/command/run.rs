@@ -11,7 +11,7 @@ use gateproof_report::console::{Console, ConsoleOptions, Verbosity};
 use gateproof_report::{ReportError, ReportSpec, Reporters, Target};
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::journal::{self, CleanMode, Entry, Journal};
-use gateproof_runner::{Options, clock, provider};
+use gateproof_runner::{Options, clock, provider, with_causes};
 
 use super::{CommandError, plan_of, selection};
 use crate::arguments::RunArguments;
@@ -83,7 +83,7 @@ pub(super) fn end(reporters: Reporters, mut problems: Vec<ReportError>) -> u8 {
     let finished = reporters.finish();
     problems.extend(finished.problems);
     for problem in &problems {
-        eprintln!("error: failed to {}", with_sources(problem));
+        eprintln!("error: failed to {}", with_causes(problem));
     }
     match finished.exit {
         ExitCode::Passed if !problems.is_empty() => ExitCode::Inconclusive.code(),
@@ -94,18 +94,7 @@ pub(super) fn end(reporters: Reporters, mut problems: Vec<ReportError>) -> u8 {
 /// Opens every report, so that one that cannot be written is found before anything runs.
 pub(super) fn open(specs: &[ReportSpec]) -> Result<Reporters, CommandError> {
     Reporters::open(specs)
-        .map_err(|error| CommandError::Usage(format!("failed to {}", with_sources(&error))))
-}
-
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+        .map_err(|error| CommandError::Usage(format!("failed to {}", with_causes(&error))))
 }
 
 /// The shard, as the event log tells it.

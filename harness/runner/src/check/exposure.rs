@@ -11,7 +11,8 @@ use gateproof_model::{Input, Resources};
 use super::place::{self, Unreadable};
 use super::rounds::{self, Policy, Round};
 use super::{Circumstances, Decided, Progress, tcp};
-use crate::step::{undecided, with_sources};
+use crate::cause::with_causes;
+use crate::step::undecided;
 
 /// Closed cells are negative claims, so the whole grid must hold for a moment.
 const HOLD: Hold = Hold { duration: Duration::from_millis(300), count: 3 };
@@ -65,7 +66,7 @@ async fn reference(
 ) -> Result<Vec<Cell>, Unreadable> {
     let client = circumstances.cluster.client();
     let snapshot = client.snapshot(gateproof_kubernetes::snapshot::REFERENCE_KINDS).await.map_err(
-        |error| Box::new(undecided("the cluster's objects can be read", &with_sources(&error))),
+        |error| Box::new(undecided("the cluster's objects can be read", &with_causes(&error))),
     )?;
     let (resources, _) = Resources::from_objects(&snapshot.objects);
     let plan = circumstances.plan;

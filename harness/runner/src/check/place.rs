@@ -12,7 +12,8 @@ use gateproof_kubernetes::Client;
 use serde_json::Value;
 
 use super::Circumstances;
-use crate::step::{undecided, with_sources};
+use crate::cause::with_causes;
+use crate::step::undecided;
 
 /// The API could not be read: the claim stays open.
 pub(super) type Unreadable = Box<Failure>;
@@ -59,7 +60,7 @@ pub(super) async fn list(
 }
 
 fn unreadable(error: &dyn std::error::Error) -> Failure {
-    undecided("the Kubernetes API can be read", &with_sources(error))
+    undecided("the Kubernetes API can be read", &with_causes(error))
 }
 
 /// The Service that Cilium made for a Gateway, found by its owner reference: its name is

@@ -6,8 +6,9 @@ use gateproof_kubernetes::Client;
 use gateproof_probe::TrustRoots;
 use serde_json::Value;
 
+use crate::cause::with_causes;
 use crate::prerequisite::issuer::root_secret;
-use crate::step::{undecided, with_sources};
+use crate::step::undecided;
 
 use super::place;
 
@@ -30,7 +31,7 @@ pub(super) async fn roots(client: &Client, issuer: Issuer) -> Result<TrustRoots,
         }
     };
     TrustRoots::from_pem(&pem).map_err(|error| {
-        Box::new(undecided("the issuer's root certificate is readable", &with_sources(&error)))
+        Box::new(undecided("the issuer's root certificate is readable", &with_causes(&error)))
     })
 }
 
