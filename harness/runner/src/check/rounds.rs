@@ -6,6 +6,7 @@ use gateproof_core::event::Evidence;
 use gateproof_core::scenario::Hold;
 use gateproof_core::verdict::{Failure, Judgement};
 use gateproof_kubernetes::wait;
+use gateproof_probe::converge::{self, HoldProgress, HoldState, Outcome, Streak};
 use tokio::time::Instant;
 
 use super::{Decided, Progress};
@@ -20,6 +21,10 @@ pub(super) struct Round {
 }
 
 impl Round {
+    fn outcome(&self) -> Outcome {
+        if self.judgement.failures.is_empty() { Outcome::Fits } else { Outcome::Misfits }
+    }
+
     /// A round that could not look, because of this.
     pub(super) fn without(failure: Failure) -> Self {
         Self { judgement: Judgement { failures: vec![failure] }, evidence: Evidence::default() }
@@ -50,69 +55,67 @@ pub(super) async fn decide(
     progress: Progress<'_>,
     mut look: impl AsyncFnMut() -> Round,
 ) -> Decided {
-    let mut streak = 0;
+    let mut streak = Streak::new(policy.in_a_row);
     let mut probes = 0;
     loop {
         let mut round = look().await;
         probes += round.evidence.probes;
         round.evidence.probes = probes;
-        match round.judgement.failures.first() {
-            None => {
-                streak += 1;
-                if streak >= policy.in_a_row {
-                    let held = match policy.hold {
-                        None => round,
-                        Some(hold) => keep(hold, round, progress, &mut look).await,
-                    };
-                    return Decided { judgement: held.judgement, evidence: held.evidence };
-                }
+        let come = streak.record(round.outcome());
+        if come == converge::Progress::Converged {
+            let held = match policy.hold {
+                None => round,
+                Some(hold) => keep(hold, round, progress, &mut look).await,
+            };
+            return Decided { judgement: held.judgement, evidence: held.evidence };
+        }
+        if let Some(failure) = round.judgement.failures.first() {
+            progress(&in_brief(failure));
+            if Instant::now() >= deadline {
+                return Decided { judgement: round.judgement, evidence: round.evidence };
             }
-            Some(failure) => {
-                streak = 0;
-                progress(&in_brief(failure));
-                if Instant::now() >= deadline {
-                    return Decided { judgement: round.judgement, evidence: round.evidence };
-                }
-                wait::pause(PAUSE).await;
-            }
+            wait::pause(PAUSE).await;
         }
     }
 }
 
 /// Keeps looking for as long and as often as `hold` says; the first round that does not hold ends
-/// it.
+/// it. The round that is there already is the first of them.
 async fn keep(
     hold: Hold,
-    mut last: Round,
+    mut round: Round,
     progress: Progress<'_>,
     look: &mut impl AsyncFnMut() -> Round,
 ) -> Round {
     let started = Instant::now();
     let pause = hold.duration / hold.count.max(1);
-    let mut rounds = 0;
+    let mut held = HoldProgress::new(hold.duration, hold.count);
     progress(&format!(
         "holding for {:.1} s and {} probes",
         hold.duration.as_secs_f64(),
         hold.count
     ));
-    while rounds < hold.count || started.elapsed() < hold.duration {
-        wait::pause(pause).await;
-        let probes = last.evidence.probes;
-        last = look().await;
-        last.evidence.probes += probes;
-        if !last.judgement.failures.is_empty() {
-            let until_then = format!(
-                "held for {:.1} s and {rounds} more probes, then: ",
-                started.elapsed().as_secs_f64()
-            );
-            for failure in &mut last.judgement.failures {
-                failure.seen.insert_str(0, &until_then);
+    loop {
+        match held.record(started.elapsed(), round.outcome()) {
+            HoldState::Held => return round,
+            HoldState::Holding { .. } => {}
+            HoldState::Broken { probe, after } => {
+                let until_then = format!(
+                    "held for {:.1} s and {} probes, then: ",
+                    after.as_secs_f64(),
+                    probe - 1
+                );
+                for failure in &mut round.judgement.failures {
+                    failure.seen.insert_str(0, &until_then);
+                }
+                return round;
             }
-            return last;
         }
-        rounds += 1;
+        wait::pause(pause).await;
+        let probes = round.evidence.probes;
+        round = look().await;
+        round.evidence.probes += probes;
     }
-    last
 }
 
 /// A failure in one line, for the live display.
@@ -173,7 +176,7 @@ mod tests {
         let policy = Policy { in_a_row: 1, hold: Some(hold) };
         let (verdict, _, failures) = play("+++-+", policy).await;
         assert_eq!(verdict, Verdict::Failed);
-        assert!(failures[0].seen.contains("and 2 more probes, then: status 404"), "{failures:?}");
+        assert!(failures[0].seen.contains("and 3 probes, then: status 404"), "{failures:?}");
         let (verdict, rounds, _) = play("+", policy).await;
         assert_eq!(verdict, Verdict::Passed);
         assert!(rounds >= 5, "the count is a minimum: {rounds}");
