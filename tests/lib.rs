@@ -1,6 +1,21 @@
-//! What the suites in this folder share: where the project's files are.
+//! What the suites in this folder share: where the project's files are, and how a folder of
+//! scenarios becomes tests.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use gateproof_core::cluster::ProviderKind;
+use gateproof_core::plan::selection::Selection;
+use gateproof_core::plan::{self, ClusterPlan, Plan};
+use gateproof_core::report::{ExitCode as RunExit, RunReport, exit_code};
+use gateproof_core::scenario::catalog;
+use gateproof_core::source::render::Style;
+use gateproof_runner::interrupt::Interrupt;
+use gateproof_runner::{Options, clock, discover, provider};
+use libtest_mimic::{Arguments, Failed, Trial};
+use tokio::runtime::Runtime;
 
 /// The root of the checkout.
 pub fn root() -> &'static Path {
@@ -28,4 +43,70 @@ pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+/// Every trial of the scenarios in a folder of the checkout as a test of its own.
+///
+/// `GATEPROOF_PROVIDER` chooses who runs the clusters (default `embedded`). A trial's name is the
+/// same on every provider. Each test runs one cluster of the plan and takes it away again, also
+/// when it fails. Topologies come from the project's `clusters` folder.
+pub fn scenarios_as_tests(folder: &str) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = match plan(folder) {
+        Ok(plan) => trials(plan),
+        // A file that does not load is a failing test, never a shorter list of tests.
+        Err(problem) => {
+            vec![Trial::test("scenarios_load_without_problems", || Err(Failed::from(problem)))]
+        }
+    };
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The whole plan, or what is wrong with it, for a person.
+fn plan(folder: &str) -> Result<Plan, String> {
+    let provider = chosen_provider()?;
+    std::env::set_current_dir(root()).map_err(|error| error.to_string())?;
+    let tree = discover::discover(&[folder.into()], Some(Path::new("clusters")))
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let catalog = catalog::load(&tree).map_err(|problems| problems.render(Style::Plain))?;
+    plan::make(&catalog, provider, &Selection::default()).map_err(|error| error.to_string())
+}
+
+fn chosen_provider() -> Result<ProviderKind, String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the entry point of a program")]
+    let name = std::env::var("GATEPROOF_PROVIDER").unwrap_or_else(|_| "embedded".to_owned());
+    provider::named(&name).map_err(|error| format!("GATEPROOF_PROVIDER: {error}"))
+}
+
+fn trials(plan: Plan) -> Vec<Trial> {
+    let runtime = Arc::new(Runtime::new().expect("the runtime starts"));
+    let kind = plan.provider;
+    plan.clusters
+        .into_iter()
+        .map(|cluster| {
+            let runtime = Arc::clone(&runtime);
+            let name = cluster.trials[0].name.to_string();
+            Trial::test(name, move || run(&runtime, kind, cluster))
+        })
+        .collect()
+}
+
+/// Runs one cluster's trials; anything but a pass is a failure that tells why.
+fn run(runtime: &Runtime, kind: ProviderKind, cluster: ClusterPlan) -> Result<(), Failed> {
+    let provider = provider::make(kind)?;
+    let plan = Plan { provider: kind, clusters: vec![cluster] };
+    let options = Options { run: clock::run_id(), jobs: NonZeroUsize::MIN, shard: None };
+    let mut records = Vec::new();
+    runtime.block_on(gateproof_runner::run(
+        &plan,
+        provider,
+        &options,
+        &Interrupt::new(),
+        |record| records.push(record.clone()),
+    ));
+    let report = RunReport::fold(&records)?;
+    match exit_code(&report) {
+        RunExit::Passed => Ok(()),
+        _ => Err(Failed::from(gateproof_report::failures(&report))),
+    }
 }

@@ -291,6 +291,21 @@ fn a_namespace_selector_decides_by_label() {
 }
 
 #[test]
+fn several_backends_without_any_weight_are_not_modelled() {
+    let to = |weights: [u32; 2]| {
+        let backends = weights.map(|weight| json!({"name": "web", "port": 80, "weight": weight}));
+        let spec = json!({"parentRefs": [{"name": "gw"}], "rules": [{"backendRefs": backends}]});
+        Cluster::new("1.20.0").gateway(http()).route("split", spec).outcome()
+    };
+    assert!(to([0, 1]).unmodelled.is_empty());
+    assert_eq!(
+        limits(&to([0, 0])),
+        "HTTPRoute apps/split: the reference model does not cover several backends that all \
+         have weight 0, which Envoy refuses"
+    );
+}
+
+#[test]
 fn weights_of_several_backends_are_kept_and_a_single_one_ignores_its_own() {
     let route = json!({"parentRefs": [{"name": "gw"}], "rules": [
         {"matches": [{"path": {"type": "Exact", "value": "/two"}}],

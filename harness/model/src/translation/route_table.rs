@@ -163,6 +163,13 @@ fn merge(
             append(&mut route.request_headers, &only.request_headers);
             append(&mut route.response_headers, &only.response_headers);
         }
+        if backends.len() > 1 && backends.iter().all(|backend| backend.weight == 0) {
+            // Envoy refuses a sum of zero; what it serves then depends on what it had before.
+            unmodelled.push(Unmodelled::new(
+                format!("HTTPRoute {}", first.route),
+                "several backends that all have weight 0, which Envoy refuses",
+            ));
+        }
         route.action = Action::Forward(forward(first, &backends));
     }
     vec![route]
