@@ -1,6 +1,6 @@
 //! `gateproof run`: the main job.
 
-use std::io::{Write, stderr, stdout};
+use std::io::{ErrorKind, Write, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -77,12 +77,15 @@ pub(super) fn console(
 }
 
 /// Ends the reports, tells what went wrong with them, and says how the run ended.
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 pub(super) fn end(reporters: Reporters, mut problems: Vec<ReportError>) -> u8 {
     let finished = reporters.finish();
     problems.extend(finished.problems);
+    // `gateproof run | head` has read enough; the run is what it is.
+    problems.retain(|problem| {
+        !matches!(problem, ReportError::Console(error) if error.kind() == ErrorKind::BrokenPipe)
+    });
     for problem in &problems {
-        eprintln!("error: failed to {}", with_sources(problem));
+        super::tell(&format!("error: failed to {}\n", with_sources(problem)));
     }
     match finished.exit {
         ExitCode::Passed if !problems.is_empty() => ExitCode::Inconclusive.code(),
