@@ -1,6 +1,6 @@
 //! `gateproof run`: the main job.
 
-use std::io::{ErrorKind, Write, stderr, stdout};
+use std::io::{Write, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -80,10 +80,6 @@ pub(super) fn console(
 pub(super) fn end(reporters: Reporters, mut problems: Vec<ReportError>) -> u8 {
     let finished = reporters.finish();
     problems.extend(finished.problems);
-    // `gateproof run | head` has read enough; the run is what it is.
-    problems.retain(|problem| {
-        !matches!(problem, ReportError::Console(error) if error.kind() == ErrorKind::BrokenPipe)
-    });
     for problem in &problems {
         super::tell(&format!("error: failed to {}\n", with_sources(problem)));
     }

@@ -58,6 +58,9 @@ fn syntax_problem(source: &Source, error: &serde_saphyr::Error) -> Problem {
         "more values, aliases expanded, than any scenario needs".clone_into(&mut message);
     }
     let start = byte_of(&source.text, line, column);
+    // The parser names the start of the text that the tab is in.
+    let tab = source.text[start..].find('\t').filter(|_| message.contains("a tab"));
+    let start = start + tab.unwrap_or_default();
     let end = source.text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
     Problem::at(&Place::start(source).pointing_at(Span { start, end }), "this is not valid YAML")
         .found(message)
