@@ -109,6 +109,16 @@ fn provider(choice: ProviderChoice) -> ProviderKind {
     }
 }
 
+/// Writes to standard error. When nobody listens there is nobody to tell, and the exit code still
+/// says how it ended.
+pub(crate) fn tell(text: &str) {
+    use std::io::Write;
+    let mut err = std::io::stderr().lock();
+    if let Err(error) = err.write_all(text.as_bytes()).and_then(|()| err.flush()) {
+        tracing::debug!(%error, "standard error cannot be written to");
+    }
+}
+
 /// Writes to standard output; a reader that went away is no error.
 fn print(text: &str) -> Result<(), CommandError> {
     use std::io::Write;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use gateproof_report::console::{Colour, Device, Terminal};
 use tracing_subscriber::EnvFilter;
 
@@ -59,10 +60,24 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// A line that names the variable when a wrong value was not typed but came from the environment.
+pub(crate) fn origin_of(error: &clap::Error) -> String {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return String::new();
+    };
+    let typed = std::env::args_os().any(|typed| typed.to_string_lossy().starts_with("--provider"));
+    match variable("GATEPROOF_PROVIDER") {
+        Some(value) if argument.starts_with("--provider") && !typed => {
+            format!("\nThe value comes from the environment: GATEPROOF_PROVIDER=`{value}`\n")
+        }
+        _ => String::new(),
+    }
+}
+
 /// Sends the harness's own log to standard error.
 pub(crate) fn log_to_stderr(filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
-        format!("`--log {filter}` is no filter ({error}); write a level such as `debug`, or `gateproof_runner=debug,info`")
+        format!("`{filter}` of `--log` or GATEPROOF_LOG is no filter ({error}); write a level such as `debug`, or `gateproof_runner=debug,info`")
     })?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -7,6 +7,7 @@ mod arguments;
 mod command;
 mod environment;
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -28,10 +29,17 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let code = if error.use_stderr() { WRONG_INPUT } else { 0 };
-            return match error.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_) => ExitCode::from(INFRASTRUCTURE),
+            // A reader that went away has read enough; what was typed decides.
+            let told = error.print();
+            if error.use_stderr() {
+                command::tell(&environment::origin_of(&error));
+                return ExitCode::from(WRONG_INPUT);
+            }
+            return match told {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    ExitCode::from(INFRASTRUCTURE)
+                }
+                _ => ExitCode::SUCCESS,
             };
         }
     };
@@ -65,9 +73,8 @@ fn main() -> ExitCode {
 }
 
 /// Says why a command could not be carried out.
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 fn fail(environment: &Environment, error: &CommandError) -> ExitCode {
-    eprint!("{}", error.render(environment));
+    command::tell(&error.render(environment));
     ExitCode::from(match error {
         CommandError::Input(_) | CommandError::Usage(_) => WRONG_INPUT,
         CommandError::NothingSelected(_) => NOTHING_SELECTED,

@@ -10,7 +10,7 @@ mod live;
 mod summary;
 mod terminal;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use gateproof_core::event::Record;
 use gateproof_core::report::RunReport;
@@ -68,11 +68,16 @@ impl Console {
         text.push('\n');
         let out = &mut self.out;
         let mut write = || out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        match &self.live {
+        let done = match &self.live {
             Some(live) => live.suspend(write),
             None => write(),
+        };
+        match done {
+            // A reader that went away (`gateproof run | head`) has read enough; the run is what
+            // it is.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(ReportError::Console),
         }
-        .map_err(ReportError::Console)
     }
 }
 

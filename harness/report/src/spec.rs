@@ -3,7 +3,7 @@
 //! Only parsing; nothing is opened here. A path with a comma in it cannot be written in this form.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 /// A form of report.
@@ -47,6 +47,20 @@ pub enum Target {
     Stdout,
     /// A file.
     File(PathBuf),
+}
+
+impl Target {
+    /// Whether both lead to one place, however they are written; links are not looked at.
+    fn is_same(&self, other: &Self) -> bool {
+        let plain = |path: &Path| -> PathBuf {
+            path.components().filter(|part| *part != Component::CurDir).collect()
+        };
+        match (self, other) {
+            (Self::Stdout, Self::Stdout) => true,
+            (Self::File(one), Self::File(two)) => plain(one) == plain(two),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Target {
@@ -120,7 +134,8 @@ impl ReportSpec {
         let mut specs: Vec<Self> = Vec::new();
         for entry in list.split(',') {
             let spec: Self = entry.trim().parse()?;
-            if let Some(earlier) = specs.iter().find(|earlier| earlier.target == spec.target) {
+            if let Some(earlier) = specs.iter().find(|earlier| earlier.target.is_same(&spec.target))
+            {
                 return Err(SpecError::SameTarget {
                     first: earlier.kind,
                     second: spec.kind,
@@ -208,6 +223,10 @@ mod tests {
             (
                 "json=-,junit=-",
                 "read the list of reports: json and junit both go to standard output; give each its own path",
+            ),
+            (
+                "json=a,jsonl=./a",
+                "read the list of reports: json and jsonl both go to `./a`; give each its own path",
             ),
             (
                 "json=a,jsonl=a",

@@ -3,6 +3,7 @@
 //! The only reader of input files. What cannot be read becomes part of the [`SourceTree`] with its
 //! reason, so that loading tells of it together with every other problem.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -52,14 +53,18 @@ pub fn discover(
     let mut tree = SourceTree::new();
     let mut errors = Vec::new();
     let mut homes = Vec::new();
+    let mut seen = BTreeSet::new();
     for path in paths {
         match files_of(path) {
             Ok(files) => {
                 for file in files {
+                    if !seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())) {
+                        continue;
+                    }
                     if let Some(home) = file.parent() {
                         homes.push(home.to_owned());
                     }
-                    read(&mut tree, &file, role_of(&file));
+                    read_any(&mut tree, &file);
                 }
             }
             Err(error) => errors.push(error),
@@ -91,7 +96,9 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, DiscoverError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
-        if file.is_file() && is_yaml(&file) {
+        // What looks like a file and cannot be read as one is told, or it would be missing from
+        // the run without a word.
+        if is_yaml(&file) {
             files.push(file);
         }
     }
@@ -107,10 +114,30 @@ fn is_yaml(path: &Path) -> bool {
 }
 
 /// A file that says it is kind's is a topology; anything else has to be a scenario.
-fn role_of(path: &Path) -> Role {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let is_kind = |line: &str| line.starts_with("apiVersion:") && line.contains("kind.x-k8s.io");
+fn role_of(text: &str) -> Role {
+    let is_kind = |line: &str| {
+        line.starts_with("kind: Cluster")
+            || (line.starts_with("apiVersion:") && line.contains("kind.x-k8s.io"))
+    };
     if text.lines().any(is_kind) { Role::Topology } else { Role::Scenario }
+}
+
+/// Reads a file that says itself what it is; once, because a pipe can be read once only.
+fn read_any(tree: &mut SourceTree, path: &Path) {
+    match text_of(path) {
+        Ok(text) => tree.insert(role_of(&text), shown(path), text),
+        Err(reason) => tree.insert_unreadable(Role::Scenario, shown(path), reason),
+    }
+}
+
+/// The text of a file, or why there is none.
+fn text_of(path: &Path) -> Result<String, String> {
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| {
+        let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = sound.iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("it is not UTF-8 text: a wrong byte in line {line}")
+    })
 }
 
 fn read_topologies_beside(tree: &mut SourceTree, homes: &[PathBuf]) {
@@ -122,7 +149,8 @@ fn read_topologies_beside(tree: &mut SourceTree, homes: &[PathBuf]) {
         .filter(|folder| folder.is_dir())
         .collect();
     folders.sort();
-    folders.dedup();
+    let mut seen = BTreeSet::new();
+    folders.retain(|folder| seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone())));
     for folder in folders {
         for file in files_of(&folder).unwrap_or_default() {
             if tree.get(&shown(&file)).is_none() {
@@ -145,9 +173,9 @@ fn add_built_in(tree: &mut SourceTree) {
 }
 
 fn read(tree: &mut SourceTree, path: &Path, role: Role) {
-    match fs::read_to_string(path) {
+    match text_of(path) {
         Ok(text) => tree.insert(role, shown(path), text),
-        Err(error) => tree.insert_unreadable(role, shown(path), error.to_string()),
+        Err(reason) => tree.insert_unreadable(role, shown(path), reason),
     }
 }
 
@@ -196,6 +224,38 @@ mod tests {
         let errors = discover(&paths, None).expect_err("neither can be used");
         assert!(matches!(errors[0], DiscoverError::Empty { .. }));
         assert!(matches!(errors[1], DiscoverError::Unreadable { .. }));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_looks_like_a_scenario_and_cannot_be_read_is_not_left_out() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir(at("folder.yaml")).expect("a folder");
+        std::os::unix::fs::symlink(at("gone"), at("dangling.yaml")).expect("a link");
+        std::os::unix::fs::symlink(at("loop.yaml"), at("loop.yaml")).expect("a link");
+        std::fs::write(at("binary.yaml"), b"a: 1\nb: \xff\n").expect("a file");
+        let tree = discover(&[dir.path().to_owned()], None).expect("a readable folder");
+        for name in ["folder.yaml", "dangling.yaml", "loop.yaml", "binary.yaml"] {
+            let path = at(name).display().to_string();
+            let file = tree.get(&path).unwrap_or_else(|| panic!("{name} is told"));
+            assert!(file.content.is_err(), "{name}: {file:?}");
+        }
+        let binary = tree.get(&at("binary.yaml").display().to_string()).expect("told");
+        assert_eq!(
+            binary.content.as_ref().expect_err("no text"),
+            "it is not UTF-8 text: a wrong byte in line 2"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_named_twice_is_read_once() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let file = dir.path().join("a.yaml");
+        std::fs::write(&file, "kind: Scenario\n").expect("a file");
+        let tree = discover(&[dir.path().to_owned(), dir.path().join("./a.yaml"), file], None);
+        let tree = tree.expect("readable");
+        assert_eq!(tree.iter().filter(|(path, _)| path.ends_with("/a.yaml")).count(), 1);
     }
 
     #[test]

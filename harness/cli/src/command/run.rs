@@ -78,12 +78,11 @@ pub(super) fn console(
 }
 
 /// Ends the reports, tells what went wrong with them, and says how the run ended.
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
 pub(super) fn end(reporters: Reporters, mut problems: Vec<ReportError>) -> u8 {
     let finished = reporters.finish();
     problems.extend(finished.problems);
     for problem in &problems {
-        eprintln!("error: failed to {}", with_causes(problem));
+        super::tell(&format!("error: failed to {}\n", with_causes(problem)));
     }
     match finished.exit {
         ExitCode::Passed if !problems.is_empty() => ExitCode::Inconclusive.code(),

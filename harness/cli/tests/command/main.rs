@@ -1,5 +1,8 @@
 //! The command as its users run it: arguments, exit codes, signals, reports.
 
+mod broken_input;
+mod documents;
 mod exit_codes;
+mod pipes;
 mod signals;
 mod support;

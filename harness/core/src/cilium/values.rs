@@ -95,7 +95,10 @@ fn host_network(modern: bool, values: Values<'_>) -> HostNetwork {
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        // The chart prints whatever is there; a number that is dropped would select every node.
+        .map(|(key, value)| {
+            (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        })
         .collect::<BTreeMap<_, _>>();
     HostNetwork::On { match_labels }
 }

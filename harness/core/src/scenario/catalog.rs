@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::Scenario;
 use super::file::ScenarioFile;
-use super::resolve::{ParsedFile, Surroundings, relative_to, resolve};
+use super::resolve::{
+    Checks, ParsedFile, Surroundings, relative_to, resolve, resolve_partly, without_broken_checks,
+};
 use super::schema::schema;
 use super::text::FORMATS;
 use crate::name::ScenarioName;
@@ -159,8 +161,13 @@ impl Loader {
             };
             let place = Place::document(&file.source, document);
             report_taken_name(place, &mut names, &mut self.problems);
-            if let Some(decoded) = decode(place, &schema, &mut self.problems) {
-                scenarios.extend(resolve(&decoded, place, &around, &mut self.problems));
+            match decode(place, &schema, &mut self.problems) {
+                Some(decoded) => {
+                    let scenario =
+                        resolve(&decoded, place, &around, Checks::Whole, &mut self.problems);
+                    scenarios.extend(scenario);
+                }
+                None => look_further(place, document, &schema, &around, &mut self.problems),
             }
         }
         scenarios.sort_by(|a, b| a.name.cmp(&b.name));
@@ -216,6 +223,25 @@ fn report_taken_name(
         );
     } else {
         names.insert(name.to_owned(), at.origin());
+    }
+}
+
+/// Looks for what else is wrong in a scenario that does not fit the schema, so that one run names
+/// it all: without the checks that are broken, or else the parts that can be told apart.
+fn look_further(
+    place: Place<'_>,
+    document: &Node,
+    schema: &Value,
+    around: &Surroundings<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    let rest = without_broken_checks(place, document, schema);
+    let sound = Place::document(place.source(), &rest);
+    match decode(sound, schema, &mut Vec::new()) {
+        Some(decoded) => {
+            resolve(&decoded, sound, around, Checks::SomeLeftOut, problems);
+        }
+        None => resolve_partly(place, around, problems),
     }
 }
 

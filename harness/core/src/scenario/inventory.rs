@@ -27,8 +27,11 @@ pub(crate) struct Inventory<'a> {
     pub(crate) has_issuer: bool,
     /// Every Gateway API object, for steps that change or delete one: `kind namespace/name`.
     pub(crate) gateway_api_objects: BTreeSet<String>,
-    /// Gateways that a step changes, so that their listeners cannot be known here.
+    /// Gateways that a step changes or that have mistakes of their own, so that their listeners
+    /// cannot be known here.
     pub(crate) changed: BTreeSet<NamespacedName>,
+    /// Whether some object could not be read, so that a name that is not here may well be there.
+    pub(crate) incomplete: bool,
     classes: BTreeMap<String, String>,
 }
 
@@ -80,7 +83,12 @@ impl<'a> Inventory<'a> {
             self.gateway_api_objects.insert(described(&reference.kind, &name));
         }
         match (group, reference.kind.as_str()) {
-            (GATEWAY_API, "Gateway") => self.add_gateway(name, object),
+            (GATEWAY_API, "Gateway") => {
+                if object.flawed {
+                    self.changed.insert(name.clone());
+                }
+                self.add_gateway(name, object);
+            }
             (GATEWAY_API, "GatewayClass") => {
                 let controller = object.place.at(&["spec", "controllerName"]).as_text();
                 self.classes

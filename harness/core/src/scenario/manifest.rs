@@ -13,6 +13,8 @@ use crate::gateway_api::{self, FieldError, Problem as Mistake, Segment};
 use crate::source::problem::Problem;
 use crate::source::tree::{Content, Place};
 
+mod metadata;
+
 /// An object of a manifest.
 #[derive(Debug, Clone)]
 pub(crate) struct Object<'a> {
@@ -22,6 +24,8 @@ pub(crate) struct Object<'a> {
     pub(crate) reference: ObjectRef,
     /// All of it.
     pub(crate) value: Value,
+    /// Whether mistakes were found in it.
+    pub(crate) flawed: bool,
 }
 
 impl Object<'_> {
@@ -42,6 +46,7 @@ pub(crate) fn object<'a>(place: Place<'a>, problems: &mut Vec<Problem>) -> Optio
         );
         return None;
     }
+    let before = problems.len();
     let api_version = required(place, &["apiVersion"], problems);
     let kind = required(place, &["kind"], problems);
     if kind.as_deref().is_some_and(|kind| kind == "List") {
@@ -53,14 +58,23 @@ pub(crate) fn object<'a>(place: Place<'a>, problems: &mut Vec<Problem>) -> Optio
     }
     let name = required(place, &["metadata", "name"], problems);
     let namespace = place.at(&["metadata", "namespace"]).as_text().map(str::to_owned);
+    let named = problems.len();
+    metadata::check(place.get("metadata"), problems);
+    let misnamed = problems.len() > named;
     let (Some(api_version), Some(kind), Some(name)) = (api_version, kind, name) else {
         return None;
     };
-    let value = node.to_json();
-    for wrong in gateway_api::validate(&value) {
-        problems.push(field_problem(place, &wrong));
+    if !metadata::check_kind(place, &api_version, &kind, problems) {
+        return None;
     }
-    Some(Object { place, reference: ObjectRef { api_version, kind, namespace, name }, value })
+    let value = node.to_json();
+    problems.extend(gateway_api::validate(&value).iter().map(|wrong| field_problem(place, wrong)));
+    let flawed = problems.len() > before;
+    if misnamed {
+        return None;
+    }
+    let reference = ObjectRef { api_version, kind, namespace, name };
+    Some(Object { place, reference, value, flawed })
 }
 
 /// A mistake in a field, shown where the field stands or, when it is missing, where it belongs.

@@ -20,6 +20,7 @@ use crate::topology::Topology;
 mod check;
 mod health;
 mod nodes;
+mod partial;
 mod ports;
 mod request;
 mod socket;
@@ -28,6 +29,7 @@ mod steps;
 mod values;
 mod variants;
 
+pub(crate) use partial::{resolve as resolve_partly, without_broken_checks};
 use variants::VariantScope;
 
 /// A parsed file.
@@ -54,6 +56,15 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) unreadable: &'a BTreeMap<String, String>,
 }
 
+/// Whether all checks of a scenario are there to be resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checks {
+    /// All that were written.
+    Whole,
+    /// Some had mistakes and were left out, so that what none of the others claims is no problem.
+    SomeLeftOut,
+}
+
 /// What the checks of one scenario are resolved against.
 pub(crate) struct Scope<'a> {
     topology: Option<&'a Topology>,
@@ -68,11 +79,12 @@ pub(crate) fn resolve(
     file: &ScenarioFile,
     place: Place<'_>,
     around: &Surroundings<'_>,
+    checks: Checks,
     problems: &mut Vec<Problem>,
 ) -> Option<Scenario> {
     let before = problems.len();
     let spec = place.get("spec");
-    let topology = topology(file, spec, around, problems);
+    let topology = topology(&file.spec.topology.0, spec, around, problems);
     let cilium = versions(file, spec, problems);
     let variants = variants::resolve(file, spec, &cilium, topology, problems);
     let issuer = issuer(file);
@@ -83,9 +95,12 @@ pub(crate) fn resolve(
     inventory.services.extend(backends.iter().map(|backend| backend.name.clone()));
     let scope = Scope { topology, variants, inventory, issuer };
     let steps = steps::resolve(file, spec, &applied, &scope, problems);
-    ports::check(&scope, &steps, problems);
-    variants::report_unclaimed(&scope.variants, &steps, problems);
-    if problems.len() > before {
+    if checks == Checks::Whole {
+        steps::report_no_claim(file, spec, problems);
+        ports::check(&scope, &steps, problems);
+        variants::report_unclaimed(&scope.variants, &steps, problems);
+    }
+    if problems.len() > before || checks == Checks::SomeLeftOut {
         return None;
     }
     Some(Scenario {
@@ -108,12 +123,11 @@ pub(crate) fn resolve(
 }
 
 fn topology<'a>(
-    file: &ScenarioFile,
+    name: &str,
     spec: Place<'_>,
     around: &Surroundings<'a>,
     problems: &mut Vec<Problem>,
 ) -> Option<&'a Topology> {
-    let name = &file.spec.topology.0;
     let found = around.topologies.get(name);
     if found.is_none() && !around.broken_topologies.contains(name) {
         let known: Vec<&str> = around.topologies.keys().map(String::as_str).collect();
@@ -199,6 +213,8 @@ fn faults(
 pub(crate) struct Applied<'a> {
     manifests: Vec<Object<'a>>,
     steps: Vec<Vec<Object<'a>>>,
+    /// Whether some object could not be read.
+    incomplete: bool,
 }
 
 impl<'a> Applied<'a> {
@@ -209,7 +225,13 @@ impl<'a> Applied<'a> {
         problems: &mut Vec<Problem>,
     ) -> Self {
         let spec = place.get("spec");
-        let manifests = load(&file.spec.manifests, spec.get("manifests"), around, problems);
+        let mut incomplete = false;
+        let mut load = |forms: &[ManifestForm], at| {
+            let loaded = load(forms, at, around, problems);
+            incomplete |= loaded.incomplete;
+            loaded.objects
+        };
+        let manifests = load(&file.spec.manifests, spec.get("manifests"));
         let steps = file
             .spec
             .steps
@@ -217,14 +239,15 @@ impl<'a> Applied<'a> {
             .enumerate()
             .map(|(index, step)| {
                 let at = spec.get("steps").item(index).get("apply");
-                load(step.apply.as_deref().unwrap_or_default(), at, around, problems)
+                load(step.apply.as_deref().unwrap_or_default(), at)
             })
             .collect();
-        Self { manifests, steps }
+        Self { manifests, steps, incomplete }
     }
 
     fn inventory(&self, file: &ScenarioFile) -> Inventory<'a> {
         let mut inventory = Inventory::default();
+        inventory.incomplete = self.incomplete;
         for object in self.manifests.iter().chain(self.steps.iter().flatten()) {
             inventory.add(object);
         }
@@ -233,54 +256,91 @@ impl<'a> Applied<'a> {
     }
 }
 
+/// The objects of one list of manifests.
+pub(super) struct Loaded<'a> {
+    objects: Vec<Object<'a>>,
+    /// Whether some object could not be read.
+    incomplete: bool,
+}
+
 /// Reads the objects of one list of manifests.
 fn load<'a>(
     forms: &[ManifestForm],
     place: Place<'a>,
     around: &Surroundings<'a>,
     problems: &mut Vec<Problem>,
-) -> Vec<Object<'a>> {
-    let mut objects = Vec::new();
+) -> Loaded<'a> {
+    let mut loaded = Loaded { objects: Vec::new(), incomplete: false };
+    let asked: BTreeSet<String> = forms
+        .iter()
+        .filter_map(|form| match form {
+            ManifestForm::Path(written) => Some(relative_to(&place.source().path, written)),
+            ManifestForm::Object => None,
+        })
+        .collect();
     let mut paths: BTreeSet<String> = BTreeSet::new();
     for (index, form) in forms.iter().enumerate() {
         let at = place.item(index);
         match form {
-            ManifestForm::Object => objects.extend(manifest::object(at, problems)),
+            ManifestForm::Object => loaded.add(manifest::object(at, problems)),
+            ManifestForm::Path(written) if written.starts_with('/') => {
+                loaded.incomplete = true;
+                problems.push(
+                    Problem::at(&at, "this path is absolute")
+                        .expected("a path relative to this file")
+                        .note("the same scenario has to work in every checkout"),
+                );
+            }
             ManifestForm::Path(written) => {
                 let path = relative_to(&at.source().path, written);
                 if !paths.insert(path.clone()) {
                     problems.push(Problem::at(&at, "this file is there twice"));
                 } else if let Some(file) = around.manifests.get(&path) {
-                    objects.extend(documents(file, at, problems));
+                    loaded.add_file(file, at, problems);
                 } else {
-                    problems.push(missing_file(at, &path, around));
+                    loaded.incomplete = true;
+                    problems.push(missing_file(at, &path, &asked, around));
                 }
             }
         }
     }
-    manifest::report_duplicates(&objects, problems);
-    objects
+    manifest::report_duplicates(&loaded.objects, problems);
+    loaded
 }
 
-fn documents<'a>(
-    file: &'a ParsedFile,
-    at: Place<'_>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Object<'a>> {
+impl<'a> Loaded<'a> {
+    fn add(&mut self, object: Option<Object<'a>>) {
+        self.incomplete |= object.is_none();
+        self.objects.extend(object);
+    }
+
+    fn add_file(&mut self, file: &'a ParsedFile, at: Place<'_>, problems: &mut Vec<Problem>) {
+        self.incomplete |= file.documents.is_empty() || !file.intact;
+        report_empty(file, at, problems);
+        for node in &file.documents {
+            self.add(manifest::object(Place::document(&file.source, node), problems));
+        }
+    }
+}
+
+fn report_empty(file: &ParsedFile, at: Place<'_>, problems: &mut Vec<Problem>) {
     if file.documents.is_empty() && file.intact {
         problems.push(
             Problem::at(&at, "this file has no objects")
                 .note(format!("{} is empty", file.source.path)),
         );
     }
-    file.documents
-        .iter()
-        .filter_map(|node| manifest::object(Place::document(&file.source, node), problems))
-        .collect()
 }
 
-fn missing_file(at: Place<'_>, path: &str, around: &Surroundings<'_>) -> Problem {
-    let known: Vec<&str> = around.manifests.keys().map(String::as_str).collect();
+/// A file that is not there; what this list has already is no suggestion.
+fn missing_file(
+    at: Place<'_>,
+    path: &str,
+    asked: &BTreeSet<String>,
+    around: &Surroundings<'_>,
+) -> Problem {
+    let known = around.manifests.keys().filter(|known| !asked.contains(*known));
+    let known: Vec<&str> = known.map(String::as_str).collect();
     let mut problem = Problem::at(&at, format!("`{path}` cannot be read"))
         .expected("a path relative to this file")
         .nearest(nearest(path, known.iter().copied()));

@@ -54,7 +54,13 @@ fn syntax_problem(source: &Source, error: &serde_saphyr::Error) -> Problem {
     if let Some(end) = message.rfind(" at line ") {
         message.truncate(end);
     }
+    if message.starts_with("budget breached") {
+        "more values, aliases expanded, than any scenario needs".clone_into(&mut message);
+    }
     let start = byte_of(&source.text, line, column);
+    // The parser names the start of the text that the tab is in.
+    let tab = source.text[start..].find('\t').filter(|_| message.contains("a tab"));
+    let start = start + tab.unwrap_or_default();
     let end = source.text[start..].chars().next().map_or(start, |c| start + c.len_utf8());
     Problem::at(&Place::start(source).pointing_at(Span { start, end }), "this is not valid YAML")
         .found(message)
@@ -77,6 +83,8 @@ enum Raw {
     Null,
     Bool(bool),
     Number(Number),
+    /// Infinite, or no number at all: JSON and Kubernetes have neither.
+    NotFinite,
     Text(String),
     Sequence(Vec<Spanned<Raw>>),
     Mapping(Vec<(Spanned<Raw>, Spanned<Raw>)>),
@@ -118,7 +126,7 @@ impl<'de> Visitor<'de> for RawVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
-        Ok(Number::from_f64(value).map_or_else(|| Raw::Text(value.to_string()), Raw::Number))
+        Ok(Number::from_f64(value).map_or(Raw::NotFinite, Raw::Number))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
@@ -164,6 +172,16 @@ impl Builder<'_> {
             Raw::Null => scalar(Content::Null),
             Raw::Bool(value) => scalar(Content::Bool(value)),
             Raw::Number(value) => scalar(Content::Number(value)),
+            Raw::NotFinite => {
+                let node = scalar(Content::Null);
+                let place = Place::start(self.source).pointing_at(node.span);
+                self.problems.push(
+                    Problem::at(&place, "this number is infinite or no number")
+                        .found(format!("`{}`", place.written()))
+                        .expected("a finite number, or a text in quotes"),
+                );
+                node
+            }
             Raw::Text(value) => scalar(Content::Text(value)),
             Raw::Sequence(items) => {
                 let items: Vec<Node> =
@@ -205,7 +223,7 @@ impl Builder<'_> {
     fn key_text(&mut self, key: &Spanned<Raw>, place: Place<'_>) -> Option<String> {
         match &key.value {
             Raw::Text(text) => Some(text.clone()),
-            Raw::Bool(_) | Raw::Number(_) => Some(place.written().to_owned()),
+            Raw::Bool(_) | Raw::Number(_) | Raw::NotFinite => Some(place.written().to_owned()),
             Raw::Null | Raw::Sequence(_) | Raw::Mapping(_) => {
                 self.problems.push(
                     Problem::at(&place, "this key is not text")
@@ -266,6 +284,31 @@ mod tests {
         let mut problems = Vec::new();
         parse(&source("x: {a: 1}\ny: {a: 1}\n"), &mut problems);
         assert!(problems.is_empty(), "the same key in two mappings is fine: {problems:?}");
+    }
+
+    #[test]
+    fn a_number_that_is_not_finite_is_a_problem_and_no_text() {
+        for text in ["a: .nan\n", "a: -.inf\n", "a: [1e999]\n"] {
+            let mut problems = Vec::new();
+            parse(&source(text), &mut problems);
+            assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        }
+        let mut problems = Vec::new();
+        parse(&source("a: '.nan'\nb: 1e3\n"), &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+    }
+
+    #[test]
+    fn aliases_that_explode_are_one_problem_in_words() {
+        let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
+        for level in 1..10 {
+            let alias = vec![format!("*a{}", level - 1); 9].join(",");
+            text.push_str(&format!("a{level}: &a{level} [{alias}]\n"));
+        }
+        let mut problems = Vec::new();
+        parse(&source(&text), &mut problems);
+        let [problem] = &problems[..] else { panic!("one problem: {problems:?}") };
+        assert!(problem.found.as_ref().is_some_and(|found| found.contains("aliases expanded")));
     }
 
     #[test]

@@ -196,12 +196,13 @@ impl<'a> Checker<'a> {
     fn mapping(&mut self, place: Place<'_>, node: &Node, schema: &'a Map<String, Value>) {
         let known = schema.get("properties").and_then(Value::as_object);
         let other = schema.get("additionalProperties");
+        let mut slips = Vec::new();
         for entry in node.entries() {
             let at = place.get(&entry.key);
             if let Some(property) = known.and_then(|known| known.get(&entry.key)) {
                 self.value(at, property);
             } else if other == Some(&Value::Bool(false)) {
-                self.unknown_key(place.key(&entry.key), &entry.key, known);
+                slips.extend(self.unknown_key(place.key(&entry.key), &entry.key, known));
             } else {
                 if let Some(names) =
                     schema.get("propertyNames").and_then(|names| self.resolve(names))
@@ -213,8 +214,8 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.required(place, node, schema);
-        self.exactly_one(place, node, schema);
+        self.required(place, node, schema, &slips);
+        self.exactly_one(place, node, schema, &slips);
         if let Some(least) = schema.get("minProperties").and_then(Value::as_u64)
             && (node.entries().len() as u64) < least
         {
@@ -225,19 +226,34 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn unknown_key(&mut self, at: Place<'_>, key: &str, known: Option<&'a Map<String, Value>>) {
+    /// Reports a key and says which one it was probably meant to be.
+    fn unknown_key(
+        &mut self,
+        at: Place<'_>,
+        key: &str,
+        known: Option<&'a Map<String, Value>>,
+    ) -> Option<&'a str> {
         let names: Vec<&str> =
             known.map(|known| known.keys().map(String::as_str).collect()).unwrap_or_default();
+        let nearest = nearest(key, names.iter().copied());
         self.problems.push(
             Problem::at(&at, format!("unknown key `{key}`"))
                 .expected(one_of(&names))
-                .nearest(nearest(key, names.iter().copied())),
+                .nearest(nearest),
         );
+        nearest
     }
 
-    fn required(&mut self, place: Place<'_>, node: &Node, schema: &Map<String, Value>) {
+    /// `slips` are keys that were written wrong, and told already.
+    fn required(
+        &mut self,
+        place: Place<'_>,
+        node: &Node,
+        schema: &Map<String, Value>,
+        slips: &[&str],
+    ) {
         for name in names(schema.get("required")) {
-            if node.entry(name).is_none() {
+            if node.entry(name).is_none() && !slips.contains(&name) {
                 self.problems.push(
                     Problem::at(&place, format!("the key `{name}` is missing here"))
                         .expected(format!("`{name}:` with a value")),
@@ -247,13 +263,20 @@ impl<'a> Checker<'a> {
     }
 
     /// `oneOf` whose branches only say `required`: exactly one of some keys must be there.
-    fn exactly_one(&mut self, place: Place<'_>, node: &Node, schema: &Map<String, Value>) {
+    fn exactly_one(
+        &mut self,
+        place: Place<'_>,
+        node: &Node,
+        schema: &Map<String, Value>,
+        slips: &[&str],
+    ) {
         let Some(branches) = key_choice(schema) else { return };
         let choices: Vec<&str> = branches.iter().flat_map(|b| names(b.get("required"))).collect();
         let present: Vec<&str> =
             choices.iter().copied().filter(|key| node.entry(key).is_some()).collect();
         match present[..] {
             [_] => {}
+            [] if slips.iter().any(|slip| choices.contains(slip)) => {}
             [] => self.problems.push(
                 Problem::at(&place, "a key is missing here")
                     .expected(format!("exactly one of {}", list(&choices))),

@@ -120,7 +120,7 @@ fn variants(
     variants
 }
 
-/// Reports a Gateway that no manifest declares.
+/// Says whether no manifest declares a Gateway, and reports it when all manifests could be read.
 pub(super) fn report_unknown_gateway(
     name: &NamespacedName,
     place: Place<'_>,
@@ -129,7 +129,7 @@ pub(super) fn report_unknown_gateway(
 ) -> bool {
     let known: Vec<String> = scope.inventory.gateways.keys().map(ToString::to_string).collect();
     let missing = !scope.inventory.gateways.contains_key(name);
-    if missing {
+    if missing && !scope.inventory.incomplete {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         problems.push(unknown(place, "Gateway", &name.to_string(), &known));
     }

@@ -130,6 +130,9 @@ fn gateway(
         report_unknown_gateway(named, at.get("gateway"), context.scope, problems);
         return Some(named.clone());
     }
+    if context.scope.inventory.incomplete {
+        return None;
+    }
     if let (1, Some(only)) = (gateways.len(), gateways.keys().next()) {
         return Some(only.clone());
     }
@@ -143,6 +146,9 @@ fn gateway(
         .collect();
     if let [only] = fitting[..] {
         return Some(only.clone());
+    }
+    if context.scope.inventory.incomplete || !context.scope.inventory.changed.is_empty() {
+        return None;
     }
     let problem = Problem::at(&at.get("url"), "it is not clear which Gateway this is for");
     problems.push(if gateways.is_empty() {

@@ -96,6 +96,7 @@ fn gateway(
         .collect();
     match having[..] {
         [only] => Some(only.clone()),
+        [] if context.scope.inventory.incomplete => None,
         [] => {
             let known: Vec<&str> = gateways
                 .iter()

@@ -14,7 +14,9 @@ use crate::scenario::{
     CertificateClaim, Claim, ConditionClaim, ConditionStatus, GatewayClaim, Issuer, ListenerClaim,
     RouteClaim, ServiceClaim, ServiceRef,
 };
+use crate::source::nearest::nearest;
 use crate::source::problem::Problem;
+use crate::source::schema::one_of;
 use crate::source::tree::Place;
 
 /// A claim that nothing could refute.
@@ -35,8 +37,9 @@ pub(super) fn gateway(
     if !report_unknown_gateway(&file.name, at.get("name"), scope, problems)
         && !scope.inventory.changed.contains(&file.name)
     {
-        let entry = &scope.inventory.gateways[&file.name];
-        let known: Vec<&str> = entry.listeners.iter().map(|l| l.name.as_str()).collect();
+        let listeners = scope.inventory.gateways.get(&file.name).map(|entry| &entry.listeners);
+        let listeners = listeners.into_iter().flatten();
+        let known: Vec<&str> = listeners.map(|l| l.name.as_str()).collect();
         for name in file.listeners.keys().filter(|name| !known.contains(&name.as_str())) {
             problems.push(unknown(at.get("listeners").key(name), "listener", name, &known));
         }
@@ -47,7 +50,10 @@ pub(super) fn gateway(
         problems.push(vacuous(at, "Gateway", "`conditions:`, `addresses:` or `listeners:`"));
         return None;
     }
+    report_slips(&file.conditions, at.get("conditions"), problems);
     for (name, listener) in &file.listeners {
+        let conditions = at.get("listeners").get(name).get("conditions");
+        report_slips(&listener.conditions, conditions, problems);
         if listener.attached_routes.is_none() && listener.conditions.is_empty() {
             let at = at.get("listeners").key(name);
             problems.push(vacuous(at, "listener", "`attachedRoutes:` or `conditions:`"));
@@ -70,6 +76,27 @@ fn listener((name, file): (&String, &ListenerCheckFile)) -> (ListenerName, Liste
         conditions: conditions(&file.conditions),
     };
     (ListenerName::new(name), claim)
+}
+
+/// Conditions that the Gateway API defines (gateway-api v1.6.1: `apis/v1/*_types.go`). Others may
+/// be claimed, but not ones that are a slip of these: they would never be there.
+const CONDITIONS: &[&str] =
+    &["Accepted", "Conflicted", "PartiallyInvalid", "Programmed", "Ready", "ResolvedRefs"];
+
+fn report_slips(
+    file: &BTreeMap<String, ConditionForm>,
+    at: Place<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    for kind in file.keys().filter(|kind| !CONDITIONS.contains(&kind.as_str())) {
+        if let Some(near) = nearest(kind, CONDITIONS.iter().copied()) {
+            problems.push(
+                Problem::at(&at.key(kind), format!("there is no condition `{kind}`"))
+                    .expected(one_of(CONDITIONS))
+                    .nearest(Some(near)),
+            );
+        }
+    }
 }
 
 fn conditions(file: &BTreeMap<String, ConditionForm>) -> BTreeMap<String, ConditionClaim> {
@@ -122,7 +149,7 @@ pub(super) fn route(
     problems: &mut Vec<Problem>,
 ) -> Option<Named> {
     let inventory = &context.scope.inventory;
-    if !inventory.routes.contains(&file.name) {
+    if !inventory.routes.contains(&file.name) && !inventory.incomplete {
         let known: Vec<String> = inventory.routes.iter().map(ToString::to_string).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         problems.push(unknown(at.get("name"), "HTTPRoute", &file.name.to_string(), &known));
@@ -130,6 +157,7 @@ pub(super) fn route(
     if let Some(parent) = &file.parent {
         report_unknown_gateway(parent, at.get("parent"), context.scope, problems);
     }
+    report_slips(&file.conditions, at.get("conditions"), problems);
     let mut conditions = conditions(&file.conditions);
     let short = [
         ("Accepted", "accepted", file.accepted),
@@ -215,7 +243,7 @@ pub(super) fn report_unknown_service(
     let of_gateway = name.name.strip_prefix("cilium-gateway-").is_some_and(|gateway| {
         inventory.gateways.contains_key(&NamespacedName::new(&name.namespace, gateway))
     });
-    if of_gateway || inventory.services.contains(name) {
+    if of_gateway || inventory.services.contains(name) || inventory.incomplete {
         return;
     }
     let known: Vec<String> = inventory.services.iter().map(ToString::to_string).collect();
@@ -231,7 +259,9 @@ pub(super) fn certificate(
     problems: &mut Vec<Problem>,
 ) -> Named {
     let scope = context.scope;
-    if !scope.inventory.certificates.contains(&file.name) {
+    // A Gateway with mistakes may ask for certificates that cannot be made out.
+    let unclear = scope.inventory.incomplete || !scope.inventory.changed.is_empty();
+    if !scope.inventory.certificates.contains(&file.name) && !unclear {
         let known: Vec<String> =
             scope.inventory.certificates.iter().map(ToString::to_string).collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -240,7 +270,8 @@ pub(super) fn certificate(
                  Gateway has the annotation `cert-manager.io/cluster-issuer: gateproof`",
         ));
     }
-    if file.ready && scope.issuer == Issuer::None && !scope.inventory.has_issuer {
+    let issued = scope.issuer != Issuer::None || scope.inventory.has_issuer;
+    if file.ready && !issued && !scope.inventory.incomplete {
         problems
             .push(Problem::at(&at.get("name"), "nobody would issue this certificate").expected(
             "`certificates: {issuer: {ca: {}}}` in the scenario, or an Issuer among its manifests",

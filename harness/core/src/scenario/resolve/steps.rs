@@ -47,7 +47,6 @@ pub(super) fn resolve(
             steps.push(Step { name: check.name.clone(), action: Action::Check(check) });
         }
     }
-    report_no_claim(file, spec, problems);
     steps
 }
 
@@ -65,7 +64,7 @@ fn report_both_forms(file: &ScenarioFile, spec: Place<'_>, problems: &mut Vec<Pr
 }
 
 /// Looks at what was written, not at what could be resolved: a check with a mistake is a check.
-fn report_no_claim(file: &ScenarioFile, spec: Place<'_>, problems: &mut Vec<Problem>) {
+pub(super) fn report_no_claim(file: &ScenarioFile, spec: Place<'_>, problems: &mut Vec<Problem>) {
     let claims = !file.spec.checks.is_empty() || file.spec.steps.iter().any(|s| s.check.is_some());
     if !claims {
         problems.push(
@@ -114,7 +113,7 @@ fn report_unknown_object(
     }
     let wanted = described(&object.kind, &full_name(object));
     let known = &scope.inventory.gateway_api_objects;
-    if !known.contains(&wanted) {
+    if !known.contains(&wanted) && !scope.inventory.incomplete {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         problems.push(unknown(place.get("name"), "object", &wanted, &known));
     }

@@ -63,6 +63,13 @@ fn unknown_and_missing_keys_are_all_found_at_once() {
         &[
             "1:1 unknown key `nmae` |  | one of `name`, `port` | name",
             "2:7 this value has the wrong type | the text `x` | a whole number | ",
+        ],
+    );
+    refuses(
+        "prt: 1\n",
+        &schema,
+        &[
+            "1:1 unknown key `prt` |  | one of `name`, `port` | port",
             "1:1 the key `name` is missing here |  | `name:` with a value | ",
         ],
     );
