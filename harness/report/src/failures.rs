@@ -4,7 +4,7 @@ use gateproof_core::report::RunReport;
 use gateproof_core::verdict::Verdict;
 
 use crate::layout::Page;
-use crate::view::failure::{Detail, stories, tell};
+use crate::view::failure::{Detail, tell_all};
 use crate::view::subject;
 
 /// What did not pass, in the order of the plan, with what every probe saw; empty when everything
@@ -12,8 +12,8 @@ use crate::view::subject;
 pub fn failures(report: &RunReport) -> String {
     let mut lines = Vec::new();
     for trial in report.trials.iter().filter(|trial| trial.verdict > Verdict::Passed) {
-        for story in stories(report, trial) {
-            lines.extend(tell(&story, trial.summary.trial.as_str(), Page::FILE, Detail::Full));
+        for story in tell_all(report, trial, Page::FILE, Detail::Full) {
+            lines.extend(story);
             lines.push(String::new());
         }
     }

@@ -19,7 +19,7 @@ use crate::destination::Destination;
 use crate::layout::Page;
 use crate::layout::wrap::clean;
 use crate::reporter::{ReportError, Reporter, Written};
-use crate::view::failure::{Detail, Story, stories, tell};
+use crate::view::failure::{Detail, Story, stories, tell_all};
 use crate::view::measured;
 use crate::view::subject::model_sentence;
 
@@ -112,11 +112,8 @@ fn status(report: &RunReport, trial: &TrialReport) -> TestCaseStatus {
         status.set_message(first.headline());
         status.set_type(first.kind());
     }
-    let name = trial.summary.trial.as_str();
-    let told: Vec<_> = stories
-        .iter()
-        .map(|story| tell(story, name, Page::FILE, Detail::Full).join("\n"))
-        .collect();
+    let told = tell_all(report, trial, Page::FILE, Detail::Full);
+    let told: Vec<_> = told.iter().map(|story| story.join("\n")).collect();
     status.set_description(told.join("\n\n"));
     status
 }

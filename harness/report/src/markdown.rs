@@ -13,7 +13,7 @@ use crate::layout::wrap::clean;
 use crate::layout::{Page, Table};
 use crate::reporter::{ReportError, Reporter, Written};
 use crate::view::duration::human_or_dash;
-use crate::view::failure::{Detail, Story, stories, tell};
+use crate::view::failure::{Detail, Story, stories, tell_all};
 use crate::view::measured;
 use crate::view::subject::{model_sentence, provider_and_subject};
 use crate::view::trials::{by_scenario, shout, totals_line};
@@ -87,10 +87,8 @@ fn failures(report: &RunReport, trial: &TrialReport) -> String {
     let name = trial.summary.trial.as_str();
     let stories = stories(report, trial);
     let headline = stories.first().map(Story::headline).unwrap_or_default();
-    let told: Vec<_> = stories
-        .iter()
-        .map(|story| tell(story, name, Page::FILE, Detail::Brief).join("\n"))
-        .collect();
+    let told = tell_all(report, trial, Page::FILE, Detail::Brief);
+    let told: Vec<_> = told.iter().map(|story| story.join("\n")).collect();
     format!(
         "<details><summary><b>{}</b> {} ({}): {}</summary>\n\n{}\n</details>\n",
         shout(trial.verdict),

@@ -307,7 +307,8 @@ pub(crate) fn target_health(verdict: Verdict, cause: Option<&str>) -> CheckResul
         probes: 45,
         targets: Some(TargetReport {
             profile: "aws-lbc-cluster".to_owned(),
-            settings: "TCP every 10 s, timeout 10 s, 3 up, 3 down".to_owned(),
+            settings: "TCP every 10 s, timeout 10 s, 3 up, 3 down; all times divided by 20"
+                .to_owned(),
             compression: 20.0,
             targets: (0..NODES.len()).map(target).collect(),
         }),

@@ -150,7 +150,52 @@ fn identical_failures_on_many_nodes_are_told_once() {
     let text = on_console(&sample::mixed(), screen(200), Verbosity::Normal);
     assert!(text.contains("on 5 of 5 nodes: worker 127.9.0.3:31080"), "{text}");
     assert!(text.contains("on 2 of 5 nodes: worker2"), "{text}");
-    assert_eq!(text.matches("rollout restart daemonset/cilium").count(), 2, "once a check");
+}
+
+#[test]
+fn what_to_look_at_is_said_once_a_trial() {
+    let text = on_console(&sample::mixed(), screen(200), Verbosity::Normal);
+    assert_eq!(text.matches("rollout restart daemonset/cilium").count(), 1, "{text}");
+    assert!(text.contains("2 points given above, under `http on each node`"), "{text}");
+}
+
+#[test]
+fn replicas_that_answer_alike_are_one_failure() {
+    let mut check = sample::refused_on(&[0, 1, 2]);
+    for (failure, pod) in check.failures.iter_mut().zip(["shop-0", "shop-1", "shop-1"]) {
+        failure.seen = format!("status 503 (from web/shop (pod {pod}))");
+    }
+    let log = Log::of(ProviderKind::Embedded, &[HOST_NETWORK])
+        .cluster_up()
+        .start(HOST_NETWORK)
+        .check(HOST_NETWORK, check)
+        .verdict(HOST_NETWORK, Verdict::Failed, None)
+        .end();
+    let text = on_console(&log, screen(200), Verbosity::Quiet);
+    assert!(text.contains("seen      status 503 (from web/shop)\n"), "{text}");
+    assert!(text.contains("on 3 of 5 nodes"), "{text}");
+}
+
+#[test]
+fn grid_as_expected_is_a_line_among_several_trials_and_whole_otherwise() {
+    let one = Log::of(ProviderKind::Embedded, &[HOST_NETWORK])
+        .cluster_up()
+        .good_trial(HOST_NETWORK)
+        .end();
+    let line = "host-network/cilium-1.20.2: 20 of 20 sockets as expected (10 open, 10 closed)";
+    let row = "  worker4  127.9.0.6  zone-a  closed";
+    let cases = [
+        (one, Verbosity::Normal, true),
+        (sample::all_passed(), Verbosity::Normal, false),
+        (sample::all_passed(), Verbosity::Verbose, true),
+    ];
+    for (log, verbosity, whole) in cases {
+        let text = on_console(&log, screen(200), verbosity);
+        assert_eq!(text.contains(row), whole, "{verbosity:?}: {text}");
+        assert_eq!(text.contains(line), !whole, "{verbosity:?}: {text}");
+    }
+    let text = on_console(&sample::mixed(), screen(200), Verbosity::Normal);
+    assert!(text.contains("12 of 20 sockets as expected, 1 OPEN"), "one that differs: {text}");
 }
 
 #[test]

@@ -1,34 +1,37 @@
-//! The end of the console: what was measured in each trial, the table of trials, failures, and
-//! what it all amounts to.
+//! The end of the console: the table of trials, exposure grids, target health, failures, and what
+//! it all amounts to in the last line.
 
+use std::collections::BTreeSet;
+
+use gateproof_core::event::CheckResult;
 use gateproof_core::report::{BringUp, ExitCode, RunReport, TrialReport, exit_code};
 use gateproof_core::verdict::Verdict;
 
 use crate::console::{ConsoleOptions, Verbosity};
 use crate::layout::wrap::{hang, wrap};
 use crate::layout::{Page, Tone};
-use crate::view::failure::{Detail, stories, tell};
-use crate::view::measured;
+use crate::view::failure::{Detail, tell_all};
+use crate::view::measured::{self, Measured, Shown};
 use crate::view::subject::{model_sentence, provider_and_subject};
 use crate::view::trials::{by_scenario, totals_line};
+use crate::view::{grid, targets};
 
 /// The summary in lines, sections apart by an empty line.
 pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
     let page = options.terminal.page();
     let mut sections = Vec::new();
     if options.verbosity > Verbosity::Quiet {
-        sections.extend(report.trials.iter().map(|trial| measured_in(report, trial, page)));
         sections.push(trials(report, page));
         sections.push(notes(report, page));
+        sections.push(exposure(report, options));
+        sections.push(target_health(report, options));
     }
     let detail = match options.verbosity {
         Verbosity::Quiet | Verbosity::Normal => Detail::Brief,
         Verbosity::Verbose => Detail::Full,
     };
     for trial in &report.trials {
-        for story in stories(report, trial) {
-            sections.push(tell(&story, trial.summary.trial.as_str(), page, detail));
-        }
+        sections.extend(tell_all(report, trial, page, detail));
     }
     sections.push(conclusion(report, page));
     let mut lines = Vec::new();
@@ -41,14 +44,88 @@ pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> 
     lines
 }
 
-fn measured_in(report: &RunReport, trial: &TrialReport, page: Page) -> Vec<String> {
-    let measured = measured::lines(report, trial, page);
-    if measured.is_empty() {
-        return measured;
+/// The grids. Among several trials, one that is as expected takes a line.
+fn exposure(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
+    let page = options.terminal.page();
+    let mut shown = Measurements::default();
+    for (trial, check) in checks(report) {
+        if let Some(measured) = measured::exposure(report, trial, check, page) {
+            shown.add(measured, report, trial, options);
+        }
     }
-    let mut lines = vec![page.colour.paint(Tone::Heading, trial.summary.trial.as_str())];
-    lines.extend(measured);
-    lines
+    shown.titled(&format!("exposure ({})", grid::LEGEND), page)
+}
+
+/// The targets; how they were checked is said once when it is the same for all.
+fn target_health(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
+    let page = options.terminal.page();
+    let shown = match options.verbosity {
+        Verbosity::Quiet | Verbosity::Normal => Shown::Brief,
+        Verbosity::Verbose => Shown::Whole,
+    };
+    let settings: BTreeSet<_> = checks(report)
+        .filter_map(|(_, check)| check.evidence.targets.as_ref().map(targets::settings))
+        .collect();
+    let mut all = Measurements::default();
+    if let (Some(settings), 1) = (settings.first(), settings.len()) {
+        all.lines.extend(hang("  ", settings, page.width));
+    }
+    for (trial, check) in checks(report) {
+        if let Some(measured) = measured::target_health(check, shown, page) {
+            let measured = if settings.len() > 1 { measured.with_settings() } else { measured };
+            all.add(measured, report, trial, options);
+        }
+    }
+    all.titled("target health (times on the load balancer's clock)", page)
+}
+
+fn checks(report: &RunReport) -> impl Iterator<Item = (&TrialReport, &CheckResult)> {
+    report.trials.iter().flat_map(|trial| trial.checks.iter().map(move |check| (trial, check)))
+}
+
+/// What is shown of all measurements of a kind.
+#[derive(Default)]
+struct Measurements {
+    /// What takes a line each.
+    lines: Vec<String>,
+    /// What takes a table each; they come after the lines, apart by an empty line.
+    tables: Vec<Vec<String>>,
+}
+
+impl Measurements {
+    /// Among several trials, a measurement that is as expected is a line.
+    fn add(
+        &mut self,
+        measured: Measured,
+        report: &RunReport,
+        trial: &TrialReport,
+        options: ConsoleOptions,
+    ) {
+        let name = trial.summary.trial.as_str();
+        let several = report.trials.len() > 1 && options.verbosity < Verbosity::Verbose;
+        if several && measured.is_as_expected() {
+            self.lines.extend(measured.line(name));
+        } else {
+            self.tables.push(measured.whole(Some(name)));
+        }
+    }
+
+    /// Everything under a title; nothing when there is nothing.
+    fn titled(self, title: &str, page: Page) -> Vec<String> {
+        if self.lines.is_empty() && self.tables.is_empty() {
+            return Vec::new();
+        }
+        let title = wrap(title, page.width);
+        let title = title.iter().map(|line| page.colour.paint(Tone::Heading, line));
+        let mut lines: Vec<_> = title.chain(self.lines).collect();
+        for table in self.tables {
+            if lines.len() > 1 {
+                lines.push(String::new());
+            }
+            lines.extend(table);
+        }
+        lines
+    }
 }
 
 fn trials(report: &RunReport, page: Page) -> Vec<String> {

@@ -1,5 +1,5 @@
 //! Tables that fit: cells wrap, the widest columns give way first, and a table that cannot fit
-//! even so is written out row by row.
+//! even so is written out row by row. A title may have several lines.
 
 use crate::layout::Page;
 use crate::layout::paint::{Colour, Tone};
@@ -48,7 +48,7 @@ impl Table {
         let measure = |by: &dyn Fn(&str) -> usize| -> Vec<usize> {
             let of = |index: usize| {
                 let cells = self.rows.iter().map(|row| row[index].words.as_str());
-                cells.chain([self.head[index].as_str()]).map(|text| by(&clean(text))).max()
+                cells.chain(self.head[index].lines()).map(|text| by(&clean(text))).max()
             };
             (0..self.head.len()).map(|index| of(index).unwrap_or(0)).collect()
         };
@@ -65,10 +65,17 @@ impl Table {
     }
 
     fn columns(&self, widths: &[usize], colour: Colour) -> Vec<String> {
-        let head: Vec<_> =
-            self.head.iter().map(|words| Text::new(Tone::Quiet, words.as_str())).collect();
-        let rows = std::iter::once(&head).chain(&self.rows);
-        rows.flat_map(|row| lay_out_row(row, widths, colour)).collect()
+        let titles = self.head.iter().zip(widths);
+        let titles = titles.map(|(title, width)| {
+            (Tone::Quiet, title.lines().flat_map(|line| wrap(line, *width)).collect())
+        });
+        let mut lines = lay_out_row(&titles.collect::<Vec<_>>(), widths, colour);
+        lines.extend(self.rows.iter().flat_map(|row| {
+            let cells = row.iter().zip(widths);
+            let cells = cells.map(|(cell, width)| (cell.tone, wrap(&cell.words, *width)));
+            lay_out_row(&cells.collect::<Vec<_>>(), widths, colour)
+        }));
+        lines
     }
 
     /// One block for each row: the first cell, then a line for each other column.
@@ -76,7 +83,10 @@ impl Table {
         let mut lines = Vec::new();
         for row in &self.rows {
             for (index, (head, cell)) in self.head.iter().zip(row).enumerate() {
-                let label = if index == 0 { String::new() } else { format!("  {head}: ") };
+                let label = match index {
+                    0 => String::new(),
+                    _ => format!("  {}: ", clean(head)),
+                };
                 let hung = hang(&label, &cell.words, width);
                 lines.extend(hung.into_iter().map(|line| colour.paint(cell.tone, &line)));
             }
@@ -85,19 +95,18 @@ impl Table {
     }
 }
 
-fn lay_out_row(row: &[Text], widths: &[usize], colour: Colour) -> Vec<String> {
-    let cells: Vec<_> =
-        row.iter().zip(widths).map(|(cell, width)| wrap(&cell.words, *width)).collect();
-    let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+/// A row of cells, each of them in lines.
+fn lay_out_row(cells: &[(Tone, Vec<String>)], widths: &[usize], colour: Colour) -> Vec<String> {
+    let height = cells.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0);
     let mut lines = Vec::with_capacity(height);
     for level in 0..height {
         let mut line = String::new();
         let mut owed = 0;
-        for ((cell, lines), width) in row.iter().zip(&cells).zip(widths) {
+        for ((tone, lines), width) in cells.iter().zip(widths) {
             let piece = lines.get(level).map_or("", String::as_str);
             if !piece.is_empty() {
                 line.push_str(&" ".repeat(owed));
-                line.push_str(&colour.paint(cell.tone, piece));
+                line.push_str(&colour.paint(*tone, piece));
                 owed = 0;
             }
             owed += width.saturating_sub(width_of(piece)) + GAP;
@@ -138,6 +147,19 @@ mod tests {
         let stacked = table().lay_out(0, page(24));
         assert_eq!(stacked[0], "worker");
         assert!(stacked[1].starts_with("  80 (listener): CLOSED"), "{stacked:?}");
+    }
+
+    #[test]
+    fn title_of_two_lines_is_as_wide_as_its_longer_line() {
+        let table = Table {
+            head: vec!["node".to_owned(), "31080\nnode port of 80".to_owned()],
+            rows: vec![vec![Text::plain("worker"), Text::plain("open")]],
+        };
+        let wide = table.lay_out(0, page(40));
+        assert_eq!(wide, ["node    31080", "        node port of 80", "worker  open"]);
+        let narrow = table.lay_out(0, page(18));
+        assert_eq!(narrow, ["node    31080", "        node port", "        of 80", "worker  open"]);
+        assert_eq!(table.lay_out(0, page(8))[1], "  31080 node port of 80: open");
     }
 
     #[test]

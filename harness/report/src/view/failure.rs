@@ -3,6 +3,7 @@
 
 mod text;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use gateproof_core::event::{CheckResult, Evidence};
@@ -11,7 +12,7 @@ use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 
 use crate::layout::wrap::clean;
 
-pub(crate) use text::{Detail, tell};
+pub(crate) use text::{Detail, tell_all};
 
 /// Everything to say about one check or step that did not pass, or about a trial as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,7 @@ pub(crate) enum About<'a> {
 pub(crate) struct Group<'a> {
     pub(crate) kind: FailureKind,
     pub(crate) expected: &'a str,
-    pub(crate) seen: &'a str,
+    pub(crate) seen: Cow<'a, str>,
     pub(crate) hints: Vec<&'a str>,
     /// Such as `on 5 of 5 nodes`; empty when there is one place.
     pub(crate) extent: String,
@@ -111,7 +112,7 @@ impl Story<'_> {
                     1 => String::new(),
                     groups => format!("; and {} more", groups - 1),
                 };
-                let (name, expected, seen) = (self.name(), first.expected, first.seen);
+                let (name, expected, seen) = (self.name(), first.expected, &first.seen);
                 format!("{name}: expected {expected}, seen {seen}{place}{more}")
             }
         };
@@ -130,10 +131,13 @@ fn group<'a>(
         let same = |group: &&mut Group<'_>| {
             group.kind == failure.kind
                 && group.expected == failure.expected
-                && group.seen == failure.seen
+                && without_pod(&group.seen) == without_pod(&failure.seen)
         };
         if let Some(group) = groups.iter_mut().find(same) {
             group.places.push(&failure.place);
+            if group.seen != failure.seen {
+                group.seen = Cow::Owned(without_pod(&failure.seen).into_owned());
+            }
             for hint in &failure.hints {
                 if !group.hints.contains(&hint.as_str()) {
                     group.hints.push(hint);
@@ -143,7 +147,7 @@ fn group<'a>(
             groups.push(Group {
                 kind: failure.kind,
                 expected: &failure.expected,
-                seen: &failure.seen,
+                seen: Cow::Borrowed(&failure.seen),
                 hints: failure.hints.iter().map(String::as_str).collect(),
                 extent: String::new(),
                 places: vec![&failure.place],
@@ -156,6 +160,16 @@ fn group<'a>(
     }
     groups.sort_by_key(|group| group.kind == FailureKind::Undecided);
     groups
+}
+
+/// What was seen, but for the pod that answered: replicas of one backend that answer alike are no
+/// different failures. The probes' own lines still name the pods.
+fn without_pod(seen: &str) -> Cow<'_, str> {
+    let pod = seen.split_once(" (pod ").and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(')')?;
+        Some((before, after))
+    });
+    pod.map_or(Cow::Borrowed(seen), |(before, after)| Cow::Owned(format!("{before}{after}")))
 }
 
 /// Every place that the evidence speaks of.

@@ -1,5 +1,6 @@
-//! The exposure grid as a table: rows are nodes, columns are ports with their role, and every
-//! cell says in words whether what was seen was expected.
+//! The exposure grid as a table: rows are nodes, columns are ports with their role. What was seen
+//! as expected is written small, what was not in capitals, so that the grid is narrow and needs no
+//! colour; [`LEGEND`] says so.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,6 +10,10 @@ use gateproof_core::exposure::{Cell, CellState, Expectation, Grid, PortRole};
 use gateproof_core::observation::TcpOutcome;
 
 use crate::layout::{Table, Text, Tone};
+use crate::view::trials::count;
+
+/// How to read the cells.
+pub(crate) const LEGEND: &str = "CAPITALS: not as expected, ?: undecided";
 
 /// The grid as a table, and what its question marks mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,27 +74,52 @@ fn column_of(cell: &Cell) -> (u8, u16, u16) {
 
 fn column_title((rank, listener, port): (u8, u16, u16)) -> String {
     match rank {
-        0 => format!("{port} (listener)"),
-        1 => format!("{port} (node port of {listener})"),
-        _ => format!("{port} (health check)"),
+        0 => format!("{port}\nlistener"),
+        1 => format!("{port}\nnode port of {listener}"),
+        _ => format!("{port}\nhealth check"),
     }
 }
 
 fn cell_text(cell: &Cell) -> Text {
-    let how = match cell.seen.as_ref().map(|seen| &seen.outcome) {
-        None => "not probed".to_owned(),
-        Some(TcpOutcome::Accepted) => "open".to_owned(),
-        Some(outcome) => outcome.to_string(),
-    };
-    match (cell.state(), how.as_str()) {
-        (CellState::AsExpected, "open") => Text::new(Tone::Good, "ok open"),
-        (CellState::AsExpected, _) => Text::new(Tone::Good, "ok closed"),
-        (CellState::UnexpectedlyOpen, _) => Text::new(Tone::Bad, "OPEN, expected closed"),
-        (CellState::UnexpectedlyClosed, how) => {
-            Text::new(Tone::Bad, format!("CLOSED, expected open ({how})"))
+    let how = cell.seen.as_ref().map(|seen| &seen.outcome);
+    match (cell.state(), how) {
+        (CellState::AsExpected, Some(TcpOutcome::Accepted)) => Text::new(Tone::Good, "open"),
+        (CellState::AsExpected, _) => Text::new(Tone::Good, "closed"),
+        (CellState::UnexpectedlyOpen, _) => Text::new(Tone::Bad, "OPEN"),
+        (CellState::UnexpectedlyClosed, Some(how)) => {
+            Text::new(Tone::Bad, format!("CLOSED ({how})"))
         }
-        (CellState::Undecided, how) => Text::new(Tone::Unsure, format!("? {how}")),
+        (CellState::UnexpectedlyClosed, None) => Text::new(Tone::Bad, "CLOSED"),
+        (CellState::Undecided, None) => Text::new(Tone::Unsure, "? not probed"),
+        (CellState::Undecided, Some(TcpOutcome::Accepted)) => Text::new(Tone::Unsure, "? open"),
+        (CellState::Undecided, Some(how)) => Text::new(Tone::Unsure, format!("? {how}")),
     }
+}
+
+/// The grid in one line: `24 of 24 sockets as expected (12 open, 12 closed)`.
+pub(crate) fn summary(grid: &Grid) -> String {
+    let number = |state| grid.cells.iter().filter(|cell| cell.state() == state).count();
+    let right = number(CellState::AsExpected);
+    let sockets = count(grid.cells.len(), "socket");
+    if right == grid.cells.len() {
+        let accepted =
+            |cell: &&Cell| cell.seen.as_ref().is_some_and(|s| s.outcome == TcpOutcome::Accepted);
+        let open = grid.cells.iter().filter(accepted).count();
+        return format!("{right} of {sockets} as expected ({open} open, {} closed)", right - open);
+    }
+    let others = [
+        (number(CellState::UnexpectedlyOpen), "OPEN but expected closed"),
+        (number(CellState::UnexpectedlyClosed), "CLOSED but expected open"),
+        (number(CellState::Undecided), "undecided"),
+    ];
+    let others = others.into_iter().filter(|(number, _)| *number > 0);
+    let others: Vec<_> = others.map(|(number, words)| format!("{number} {words}")).collect();
+    format!("{right} of {sockets} as expected, {}", others.join(", "))
+}
+
+/// Whether every socket was seen as expected.
+pub(crate) fn is_as_expected(grid: &Grid) -> bool {
+    grid.cells.iter().all(|cell| cell.state() == CellState::AsExpected)
 }
 
 fn notes(grid: &Grid) -> Vec<String> {

@@ -1,8 +1,11 @@
 //! A story as lines of text, for the console and, without colour, for JUnit and Markdown.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateproof_core::report::{RunReport, TrialReport};
 use gateproof_core::verdict::FailureKind;
 
-use super::{About, Group, Story};
+use super::{About, Group, Story, stories};
 use crate::layout::wrap::{clean, hang};
 use crate::layout::{Page, Tone};
 use crate::view::evidence;
@@ -17,8 +20,30 @@ pub(crate) enum Detail {
     Full,
 }
 
-/// The story in lines that fit the page. The trial's name is in the heading, to copy.
-pub(crate) fn tell(story: &Story<'_>, trial: &str, page: Page, detail: Detail) -> Vec<String> {
+/// The stories of a trial, each in lines that fit the page. What to look at is said where it first
+/// applies; a later story only points back to it, so that what is new in it is seen.
+pub(crate) fn tell_all(
+    report: &RunReport,
+    trial: &TrialReport,
+    page: Page,
+    detail: Detail,
+) -> Vec<Vec<String>> {
+    let name = trial.summary.trial.as_str();
+    let mut told = Told::new();
+    stories(report, trial).iter().map(|story| tell(story, name, page, detail, &mut told)).collect()
+}
+
+/// Hints that were given already, and with which check or step.
+type Told = BTreeMap<String, String>;
+
+/// The trial's name is in the heading, to copy.
+fn tell(
+    story: &Story<'_>,
+    trial: &str,
+    page: Page,
+    detail: Detail,
+    told: &mut Told,
+) -> Vec<String> {
     let mut teller = Teller { page, lines: Vec::new() };
     let verdict = page.colour.paint(tone_of(story.verdict), &shout(story.verdict));
     teller.lines.push(format!("{verdict} {}", clean(trial)));
@@ -31,7 +56,7 @@ pub(crate) fn tell(story: &Story<'_>, trial: &str, page: Page, detail: Detail) -
         About::Trial(reason) => teller.say("because", Tone::Plain, reason),
     }
     for group in &story.groups {
-        teller.group(group);
+        teller.group(group, story.name(), told);
     }
     if let About::Check(check) = story.about {
         if story.groups.is_empty() {
@@ -53,21 +78,39 @@ struct Teller {
 }
 
 impl Teller {
-    fn group(&mut self, group: &Group<'_>) {
+    fn group(&mut self, group: &Group<'_>, story: &str, told: &mut Told) {
         let seen = match group.kind {
             FailureKind::Refuted => Tone::Bad,
             FailureKind::Undecided => Tone::Unsure,
         };
         self.say("expected", Tone::Plain, group.expected);
-        self.say("seen", seen, group.seen);
+        self.say("seen", seen, &group.seen);
         let places = group.places.join(", ");
         match group.extent.as_str() {
             "" => self.say("where", Tone::Plain, &places),
             extent => self.say("where", Tone::Plain, &format!("{extent}: {places}")),
         }
-        for (index, hint) in group.hints.iter().enumerate() {
+        self.hints(&group.hints, story, told);
+    }
+
+    /// Hints that are new in full, then where the others were given. A single hint is shorter than
+    /// the way back to it.
+    fn hints(&mut self, hints: &[&str], story: &str, told: &mut Told) {
+        let again: BTreeSet<String> =
+            hints.iter().filter_map(|hint| told.get(*hint).cloned()).collect();
+        let known = hints.iter().filter(|hint| told.contains_key(**hint)).count();
+        let new = hints.iter().filter(|hint| known < 2 || !told.contains_key(**hint));
+        let mut points: Vec<String> = new.map(|hint| (*hint).to_owned()).collect();
+        if known >= 2 {
+            let again: Vec<_> = again.iter().map(|name| format!("`{name}`")).collect();
+            points.push(format!("{known} points given above, under {}", again.join(" and ")));
+        }
+        for (index, point) in points.iter().enumerate() {
             let label = if index == 0 { "look at" } else { "" };
-            self.say(label, Tone::Plain, &format!("{}. {hint}", index + 1));
+            self.say(label, Tone::Plain, &format!("{}. {point}", index + 1));
+        }
+        for hint in hints {
+            told.entry((*hint).to_owned()).or_insert_with(|| story.to_owned());
         }
     }
 
