@@ -6,6 +6,7 @@
 //! Nothing here prints, formats a report or decides an exit code.
 
 pub mod clock;
+pub mod descriptors;
 pub mod discover;
 pub mod dispatcher;
 pub mod interrupt;
