@@ -78,16 +78,22 @@ async fn conduct(
             work.run()
         },
     );
-    let told = async {
-        interrupt.triggered().await;
+    let tell = || {
         emitter.emit(Event::Interrupted {
             cause: interrupt.cause().unwrap_or("unknown cause").to_owned(),
         });
-        std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = told => unreachable!("telling of an interrupt never ends"),
-        () = clusters => {}
+    let mut clusters = std::pin::pin!(clusters);
+    let ended = tokio::select! {
+        () = interrupt.triggered() => false,
+        () = &mut clusters => true,
+    };
+    // Clusters may end in the very moment of the interrupt: it is told all the same.
+    if interrupt.cause().is_some() {
+        tell();
+    }
+    if !ended {
+        clusters.await;
     }
     emitter.emit(Event::RunFinished { took: started.elapsed() });
 }
