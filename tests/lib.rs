@@ -13,7 +13,7 @@ use gateproof_core::report::{ExitCode as RunExit, RunReport, exit_code};
 use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
 use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::{Options, clock, discover, provider};
+use gateproof_runner::{Options, clock, descriptors, discover, provider};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
@@ -79,6 +79,7 @@ fn chosen_provider() -> Result<ProviderKind, String> {
 }
 
 fn trials(plan: Plan) -> Vec<Trial> {
+    descriptors::raise_limit();
     let runtime = Arc::new(Runtime::new().expect("the runtime starts"));
     let kind = plan.provider;
     plan.clusters

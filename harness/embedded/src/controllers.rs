@@ -128,6 +128,12 @@ impl Controllers {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the task has ended although nobody told it to: it panicked.
+    pub(crate) fn have_died(&self) -> bool {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.stop.is_cancelled() && task.as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
     /// Ends the task, and with it every echo server. Safe to call twice.
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();

@@ -26,6 +26,7 @@ mod passthrough;
 mod payload;
 mod proxy_protocol;
 mod serving;
+mod shortage;
 mod socket;
 mod upstream;
 
@@ -48,6 +49,7 @@ pub use certificate::{CertificateProblem, CertifiedKeyPem};
 use access_log::AccessLog;
 use apply::State;
 use draw::Draws;
+use shortage::Shortages;
 use upstream::Upstreams;
 
 /// How long [`DataPlane::shutdown`] lets requests in flight finish.
@@ -175,6 +177,7 @@ pub struct DataPlane {
 struct Shared {
     draws: Draws,
     log: AccessLog,
+    shortages: Arc<Shortages>,
     upstreams: Upstreams,
     /// Everything that was spawned.
     tasks: TaskTracker,
@@ -196,13 +199,15 @@ impl DataPlane {
     /// The same with a seed for choices by weight.
     pub fn with_seed(block: AddressBlock, seed: u64) -> Self {
         let block = Arc::new(block);
+        let shortages = Arc::new(Shortages::default());
         Self {
             book: Arc::new(LoopbackBook::new(Arc::clone(&block))),
             block,
             shared: Arc::new(Shared {
                 draws: Draws::new(seed),
                 log: AccessLog::default(),
-                upstreams: Upstreams::default(),
+                upstreams: Upstreams::new(Arc::clone(&shortages)),
+                shortages,
                 tasks: TaskTracker::new(),
                 abort: CancellationToken::new(),
             }),
@@ -232,6 +237,12 @@ impl DataPlane {
     /// The newest requests and refused connections, oldest first (bounded).
     pub fn access_log(&self) -> Vec<AccessRecord> {
         self.shared.log.records()
+    }
+
+    /// What this machine denied the data plane since it was made, each in words. From the first
+    /// of them on, an answer that did not come says nothing about the configuration.
+    pub fn shortages(&self) -> Vec<String> {
+        self.shared.shortages.told()
     }
 
     /// Closes every socket, lets requests in flight finish for two seconds, ends the rest; no

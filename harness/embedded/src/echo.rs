@@ -13,13 +13,18 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use gateproof_kubernetes::wait;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How long accepting rests when this machine denies it.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// Who an echo server says it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,7 +133,8 @@ async fn accept(
                 }
                 Err(error) => {
                     tracing::warn!(%error, pod = identity.pod, "a connection could not be accepted");
-                    tokio::task::yield_now().await;
+                    // Until somebody else lets go of a descriptor there is nothing to do.
+                    wait::pause(BREATH).await;
                 }
             },
         }

@@ -46,6 +46,11 @@ pub trait Cluster: Send + Sync {
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
 
+    /// Returns once what has been written so far has been worked through, where the cluster can
+    /// tell; elsewhere at once. What is still to come then comes by itself, within
+    /// [`Cluster::settles_within`]. However it ends, [`Cluster::problems`] says why it did not.
+    async fn settle(&self) {}
+
     /// The longest that anything in this cluster takes to become true after a change, where that
     /// is known: waiting longer would only delay the news.
     fn settles_within(&self) -> Option<Duration> {

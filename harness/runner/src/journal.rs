@@ -32,6 +32,7 @@ pub enum Entry {
 /// The folder and lock of a living run.
 #[derive(Debug)]
 pub struct Journal {
+    state: PathBuf,
     folder: PathBuf,
     entries: File,
     _lock: Flock<File>,
@@ -75,6 +76,7 @@ impl Journal {
     ///
     /// When the folder, the lock or the journal file cannot be made.
     pub fn open(state: &Path, run: &str) -> Result<Self, JournalError> {
+        let _alone = alone(state)?;
         let folder = state.join("runs").join(run);
         fs::create_dir_all(&folder).map_err(|e| error("create the run folder", &folder, e))?;
         let lock_path = folder.join("lock");
@@ -88,7 +90,7 @@ impl Journal {
             .append(true)
             .open(&path)
             .map_err(|e| error("open the journal", &path, e))?;
-        Ok(Self { folder, entries, _lock: lock })
+        Ok(Self { state: state.to_owned(), folder, entries, _lock: lock })
     }
 
     /// Writes an entry down; call it before creating the thing.
@@ -111,6 +113,7 @@ impl Journal {
     ///
     /// When the folder cannot be removed.
     pub fn close(self) -> Result<(), JournalError> {
+        let _alone = alone(&self.state)?;
         fs::remove_dir_all(&self.folder)
             .map_err(|e| error("remove the run folder", &self.folder, e))
     }
@@ -124,6 +127,10 @@ impl Journal {
 pub fn clean(state: &Path, mode: CleanMode) -> Result<Vec<Cleaned>, JournalError> {
     let runs = state.join("runs");
     let mut cleaned = Vec::new();
+    if !runs.exists() {
+        return Ok(cleaned);
+    }
+    let _alone = alone(state)?;
     let folders = match fs::read_dir(&runs) {
         Ok(folders) => folders,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(cleaned),
@@ -141,6 +148,17 @@ pub fn clean(state: &Path, mode: CleanMode) -> Result<Vec<Cleaned>, JournalError
         }
     }
     Ok(cleaned)
+}
+
+/// Lets one process at a time open a run or clean up: a run that is just being opened has no lock
+/// yet and would be taken for a dead one, and two that clean would remove under each other's hands.
+/// The lock is held for moments and goes with the process, so waiting for it ends.
+fn alone(state: &Path) -> Result<Flock<File>, JournalError> {
+    fs::create_dir_all(state).map_err(|e| error("create the state folder", state, e))?;
+    let path = state.join("lock");
+    let file = File::create(&path).map_err(|e| error("create the lock", &path, e))?;
+    Flock::lock(file, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| error("take the lock", &path, errno.into()))
 }
 
 /// Takes the lock of a run's folder; `None` when the run lives.
@@ -263,6 +281,28 @@ mod tests {
         assert!(file.exists());
         journal.close().expect("a removable folder");
         assert!(clean(dir.path(), CleanMode::Remove).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn runs_that_open_and_clean_at_once_do_not_disturb_each_other() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let state = dir.path();
+        for round in 0..10 {
+            for dead in 0..10 {
+                killed_run(state, &format!("dead-{round}-{dead}"), &entry(state));
+            }
+            std::thread::scope(|scope| {
+                for run in 0..4 {
+                    scope.spawn(move || {
+                        clean(state, CleanMode::Remove).expect("cleaning goes on");
+                        let name = format!("alive-{round}-{run}");
+                        let journal = Journal::open(state, &name).expect("a journal");
+                        journal.close().expect("a removable folder");
+                    });
+                }
+            });
+        }
+        assert!(clean(state, CleanMode::Remove).expect("readable").is_empty());
     }
 
     #[test]

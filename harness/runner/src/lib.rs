@@ -7,6 +7,7 @@
 
 pub mod cause;
 pub mod clock;
+pub mod descriptors;
 pub mod discover;
 pub mod dispatcher;
 pub mod interrupt;

@@ -78,16 +78,22 @@ async fn conduct(
             work.run()
         },
     );
-    let told = async {
-        interrupt.triggered().await;
+    let tell = || {
         emitter.emit(Event::Interrupted {
             cause: interrupt.cause().unwrap_or("unknown cause").to_owned(),
         });
-        std::future::pending::<()>().await;
     };
-    tokio::select! {
-        () = told => unreachable!("telling of an interrupt never ends"),
-        () = clusters => {}
+    let mut clusters = std::pin::pin!(clusters);
+    let ended = tokio::select! {
+        () = interrupt.triggered() => false,
+        () = &mut clusters => true,
+    };
+    // Clusters may end in the very moment of the interrupt: it is told all the same.
+    if interrupt.cause().is_some() {
+        tell();
+    }
+    if !ended {
+        clusters.await;
     }
     emitter.emit(Event::RunFinished { took: started.elapsed() });
 }
@@ -143,7 +149,10 @@ impl ClusterWork<'_> {
             nodes: self.plan.topology.nodes.len(),
         });
         let provisioned = tokio::select! {
-            provisioned = self.provider.provision(self.plan) => provisioned,
+            provisioned = unpanicked(self.provider.provision(self.plan)) => match provisioned {
+                Ok(provisioned) => provisioned.map_err(|error| crate::cause::with_causes(&error)),
+                Err(panic) => Err(panic),
+            },
             () = self.interrupt.triggered() => {
                 let cause = self.interrupt.cause().unwrap_or("interrupted");
                 let reason = format!("{cause} while the cluster was coming up");
@@ -161,7 +170,7 @@ impl ClusterWork<'_> {
                 Some(cluster)
             }
             Err(error) => {
-                self.cluster_failed(&crate::cause::with_causes(&error));
+                self.cluster_failed(&error);
                 None
             }
         }
@@ -197,11 +206,10 @@ impl ClusterWork<'_> {
         });
         let trial = trial::run(plan, Arc::clone(cluster), self.run, self.emitter.clone());
         // A panic is the harness's own fault: inconclusive, said aloud, and the run goes on.
-        let guarded = std::panic::AssertUnwindSafe(trial).catch_unwind();
         let (verdict, reason) = tokio::select! {
-            done = guarded => match done {
+            done = unpanicked(trial) => match done {
                 Ok(verdict) => (verdict, None),
-                Err(panic) => (Verdict::Inconclusive, Some(panic_text(panic.as_ref()))),
+                Err(panic) => (Verdict::Inconclusive, Some(panic)),
             },
             () = self.interrupt.triggered() => {
                 let cause = self.interrupt.cause().unwrap_or("unknown cause");
@@ -217,13 +225,23 @@ impl ClusterWork<'_> {
     }
 
     async fn take_away(&self, cluster: &Arc<dyn Cluster>) {
-        let problem = match tokio::time::timeout(TEARDOWN_LIMIT, cluster.teardown()).await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(crate::cause::with_causes(&error)),
+        let gone = tokio::time::timeout(TEARDOWN_LIMIT, unpanicked(cluster.teardown()));
+        let problem = match gone.await {
+            Ok(Ok(Ok(()))) => None,
+            Ok(Err(panic)) => Some(panic),
+            Ok(Ok(Err(error))) => Some(crate::cause::with_causes(&error)),
             Err(_) => Some(format!("not gone after {} s", TEARDOWN_LIMIT.as_secs())),
         };
         self.emitter.emit(Event::ClusterRemoved { cluster: self.plan.name.clone(), problem });
     }
+}
+
+/// What comes of the work, or the text of its panic.
+async fn unpanicked<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    std::panic::AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|panic| panic_text(panic.as_ref()))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -24,6 +24,9 @@ use crate::step;
 /// How long the issuer and the backends may take.
 const PREREQUISITE_LIMIT: Duration = Duration::from_mins(2);
 
+/// How long a cluster that can tell when it has settled may take for it.
+const SETTLE_LIMIT: Duration = Duration::from_secs(120);
+
 /// Runs a trial to its verdict.
 pub(crate) async fn run(
     plan: &TrialPlan,
@@ -147,6 +150,10 @@ impl Trial<'_> {
         let mut progress = self.progress(name);
         let failures = work(&mut progress).await.err().unwrap_or_default();
         let halted = (!failures.is_empty()).then(|| name.to_owned());
+        // On a busy machine this takes what it takes, and is no time that a check waits for.
+        if tokio::time::timeout(SETTLE_LIMIT, self.cluster.settle()).await.is_err() {
+            tracing::warn!(step = name, "the cluster has not settled");
+        }
         self.worsen(&failures);
         self.emitter.emit(Event::StepFinished {
             trial,

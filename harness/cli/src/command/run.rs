@@ -11,7 +11,7 @@ use gateproof_report::console::{Console, ConsoleOptions, Verbosity};
 use gateproof_report::{ReportError, ReportSpec, Reporters, Target};
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::journal::{self, CleanMode, Entry, Journal};
-use gateproof_runner::{Options, clock, provider, with_causes};
+use gateproof_runner::{Options, clock, descriptors, provider, with_causes};
 
 use super::{CommandError, plan_of, selection};
 use crate::arguments::RunArguments;
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
     let console = console(verbosity(arguments), environment, &specs);
     let mut reporters = open(&specs)?.with_console(console);
 
+    descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

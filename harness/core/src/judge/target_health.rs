@@ -84,6 +84,11 @@ pub fn target_health(
             undecided(format!("node {node}"), "a target on this node", "none", hints)
         })
         .collect();
+    let unasked = unasked(targets);
+    if !unasked.is_empty() {
+        failures.extend(unasked);
+        return failures.into();
+    }
     let mut judged = match claim.healthy {
         TargetCount::All => each(claim, targets, |_| Standing::Healthy),
         TargetCount::None => each(claim, targets, |_| Standing::Unhealthy),
@@ -95,6 +100,25 @@ pub fn target_health(
     }
     failures.append(&mut judged);
     failures.into()
+}
+
+/// Targets whose checks failed because the harness could not make them ("too many open files").
+/// They prove nothing, least of all that a target is unhealthy as claimed.
+fn unasked(targets: &[RegisteredTarget<'_>]) -> Vec<Failure> {
+    let mut failures: Vec<Failure> = targets
+        .iter()
+        .filter_map(|target| match target.outcome()? {
+            TcpOutcome::Other(reason) => Some(undecided(
+                &target.target.place,
+                "a check that the harness can make",
+                format!("{}: {reason}", target.target.state),
+                hints(&["this machine refused the check itself: it says nothing about the target"]),
+            )),
+            _ => None,
+        })
+        .collect();
+    told_once(&mut failures);
+    failures
 }
 
 /// Every target against the standing it should have.

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Blocks that can be claimed: `127.64.0.0/24` and the next 4,000.
 const BLOCKS: u64 = 4000;
@@ -12,6 +13,8 @@ const FIRST_OCTET: u8 = 64;
 /// The port whose binding claims a block. Above the range that Linux hands out to clients
 /// (32768–60999), so that a chance connection does not hold it.
 const CLAIM_PORT: u16 = 61_001;
+/// A connection on loopback that takes longer than this will not come about.
+const CARRIES_WITHIN: Duration = Duration::from_secs(10);
 /// How many blocks are tried before giving up.
 const ATTEMPTS: u64 = 64;
 
@@ -62,6 +65,9 @@ impl AddressBlock {
             let index = (seed % BLOCKS + attempt * 1_237) % BLOCKS;
             match Self::claim_block(index, reach) {
                 Ok(block) => return Ok(block),
+                Err(source) if !is_about_the_block(&source) => {
+                    return Err(AddressError::NoSocket { source });
+                }
                 Err(error) => last = Some(error),
             }
         }
@@ -83,6 +89,30 @@ impl AddressBlock {
         let claim = TcpSocket::new_v4()?;
         claim.bind(claimed)?;
         Ok(Self { network, reach, claim, claimed })
+    }
+
+    /// Makes sure that connections to the block's addresses work at all, by making one. Where
+    /// they do not, every claim that something is open would fail and every claim that something
+    /// is closed might hold, and neither would say anything about a Gateway.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails or nothing becomes of it.
+    pub async fn must_carry(&self) -> Result<(), AddressError> {
+        let connected = async {
+            let listener = TcpListener::bind((self.base(), 0)).await?;
+            let bound = listener.local_addr()?;
+            tokio::try_join!(TcpStream::connect(bound), listener.accept())
+        };
+        let failed = match tokio::time::timeout(CARRIES_WITHIN, connected).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(source)) if has_no_descriptor(&source) => {
+                return Err(AddressError::NoSocket { source });
+            }
+            Ok(Err(source)) => source,
+            Err(_) => io::Error::from(io::ErrorKind::TimedOut),
+        };
+        Err(AddressError::NoLoopback { address: self.base(), source: failed })
     }
 
     /// How the addresses are reached.
@@ -124,12 +154,50 @@ impl AddressBlock {
     }
 }
 
+/// Whether another block may fare better: the address or port is taken or cannot be bound, as
+/// opposed to the process not getting any socket.
+fn is_about_the_block(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AddrInUse
+            | io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::PermissionDenied
+    )
+}
+
+/// `EMFILE` and `ENFILE`, which the standard library does not name.
+fn has_no_descriptor(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 /// No block of loopback addresses could be claimed.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     /// The system gave no random number to choose a block by.
     #[error("choose a block of loopback addresses: the system's random number generator failed")]
     NoRandomness,
+    /// The system gives this process no socket at all.
+    #[error(
+        "open a socket for a block of loopback addresses; where too many files are open, raise \
+         the limit (`ulimit -n 1024`) or run fewer clusters side by side"
+    )]
+    NoSocket {
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// Addresses can be bound, but nothing connects to them.
+    #[error(
+        "connect to {address} on this machine's own loopback interface; see whether it is up \
+         (`ip link set lo up`) and whether a firewall filters it"
+    )]
+    NoLoopback {
+        /// The address.
+        address: IpAddr,
+        /// What became of the connection.
+        #[source]
+        source: io::Error,
+    },
     /// Every block that was tried is taken, or cannot be bound.
     #[error(
         "claim a block 127.x.y.0/24 of loopback addresses: none of {attempts} tried is free \

@@ -13,7 +13,7 @@ use super::connection::log;
 use super::opening::Opened;
 use super::serving::Serving;
 use super::socket::Port;
-use super::upstream::CONNECT_LIMIT;
+use super::upstream;
 
 /// How long the two directions go on after the socket was removed.
 const DRAIN: Duration = Duration::from_mins(1);
@@ -31,13 +31,13 @@ pub(super) async fn serve(
         .as_deref()
         .and_then(|cluster| serving.destination(cluster))
         .and_then(super::serving::Destination::endpoint);
-    let (Some(cluster), Some(upstream)) = (cluster.clone(), connect(endpoint).await) else {
+    let (Some(cluster), Some(backend)) = (cluster.clone(), connect(port, endpoint).await) else {
         let cause = CloseCause::NoEndpoint { cluster };
         log(port, opened.client, served_by, AccessEvent::Closed(cause));
         return opened.reset();
     };
     log(port, opened.client, served_by, AccessEvent::Tunnelled { cluster });
-    tunnel(port, opened.into_stream(), upstream).await;
+    tunnel(port, opened.into_stream(), backend).await;
 }
 
 /// Copies both directions until one ends; once the socket drains, for a limited time.
@@ -60,9 +60,8 @@ where
     }
 }
 
-async fn connect(endpoint: Option<SocketAddr>) -> Option<TcpStream> {
-    let connecting = TcpStream::connect(endpoint?);
-    tokio::time::timeout(CONNECT_LIMIT, connecting).await.ok()?.ok()
+async fn connect(port: &Port, endpoint: Option<SocketAddr>) -> Option<TcpStream> {
+    upstream::connect(endpoint?, &port.shared.shortages).await.ok()
 }
 
 /// Chooses by weight as routes do.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use gateproof_kubernetes::wait;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,9 @@ const BACKLOG: u32 = 1024;
 const FILLERS: usize = 8;
 /// A connection attempt on loopback that takes longer than this goes unanswered.
 const UNANSWERED: Duration = Duration::from_millis(50);
+
+/// How long accepting rests when this machine denies it.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// What a socket is to do.
 #[derive(Debug)]
@@ -233,9 +237,9 @@ async fn accept(listener: TcpListener, port: Arc<Port>) {
                     port.shared.tasks.spawn(served);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, address = %port.address, port = port.number,
-                        "a connection could not be accepted");
-                    tokio::task::yield_now().await;
+                    port.shared.shortages.note("accept a connection", &error);
+                    // Until somebody else lets go of a descriptor there is nothing to do.
+                    wait::pause(BREATH).await;
                 }
             },
         }

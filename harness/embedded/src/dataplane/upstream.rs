@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,18 +18,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use super::answer::{Body, UpstreamFailure};
+use super::shortage::Shortages;
 
 /// Envoy's default `connect_timeout`, which Cilium does not change (before 1.18 it wrote the same
 /// 5 seconds out).
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// The `idleTimeout` of Cilium's clusters.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 type HttpClient = Client<Dial, Body>;
 
 /// The pools.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Upstreams {
+    shortages: Arc<Shortages>,
     clients: Mutex<HashMap<(SocketAddr, HttpVersionKey), HttpClient>>,
 }
 
@@ -42,8 +44,11 @@ enum HttpVersionKey {
 
 /// Connects to one endpoint, whatever the request's URI says: its authority is the Host that the
 /// backend is to see.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Dial(SocketAddr);
+#[derive(Debug, Clone)]
+pub(super) struct Dial {
+    endpoint: SocketAddr,
+    shortages: Arc<Shortages>,
+}
 
 impl tower::Service<Uri> for Dial {
     type Response = TokioIo<TcpStream>;
@@ -55,20 +60,29 @@ impl tower::Service<Uri> for Dial {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let endpoint = self.0;
-        async move {
-            let connecting = TcpStream::connect(endpoint);
-            let stream = tokio::time::timeout(CONNECT_LIMIT, connecting)
-                .await
-                .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-            stream.set_nodelay(true)?;
-            Ok(TokioIo::new(stream))
-        }
-        .boxed()
+        let Self { endpoint, shortages } = self.clone();
+        async move { connect(endpoint, &shortages).await.map(TokioIo::new) }.boxed()
     }
 }
 
+/// Connects to an endpoint within Envoy's limit.
+pub(super) async fn connect(endpoint: SocketAddr, shortages: &Shortages) -> io::Result<TcpStream> {
+    let connected = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(endpoint))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+    if let Err(error) = &connected {
+        shortages.note("connect to a backend", error);
+    }
+    connected
+}
+
 impl Upstreams {
+    /// No pool yet.
+    pub(super) fn new(shortages: Arc<Shortages>) -> Self {
+        Self { shortages, clients: Mutex::default() }
+    }
+
     /// Sends a request to an endpoint and waits for the head of the answer.
     pub(super) async fn send(
         &self,
@@ -100,7 +114,7 @@ impl Upstreams {
                     .pool_timer(TokioTimer::new())
                     .timer(TokioTimer::new())
                     .http2_only(key == HttpVersionKey::Two)
-                    .build(Dial(endpoint))
+                    .build(Dial { endpoint, shortages: Arc::clone(&self.shortages) })
             })
             .clone()
     }

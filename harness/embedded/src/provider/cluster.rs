@@ -52,6 +52,11 @@ impl EmbeddedCluster {
             detail: error.to_string(),
             source: Some(Box::new(error)),
         })?;
+        block.must_carry().await.map_err(|error| ProviderError {
+            operation: operation.clone(),
+            detail: error.to_string(),
+            source: Some(Box::new(error)),
+        })?;
         let nodes = nodes(&plan.topology, &block).map_err(|detail| refusal(&operation, detail))?;
         let store = Store::new(Arc::clone(&clock));
         let data_plane = Arc::new(DataPlane::new(block));
@@ -86,7 +91,7 @@ impl EmbeddedCluster {
         }
         cluster.write(&operation, writes)?;
         cluster.nodes.sort_by(|one, other| one.name.cmp(&other.name));
-        cluster.settle(&operation).await?;
+        cluster.settle_for(&operation).await?;
         Ok(cluster)
     }
 
@@ -117,10 +122,10 @@ impl EmbeddedCluster {
     ///
     /// When the cluster has been taken away.
     pub async fn settled(&self) -> Result<(), ProviderError> {
-        self.settle(&format!("settle cluster {}", self.name)).await
+        self.settle_for(&format!("settle cluster {}", self.name)).await
     }
 
-    async fn settle(&self, operation: &str) -> Result<(), ProviderError> {
+    async fn settle_for(&self, operation: &str) -> Result<(), ProviderError> {
         self.controllers
             .settled(self.store.revision())
             .await
@@ -230,6 +235,12 @@ impl Cluster for EmbeddedCluster {
             .map_err(|stopped| refusal(&operation, stopped.to_string()))
     }
 
+    async fn settle(&self) {
+        if let Err(error) = self.settled().await {
+            tracing::warn!(%error, "the cluster does not settle");
+        }
+    }
+
     /// Nothing here waits for anything but the controllers, and those take milliseconds; the rest
     /// is for a busy machine.
     fn settles_within(&self) -> Option<Duration> {
@@ -240,11 +251,19 @@ impl Cluster for EmbeddedCluster {
         self.unmodelled().iter().map(ToString::to_string).collect()
     }
 
-    /// Writes that the API refused, controllers that do not settle, sockets that could not be
-    /// opened.
+    /// Writes that the API refused, controllers that do not settle or have died, sockets that
+    /// could not be opened, and what this machine denied the data plane.
     fn problems(&self) -> Vec<String> {
         let findings = self.controllers.findings();
         let mut problems = findings.refused_writes;
+        if self.controllers.have_died() {
+            problems.push(format!(
+                "the controllers of cluster {} panicked, so nothing follows changes any more; \
+                 standard error has the panic, please report it",
+                self.name
+            ));
+        }
+        problems.extend(self.data_plane.shortages());
         if let Some(changes) = findings.livelock {
             problems.push(format!(
                 "the controllers of cluster {} do not settle; what keeps changing: {}",

@@ -10,6 +10,7 @@ use gateproof_core::event::{Evidence, PlacedHttp};
 use gateproof_core::judge;
 use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpVersion};
 use gateproof_core::scenario::{Distribution, HttpClaim, HttpExpectation, ServerName};
+use gateproof_core::verdict::Verdict;
 use gateproof_probe::{
     HttpProbe, ServerNameChoice, Timeouts, TlsProbe, TlsVersions, TrustRoots, VersionChoice,
 };
@@ -116,19 +117,28 @@ async fn count(
         let mut shares: BTreeMap<String, u64> = BTreeMap::new();
         let mut first_bad = None;
         let mut last = None;
+        let mut unasked = false;
         for _ in 0..distribution.requests {
             let observation = gateproof_probe::http(&probe).await;
             *shares.entry(answered_by(&observation)).or_default() += 1;
+            let judged = judge::http(claim, entry, &observation);
+            last = Some(observation);
+            round.evidence.probes += 1;
+            // Where the harness itself could not ask, the shares of the others mean nothing.
+            unasked = judged.verdict() == Verdict::Inconclusive;
+            if unasked {
+                first_bad = Some(judged);
+                break;
+            }
             if first_bad.is_none() {
-                let judged = judge::http(claim, entry, &observation);
                 first_bad = (!judged.failures.is_empty()).then_some(judged);
             }
-            last = Some(observation);
         }
-        round.evidence.probes += u64::from(distribution.requests);
         round.judgement.failures.extend(first_bad.unwrap_or_default().failures);
-        let judged = judge::distribution(distribution, &entry.place, &shares);
-        round.judgement.failures.extend(judged.failures);
+        if !unasked {
+            let judged = judge::distribution(distribution, &entry.place, &shares);
+            round.judgement.failures.extend(judged.failures);
+        }
         for (backend, answers) in shares {
             *round.evidence.shares.entry(backend).or_default() += answers;
         }

@@ -46,7 +46,9 @@ pub(super) struct Policy {
 /// Between rounds that do not hold.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Repeats rounds until the policy is satisfied or `deadline` has passed.
+/// Repeats rounds until the policy is satisfied or a round that began when `deadline` had passed
+/// does not hold. A round may take long, and what it saw at its beginning may be long out of date
+/// at its end: only a look at the end of the time can say that the time was not enough.
 ///
 /// The evidence is that of the last round; its probe count is that of all rounds.
 pub(super) async fn decide(
@@ -58,6 +60,7 @@ pub(super) async fn decide(
     let mut streak = Streak::new(policy.in_a_row);
     let mut probes = 0;
     loop {
+        let began = Instant::now();
         let mut round = look().await;
         probes += round.evidence.probes;
         round.evidence.probes = probes;
@@ -71,7 +74,7 @@ pub(super) async fn decide(
         }
         if let Some(failure) = round.judgement.failures.first() {
             progress(&in_brief(failure));
-            if Instant::now() >= deadline {
+            if began >= deadline {
                 return Decided { judgement: round.judgement, evidence: round.evidence };
             }
             wait::pause(PAUSE).await;
@@ -129,6 +132,7 @@ mod tests {
 
     use gateproof_core::scenario::Hold;
     use gateproof_core::verdict::{Failure, FailureKind, Verdict};
+    use gateproof_kubernetes::wait;
     use tokio::time::Instant;
 
     use super::{Policy, Round, decide};
@@ -168,6 +172,23 @@ mod tests {
         let (verdict, _, failures) = play("+-", Policy { in_a_row: 2, hold: None }).await;
         assert_eq!(verdict, Verdict::Failed);
         assert_eq!(failures[0].seen, "status 404");
+    }
+
+    #[tokio::test]
+    async fn a_round_that_outlasts_the_deadline_is_not_the_last_word() {
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let mut rounds = 0;
+        let policy = Policy { in_a_row: 3, hold: None };
+        let decided = decide(deadline, policy, &mut |_| {}, async || {
+            rounds += 1;
+            if rounds > 1 {
+                return Round::default();
+            }
+            wait::pause_until(deadline + Duration::from_millis(1)).await;
+            failing("no TCP connection: refused")
+        })
+        .await;
+        assert_eq!((decided.judgement.verdict(), rounds), (Verdict::Passed, 4));
     }
 
     #[tokio::test]

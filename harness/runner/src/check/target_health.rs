@@ -108,7 +108,10 @@ async fn watch(
         )
         .await;
         let judgement = judge_now(circumstances, claim, &targets);
-        if judgement.failures.is_empty() || Instant::now() >= circumstances.deadline {
+        // On a busy machine checks begin late; a target with too few of them is not given up.
+        let watched = targets.iter().all(|target| target.checks >= enough(&claim.settings));
+        let over = watched && Instant::now() >= circumstances.deadline;
+        if judgement.failures.is_empty() || over {
             let probes = targets.iter().map(|target| target.checks).sum();
             let targets = Some(report(claim, clock, &targets));
             let evidence = Evidence { targets, probes, ..Evidence::default() };

@@ -23,13 +23,14 @@ fn claim(healthy: TargetCount) -> TargetHealthClaim {
     }
 }
 
-/// A target that went through checks: `+` passed, `-` refused, one every ten seconds.
+/// A target that went through checks: `+` passed, `-` refused, `?` not made, one every ten seconds.
 fn target(node: u8, checks: &str) -> Target {
     let settings = claim(TargetCount::All).settings;
     let mut machine = Machine::new(settings, Duration::ZERO);
     for (index, sign) in (1..).zip(checks.chars()) {
         let outcome = match sign {
             '+' => CheckOutcome::Passed,
+            '?' => CheckOutcome::Failed(Cause::Other("Too many open files".to_owned())),
             _ => CheckOutcome::Failed(Cause::Refused),
         };
         machine.record(Duration::from_secs(10 * index), outcome);
@@ -62,7 +63,9 @@ type Case<'a> = (&'a str, TargetCount, &'a [&'a str], &'a [u8], Verdict);
 #[test]
 fn targets_are_counted_as_claimed_and_undecided_ones_decide_nothing() {
     use TargetCount::{All, Exactly, None, Selected};
-    let cases: [Case<'_>; 20] = [
+    let cases: [Case<'_>; 22] = [
+        ("the harness could not check, all", All, &[UP, "???"], &[], Inconclusive),
+        ("the harness could not check, none", None, &[DOWN, "???"], &[], Inconclusive),
         ("all healthy", All, &[UP, UP], &[], Passed),
         ("one unhealthy", All, &[UP, DOWN], &[], Failed),
         ("one undecided", All, &[UP, OPEN], &[], Inconclusive),
