@@ -52,6 +52,13 @@ pub trait Cluster: Send + Sync {
         None
     }
 
+    /// Returns once the cluster has worked through every change made before, where the provider
+    /// can see that. Until then the state from before the change still answers, and would fulfil
+    /// claims that the change makes untrue. Where nobody can see it, there is nothing to wait for.
+    async fn settle(&self) -> Result<(), ProviderError> {
+        Ok(())
+    }
+
     /// What is asked of this cluster and not covered by what carries its traffic, each in words.
     /// A trial that depends on it is inconclusive. Empty wherever Cilium itself runs.
     fn not_covered(&self) -> Vec<String> {

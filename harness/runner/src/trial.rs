@@ -126,11 +126,15 @@ impl Trial<'_> {
     async fn change(&mut self, step: &Step) -> Option<String> {
         let client = self.cluster.client();
         let (action, run) = (step.action.clone(), self.run);
-        self.step(&step.name, async move |progress| match &action {
-            Action::Apply(manifests) => step::apply(&client, run, manifests).await,
-            Action::Patch { object, patch } => step::patch(&client, object, patch).await,
-            Action::Delete(object) => step::delete(&client, object, progress).await,
-            Action::Check(_) => unreachable!("checks take the other way"),
+        let cluster = Arc::clone(&self.cluster);
+        self.step(&step.name, async move |progress| {
+            match &action {
+                Action::Apply(manifests) => step::apply(&client, run, manifests).await,
+                Action::Patch { object, patch } => step::patch(&client, object, patch).await,
+                Action::Delete(object) => step::delete(&client, object, progress).await,
+                Action::Check(_) => unreachable!("checks take the other way"),
+            }?;
+            step::settle(cluster.as_ref()).await
         })
         .await
     }

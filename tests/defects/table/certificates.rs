@@ -10,7 +10,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         base: "certificates",
         changes: &[("cluster-issuer: gateproof", "cluster-issuer: letsencrypt")],
         verdict: Failed,
-        failing: &["gateway", "certificate", "secure request", "foreign server name"],
+        failing: &["gateway", "certificate", "secure request"],
         look_alike: Some(&[(
             "{cert-manager.io/cluster-issuer: gateproof}",
             "{cert-manager.io/issuer: gateproof, cert-manager.io/issuer-kind: ClusterIssuer}",
@@ -24,7 +24,7 @@ pub(super) const DEFECTS: &[Defect] = &[
             "cert-manager.io/issuer: gateproof",
         )],
         verdict: Failed,
-        failing: &["gateway", "certificate", "secure request", "foreign server name"],
+        failing: &["gateway", "certificate", "secure request"],
         look_alike: None,
     },
     Defect {
@@ -32,7 +32,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         base: "certificates",
         changes: &[("        hostname: \"*.example.test\"\n", "")],
         verdict: Failed,
-        failing: &["gateway", "certificate", "secure request", "foreign server name"],
+        failing: &["gateway", "certificate", "secure request"],
         look_alike: None,
     },
     Defect {
@@ -94,15 +94,22 @@ pub(super) const DEFECTS: &[Defect] = &[
         base: "certificates",
         changes: &[("[{name: shop-tls}]", "[{name: shop-tls}, {name: more-tls}]")],
         verdict: Inconclusive,
-        failing: &[
-            "coverage",
-            "gateway",
-            "certificate",
-            "plain request",
-            "secure request",
-            "foreign server name",
-        ],
+        failing: &["coverage", "gateway", "plain request", "secure request", "foreign server name"],
         look_alike: None,
+    },
+    Defect {
+        name: "passthrough_is_not_covered",
+        base: "certificates",
+        changes: &[(
+            "      - {name: http, port: 80, protocol: HTTP}\n",
+            "      - {name: http, port: 80, protocol: HTTP}\n      - {name: tls, port: 8443, protocol: TLS, hostname: db.example.test, tls: {mode: Passthrough}}\n",
+        )],
+        verdict: Inconclusive,
+        failing: &["coverage", "gateway", "plain request", "secure request", "foreign server name"],
+        look_alike: Some(&[(
+            "      - {name: http, port: 80, protocol: HTTP}\n",
+            "      - {name: http, port: 80, protocol: HTTP}\n      - {name: more, port: 8080, protocol: HTTP, hostname: db.example.test}\n",
+        )]),
     },
     Defect {
         name: "secret_is_missing",

@@ -10,7 +10,7 @@ pub(super) const DEFECTS: &[Defect] = &[
         base: "host-network",
         changes: &[(
             "nodes: {matchLabels: {role: gateway}}}}",
-            "nodes: {matchLabels: {role: gateways}}}}",
+            "nodes: {matchLabels: {kubernetes.io/hostname: nobody}}}}",
         )],
         verdict: Failed,
         failing: &["request", "chosen node", "exposure", "targets"],
@@ -138,6 +138,26 @@ pub(super) const DEFECTS: &[Defect] = &[
         verdict: Failed,
         failing: &["targets"],
         look_alike: Some(&[("expect: {healthy: all}", "expect: {healthy: 2}")]),
+    },
+    // What does not exist proves nothing: neither that no target is healthy nor that a port is shut.
+    Defect {
+        name: "nothing_is_proved_of_a_gateway_that_nobody_made",
+        base: "node-ports",
+        changes: &[
+            ("gatewayClassName: cilium", "gatewayClassName: cillium"),
+            (
+                "tcp: {port: nodePort/http, expect: accepted}",
+                "tcp: {port: nodePort/http, expect: notAccepted}",
+            ),
+            ("expect: {healthy: all}", "expect: {healthy: none}"),
+            (
+                "http: {url: \"http://basket.example.test/\", expect: {status: 200, backend: shop/basket}}",
+                "http: {url: \"http://basket.example.test/\", expect: {failure: connect}}",
+            ),
+        ],
+        verdict: Failed,
+        failing: &["gateway", "request", "node port", "exposure", "targets"],
+        look_alike: None,
     },
     Defect {
         name: "listener_ports_are_no_targets_without_host_network",

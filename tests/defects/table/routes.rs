@@ -290,20 +290,6 @@ pub(super) const DEFECTS: &[Defect] = &[
         )]),
     },
     Defect {
-        name: "passthrough_is_not_covered",
-        base: BASE,
-        changes: &[(
-            "          namespaces: {from: Same}\n",
-            "          namespaces: {from: Same}\n      - {name: tls, port: 8443, protocol: TLS, hostname: db.example.test, tls: {mode: Passthrough}}\n",
-        )],
-        verdict: Inconclusive,
-        failing: &["coverage"],
-        look_alike: Some(&[(
-            "          namespaces: {from: Same}\n",
-            "          namespaces: {from: Same}\n      - {name: more, port: 8080, protocol: HTTP, hostname: db.example.test}\n",
-        )]),
-    },
-    Defect {
         name: "node_ports_are_claimed_for_one_node",
         base: BASE,
         changes: &[("expect: {nodePorts: all}", "expect: {nodePorts: {role: gateway}}")],

@@ -70,6 +70,29 @@ pub(super) const DEFECTS: &[Defect] = &[
             "delete: {apiVersion: gateway.networking.k8s.io/v1beta1, kind: HTTPRoute, namespace: shop, name: basket}",
         )]),
     },
+    // The claims are those of the time before the change: what answers then must not pass.
+    Defect {
+        name: "state_before_a_patch_is_not_believed",
+        base: BASE,
+        changes: &[(
+            "http: {url: \"http://cart.example.test/\", expect: {status: 200, backend: shop/basket}}",
+            "http: {url: \"http://basket.example.test/\", expect: {status: 200, backend: shop/basket}}",
+        )],
+        verdict: Failed,
+        failing: &["new host"],
+        look_alike: None,
+    },
+    Defect {
+        name: "state_before_a_deletion_is_not_believed",
+        base: BASE,
+        changes: &[(
+            "http: {url: \"http://cart.example.test/\", expect: {status: 404}, for: 200ms, count: 2}",
+            "http: {url: \"http://cart.example.test/\", expect: {status: 200}}",
+        )],
+        verdict: Failed,
+        failing: &["no route"],
+        look_alike: None,
+    },
     Defect {
         name: "step_that_applies_is_refused_half_way",
         base: BASE,

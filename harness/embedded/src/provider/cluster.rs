@@ -236,6 +236,10 @@ impl Cluster for EmbeddedCluster {
         Some(Duration::from_secs(10))
     }
 
+    async fn settle(&self) -> Result<(), ProviderError> {
+        self.settled().await
+    }
+
     fn not_covered(&self) -> Vec<String> {
         self.unmodelled().iter().map(ToString::to_string).collect()
     }
