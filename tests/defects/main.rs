@@ -22,7 +22,7 @@ use tokio::runtime::Runtime;
 use case::{Change, Defect, run};
 
 /// Waiting for what will never come costs time and no processor.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 24;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -14,6 +14,7 @@ static RESTED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b3[0-2]\d{3}\b", "30000"),
         (r"\bheld for [\d.]+ s and \d+ more", "held for 0.1 s and 1 more"),
         (r"serial [0-9a-f:]{8,}", "serial 00"),
+        (r"\bbasket(-next)?-[0-9a-z]{9}-\d\b", "basket-pod"),
         (r"valid 202\S+ to \S+", "valid 2026 to 2027"),
         // What chance gives; nothing and everything stay as they are.
         (r"\b[1-9]\d?\.\d % \(\d+ of", "50.0 % (100 of"),
@@ -40,7 +41,7 @@ fn rest(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(rest),
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
-                if name.ends_with("Micros") && field.is_number() {
+                if (name == "took" || name.ends_with("Micros")) && field.is_number() {
                     *field = 1000.into();
                 } else if name == "shares" {
                     *field = Value::Object(serde_json::Map::new());
