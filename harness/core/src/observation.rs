@@ -234,8 +234,11 @@ pub struct TlsObservation {
 pub enum Trust {
     /// Verified against the probe's own roots, for the name.
     Verified,
-    /// Not verified, in words: unknown issuer, expired, not valid for the name.
+    /// Not verified, in words: unknown issuer, not valid for the name.
     Failed(String),
+    /// Not verified, in words, because now is not within the validity of a certificate: no client
+    /// accepts it, whoever signed it.
+    OutOfDate(String),
     /// No certificate arrived, so nothing could be verified.
     NoCertificate,
 }

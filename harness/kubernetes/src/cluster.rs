@@ -46,15 +46,17 @@ pub trait Cluster: Send + Sync {
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
 
-    /// Returns once what has been written so far has been worked through, where the cluster can
-    /// tell; elsewhere at once. What is still to come then comes by itself, within
-    /// [`Cluster::settles_within`]. However it ends, [`Cluster::problems`] says why it did not.
-    async fn settle(&self) {}
-
     /// The longest that anything in this cluster takes to become true after a change, where that
     /// is known: waiting longer would only delay the news.
     fn settles_within(&self) -> Option<Duration> {
         None
+    }
+
+    /// Returns once the cluster has worked through every change made before, where the provider
+    /// can see that. Until then the state from before the change still answers, and would fulfil
+    /// claims that the change makes untrue. Where nobody can see it, there is nothing to wait for.
+    async fn settle(&self) -> Result<(), ProviderError> {
+        Ok(())
     }
 
     /// What is asked of this cluster and not covered by what carries its traffic, each in words.

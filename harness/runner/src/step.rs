@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use gateproof_core::scenario::{ConditionStatus, Manifest, ObjectRef};
 use gateproof_core::verdict::{Failure, FailureKind};
-use gateproof_kubernetes::Client;
 use gateproof_kubernetes::apply::{ApplyAllError, ApplyOptions};
 use gateproof_kubernetes::condition;
-use gateproof_kubernetes::error::RequestError;
+use gateproof_kubernetes::error::{Cause, RequestError};
 use gateproof_kubernetes::wait::{self, Poll, WaitError};
+use gateproof_kubernetes::{Client, Cluster, Deleted};
 use serde_json::Value;
 
 use crate::cause::with_causes;
@@ -25,8 +25,15 @@ const DEFINITIONS_WITHIN: Duration = Duration::from_mins(1);
 /// How long a deleted object may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_mins(1);
 
+/// How long a cluster may take to work through a change, where that can be seen at all.
+const SETTLED_WITHIN: Duration = Duration::from_mins(2);
+
 /// Where objects come from that no file holds.
 const OWN_ORIGIN: &str = "made by gateproof";
+
+/// Where to look when an object is not there.
+const LOOK_AT_NAME: &str =
+    "are kind, namespace and name right, and does a manifest or an earlier step make the object?";
 
 /// What a step that did not succeed leaves behind.
 pub(crate) type Outcome = Result<(), Vec<Failure>>;
@@ -71,12 +78,29 @@ pub(crate) async fn patch(client: &Client, object: &ObjectRef, patch: &Value) ->
 
 /// Deletes an object and waits until it is gone.
 pub(crate) async fn delete(client: &Client, object: &ObjectRef, progress: Progress<'_>) -> Outcome {
-    if let Err(error) = client.delete(object).await {
-        return Err(vec![refusal("the API accepts the deletion", &error)]);
+    match client.delete(object).await {
+        Ok(Deleted::Accepted) => {}
+        // What comes after would speak of a change that did not happen.
+        Ok(Deleted::WasAbsent) => return Err(vec![absent(object)]),
+        Err(error) => return Err(vec![refusal("the API accepts the deletion", &error)]),
     }
     wait::until_gone(client, object, GONE_WITHIN, progress)
         .await
         .map_err(|error| vec![overdue("the object is gone", &error)])
+}
+
+/// Waits until the cluster has worked through a change, so that no claim is judged by what was
+/// before it.
+pub(crate) async fn settle(cluster: &dyn Cluster) -> Outcome {
+    const EXPECTED: &str = "the cluster works through the change";
+    match tokio::time::timeout(SETTLED_WITHIN, cluster.settle()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(vec![undecided(EXPECTED, &with_causes(&error))]),
+        Err(_) => {
+            let seen = format!("it has not within {} s", SETTLED_WITHIN.as_secs());
+            Err(vec![undecided(EXPECTED, &seen)])
+        }
+    }
 }
 
 /// Waits until an object's condition `Ready` is true.
@@ -119,10 +143,50 @@ pub(crate) async fn await_object(
     })
 }
 
+/// There was nothing to delete.
+fn absent(object: &ObjectRef) -> Failure {
+    let seen = match &object.namespace {
+        Some(namespace) => {
+            format!("there is no {} {} in namespace {namespace}", object.kind, object.name)
+        }
+        None => format!("there is no {} {}", object.kind, object.name),
+    };
+    let mut failure = refuted("an object to delete", &seen);
+    failure.hints.push(LOOK_AT_NAME.to_owned());
+    failure
+}
+
 /// A request that failed: an answer refutes, silence leaves open.
 fn refusal(expected: &str, error: &RequestError) -> Failure {
     let seen = with_causes(error);
-    if error.is_transient() { undecided(expected, &seen) } else { refuted(expected, &seen) }
+    let open = error.is_transient() || matches!(code(error), Some(401 | 403));
+    let mut failure = if open { undecided(expected, &seen) } else { refuted(expected, &seen) };
+    failure.hints.extend(hint(error).map(str::to_owned));
+    failure
+}
+
+/// The HTTP status of a refusal.
+fn code(error: &RequestError) -> Option<u16> {
+    match &error.cause {
+        Cause::Rejected(rejection) => Some(rejection.code),
+        Cause::Unreachable(_) | Cause::NotAnObject(_) | Cause::NotServed { .. } => None,
+    }
+}
+
+/// What to look at after a request that failed.
+fn hint(error: &RequestError) -> Option<&'static str> {
+    match (&error.cause, code(error)) {
+        (Cause::NotServed { .. }, _) => Some(
+            "`kubectl api-resources` shows what is served; a kind of the Gateway API may be in the experimental channel only",
+        ),
+        (Cause::Unreachable(_), _) => Some("is the API server up, and the way to it open?"),
+        (_, Some(401 | 403)) => Some(
+            "this says nothing about Cilium: the account that gateproof uses may not do this; `kubectl auth can-i` tells",
+        ),
+        (_, Some(404)) => Some(LOOK_AT_NAME),
+        (_, Some(400 | 422)) => Some("correct the object or the patch at the field that is named"),
+        _ => None,
+    }
 }
 
 /// Something that was owed and did not come.

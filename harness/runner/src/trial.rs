@@ -24,9 +24,6 @@ use crate::step;
 /// How long the issuer and the backends may take.
 const PREREQUISITE_LIMIT: Duration = Duration::from_mins(2);
 
-/// How long a cluster that can tell when it has settled may take for it.
-const SETTLE_LIMIT: Duration = Duration::from_secs(120);
-
 /// Runs a trial to its verdict.
 pub(crate) async fn run(
     plan: &TrialPlan,
@@ -139,7 +136,9 @@ impl Trial<'_> {
         .await
     }
 
-    /// Runs one step between its two events; its name when it failed.
+    /// Runs one step between its two events, and waits until the cluster has worked through it;
+    /// its name when it failed. On a busy machine that takes what it takes, and is no time that a
+    /// check waits for.
     async fn step<F>(&mut self, name: &str, work: F) -> Option<String>
     where
         F: AsyncFnOnce(&mut (dyn FnMut(&str) + Send)) -> Result<(), Vec<Failure>>,
@@ -148,12 +147,12 @@ impl Trial<'_> {
         self.emitter.emit(Event::StepStarted { trial: trial.clone(), step: name.to_owned() });
         let started = Instant::now();
         let mut progress = self.progress(name);
-        let failures = work(&mut progress).await.err().unwrap_or_default();
+        let outcome = match work(&mut progress).await {
+            Ok(()) => step::settle(self.cluster.as_ref()).await,
+            failed => failed,
+        };
+        let failures = outcome.err().unwrap_or_default();
         let halted = (!failures.is_empty()).then(|| name.to_owned());
-        // On a busy machine this takes what it takes, and is no time that a check waits for.
-        if tokio::time::timeout(SETTLE_LIMIT, self.cluster.settle()).await.is_err() {
-            tracing::warn!(step = name, "the cluster has not settled");
-        }
         self.worsen(&failures);
         self.emitter.emit(Event::StepFinished {
             trial,

@@ -101,8 +101,8 @@ impl Cluster for TroubledCluster {
         self.cluster.install(stack).await
     }
 
-    async fn settle(&self) {
-        self.cluster.settle().await;
+    async fn settle(&self) -> Result<(), ProviderError> {
+        self.cluster.settle().await
     }
 
     async fn logs(&self, component: &Component) -> Result<String, ProviderError> {

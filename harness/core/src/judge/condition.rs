@@ -110,7 +110,8 @@ impl<'a> Conditions<'a> {
     }
 }
 
-fn told(condition: &Condition<'_>) -> String {
+/// A condition in words: `False, reason Pending, message "…"`.
+pub(super) fn told(condition: &Condition<'_>) -> String {
     let mut text = status_word(condition.status).to_owned();
     if !condition.reason.is_empty() {
         text.push_str(", reason ");

@@ -83,7 +83,7 @@ pub(super) fn pattern(fared: &[Fared<'_>]) -> Vec<String> {
             told(good_nodes)
         )];
         if closed_nodes {
-            hints.push("on the failing nodes, look at the cilium-envoy and cilium pods, and at the CiliumNode's labels against the node selector of the CiliumEnvoyConfig".to_owned());
+            hints.push("on the failing nodes, look at the cilium-envoy and cilium pods (is the agent older than the last change of the ConfigMap cilium-config?), and at the CiliumNode's labels against the node selector of the CiliumEnvoyConfig".to_owned());
         }
         hints
     } else if bad_ports.is_disjoint(&good_ports) {

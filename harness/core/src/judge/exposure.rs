@@ -138,7 +138,7 @@ fn nothing_expected(claim: &ExposureClaim, gateway: &str, expected: &[Cell]) -> 
                 "the reference expects no socket of this Gateway to accept: look at the Gateway's conditions, and at gatewayAPI and kubeProxyReplacement in the variant's values"
             }
             ExposureExpectation::NodePorts(_) => {
-                "no node port of the chosen nodes is in the grid: has the Gateway's Service node ports, and does the selector choose a node?"
+                "no node port of the chosen nodes is in the grid: has the Gateway a Service, with node ports, and does the selector choose a node?"
             }
             ExposureExpectation::ListenerPorts(_) | ExposureExpectation::Nothing => {
                 "no listener port of the chosen nodes is in the grid: does the selector choose a node?"

@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::condition::Conditions;
+use super::everywhere::told_once;
 use super::hint::condition::Owner;
 use super::{hints, list, refuted};
 use crate::name::ListenerName;
@@ -27,28 +28,35 @@ pub fn gateway(claim: &GatewayClaim, object: Option<&Value>) -> Judgement {
         let value =
             |address: &Value| address.get("value").and_then(Value::as_str).map(str::to_owned);
         let seen = listed.into_iter().flatten().filter_map(value).collect();
-        failures.extend(addresses(&place, wanted, seen));
+        failures.extend(addresses(&place, wanted, seen, None));
     }
     for (name, wanted) in &claim.listeners {
         failures.extend(listener(&place, object, name, wanted));
     }
+    told_once(&mut failures);
     failures.into()
 }
 
-/// Compares addresses as sets.
-pub(super) fn addresses(place: &str, wanted: &[String], mut seen: Vec<String>) -> Option<Failure> {
+/// Compares addresses as sets; `why` is what is known of their absence.
+pub(super) fn addresses(
+    place: &str,
+    wanted: &[String],
+    mut seen: Vec<String>,
+    why: Option<&str>,
+) -> Option<Failure> {
     let mut wanted = wanted.to_vec();
     wanted.sort();
     seen.sort();
     (wanted != seen).then(|| {
         let hints = hints(&[
+            "which address is asked for stands in the annotation io.cilium/lb-ipam-ips under spec.infrastructure of the Gateway, or in its spec.addresses (1.17+)",
             "with LB-IPAM, look at the Service's condition cilium.io/IPAMRequestSatisfied and at the CiliumLoadBalancerIPPools",
             "in host-network mode the addresses are the nodes' from Cilium 1.19.6 and 1.20 on; until 1.20.1 they list every node, whatever its selector chooses (cilium#47456)",
         ]);
         refuted(
             place,
             format!("addresses {}", list(&wanted)),
-            format!("addresses {}", list(&seen)),
+            format!("addresses {}{}", list(&seen), why.unwrap_or_default()),
             hints,
         )
     })

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::condition::{self, Conditions};
 use super::gateway::addresses;
 use super::{hints, refuted};
-use crate::scenario::{ServiceClaim, ServiceRef};
+use crate::scenario::{ConditionStatus, ServiceClaim, ServiceRef};
 use crate::verdict::{Failure, Judgement};
 
 /// Judges a Service as it is now; `None` when there is none.
@@ -49,9 +50,19 @@ pub fn service(claim: &ServiceClaim, object: Option<&Value>) -> Judgement {
             of("ip").or_else(|| of("hostname")).map(str::to_owned)
         };
         let seen = ingress.into_iter().flatten().filter_map(address).collect();
-        failures.extend(addresses(&place, wanted, seen));
+        failures.extend(addresses(&place, wanted, seen, lb_ipam(object).as_deref()));
     }
     failures.into()
+}
+
+/// What LB-IPAM says where it did not give what was asked for (cilium/cilium 1.15 to 1.20:
+/// `operator/pkg/lbipam`).
+fn lb_ipam(service: &Value) -> Option<String> {
+    const CONDITION: &str = "cilium.io/IPAMRequestSatisfied";
+    let conditions = Conditions::of(service, service.get("status"));
+    let found = conditions.get(CONDITION)?;
+    (found.status == ConditionStatus::False)
+        .then(|| format!("; {CONDITION} is {}", condition::told(&found)))
 }
 
 fn compare(

@@ -23,8 +23,10 @@ pub(super) fn judge(
         return vec![refuted(place, "a certificate", "none was served", hints)];
     };
     let mut failures = Vec::new();
-    if wanted.issuer == ExpectedIssuer::Scenario {
-        failures.extend(trusted(claim, place, &seen.trust, leaf));
+    match (wanted.issuer, &seen.trust) {
+        (_, Trust::OutOfDate(why)) => failures.push(out_of_date(place, why, leaf)),
+        (ExpectedIssuer::Scenario, trust) => failures.extend(trusted(claim, place, trust, leaf)),
+        (ExpectedIssuer::Any, _) => {}
     }
     if let Some(names) = &wanted.names {
         let set =
@@ -41,10 +43,20 @@ pub(super) fn judge(
     failures
 }
 
+/// Whoever signed it, no client takes a certificate before its start or past its end.
+fn out_of_date(place: &str, why: &str, leaf: &Certificate) -> Failure {
+    let hints = hints(&[
+        "was it renewed? Look at notAfter and renewalTime in the Certificate's status and at its CertificateRequests; a Secret that was made by hand renews itself never",
+        "if the Secret is newer than what is served, look at its copy in Cilium's secrets namespace and at Envoy on the node",
+        "if the dates are right, look at the clock of the machine that asked",
+    ]);
+    refuted(place, "a certificate within its dates", format!("{why}; {}", described(leaf)), hints)
+}
+
 fn trusted(claim: &HttpClaim, place: &str, trust: &Trust, leaf: &Certificate) -> Option<Failure> {
     let why = match trust {
         Trust::Verified => return None,
-        Trust::Failed(why) => why.as_str(),
+        Trust::Failed(why) | Trust::OutOfDate(why) => why.as_str(),
         Trust::NoCertificate => "nothing could be verified",
     };
     let name = asked_for(claim).unwrap_or(&claim.host);

@@ -235,16 +235,14 @@ impl Cluster for EmbeddedCluster {
             .map_err(|stopped| refusal(&operation, stopped.to_string()))
     }
 
-    async fn settle(&self) {
-        if let Err(error) = self.settled().await {
-            tracing::warn!(%error, "the cluster does not settle");
-        }
-    }
-
     /// Nothing here waits for anything but the controllers, and those take milliseconds; the rest
     /// is for a busy machine.
     fn settles_within(&self) -> Option<Duration> {
         Some(Duration::from_secs(10))
+    }
+
+    async fn settle(&self) -> Result<(), ProviderError> {
+        self.settled().await
     }
 
     fn not_covered(&self) -> Vec<String> {

@@ -66,6 +66,7 @@ impl RecordingVerifier {
             Err(error) => return Trust::Failed(format!("not a usable certificate: {error}")),
         };
         let mut reasons = Vec::new();
+        let mut out_of_date = false;
         if let Err(error) = verify_server_cert_signed_by_trust_anchor(
             &parsed,
             self.roots.store(),
@@ -73,6 +74,7 @@ impl RecordingVerifier {
             now,
             self.algorithms.all,
         ) {
+            out_of_date = is_about_dates(&error);
             reasons.push(self.chain_reason(&error, leaf));
         }
         match ServerName::try_from(self.verify_for.as_str()) {
@@ -86,7 +88,11 @@ impl RecordingVerifier {
                 self.verify_for
             )),
         }
-        if reasons.is_empty() { Trust::Verified } else { Trust::Failed(reasons.join("; ")) }
+        match (reasons.is_empty(), out_of_date) {
+            (true, _) => Trust::Verified,
+            (false, true) => Trust::OutOfDate(reasons.join("; ")),
+            (false, false) => Trust::Failed(reasons.join("; ")),
+        }
     }
 
     /// Why the chain does not lead to a root.
@@ -129,6 +135,19 @@ impl RecordingVerifier {
             format!("not valid for {}: it holds for {}", self.verify_for, names.join(", "))
         }
     }
+}
+
+/// Whether the chain is refused for its dates. WebPKI looks at them before it looks for an issuer.
+fn is_about_dates(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        )
+    )
 }
 
 impl ServerCertVerifier for RecordingVerifier {

@@ -37,7 +37,7 @@ fn outcome(outcome: &HttpOutcome) -> String {
 fn certificate(tls: &TlsObservation) -> String {
     let trust = match &tls.trust {
         Trust::Verified => "verified".to_owned(),
-        Trust::Failed(reason) => format!("not verified, {reason}"),
+        Trust::Failed(reason) | Trust::OutOfDate(reason) => format!("not verified, {reason}"),
         Trust::NoCertificate => return ", no certificate".to_owned(),
     };
     match tls.chain.first() {

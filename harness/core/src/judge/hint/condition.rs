@@ -38,13 +38,13 @@ pub(in crate::judge) fn hints_for(
 fn gateway(kind: &str, status: ConditionStatus, reason: &str) -> &'static [&'static str] {
     match (kind, status, reason) {
         ("Programmed", ConditionStatus::False, "AddressNotAssigned") => &[
+            "a Service of type LoadBalancer that has no address yet: look at its condition cilium.io/IPAMRequestSatisfied, at the CiliumLoadBalancerIPPools, or at the load balancer's controller",
             "with host network, or a CiliumGatewayClassConfig of type NodePort, Cilium 1.18.3 to 1.19.5 says this for ever and traffic may be fine (cilium#42786, cilium#47092): look at what http and exposure claims say",
-            "otherwise no load-balancer address has come: look at the Service's condition cilium.io/IPAMRequestSatisfied, at the CiliumLoadBalancerIPPools, or at the load balancer's controller",
         ],
         ("Programmed", ConditionStatus::False, "AddressNotUsable") => {
             &["compare spec.addresses with the address that the Service got"]
         }
-        ("Accepted", ConditionStatus::False, "ListenersNotValid") => &[
+        ("Accepted" | "Programmed", ConditionStatus::False, "ListenersNotValid") => &[
             "look at each listener's ResolvedRefs, most often a Secret that does not exist yet; until one listener is valid, Cilium 1.18.3 and newer makes neither Service nor CiliumEnvoyConfig",
         ],
         ("Accepted", ConditionStatus::False, "UnsupportedAddress") => {
@@ -112,8 +112,8 @@ fn certificate(status: ConditionStatus, reason: &str) -> &'static [&'static str]
             &["compare the Secret with the Certificate: was it there before, or issued in time?"]
         }
         (ConditionStatus::False, "DoesNotExist" | "MissingData") => &[
+            "does the issuer exist and is it Ready? An Issuer (cert-manager.io/issuer) is looked for in the Gateway's namespace, a ClusterIssuer (cert-manager.io/cluster-issuer) in none",
             "the Secret is not issued yet: look at the Certificate's Issuing condition, then at its CertificateRequest, and for ACME at Order and Challenge",
-            "does the issuer exist and is it Ready? Issuer and ClusterIssuer are different kinds",
         ],
         (ConditionStatus::Unknown, _) => {
             &["cert-manager has not looked at this Certificate: is its controller running?"]

@@ -6,7 +6,7 @@
 
 use crate::judge::hints;
 use crate::observation::{HttpResponse, NoResponse, TlsFailure};
-use crate::scenario::{HttpClaim, ServerName};
+use crate::scenario::{HttpClaim, HttpExpectation, ServerName};
 
 /// Who made an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(in crate::judge) fn after_status(claim: &HttpClaim, answer: &HttpResponse) -
             "Envoy answered 500 itself, as it does for a rule none of whose backendRefs is valid: look at the route's ResolvedRefs",
         ]),
         (Author::Envoy, 503) => hints(&[
-            "Envoy answered 503 itself, as it does when there is no backend to send to: look at the ready endpoints of the backendRef's Service, then at the way from this node to those pods",
+            "Envoy answered 503 itself, as it does when there is no backend to send to: look at whether the Service has the port of the backendRef (ResolvedRefs does not tell), at its ready endpoints, then at the way from this node to those pods",
         ]),
         (Author::Envoy, 504) => {
             hints(&["Envoy answered 504 itself, as it does when a backend is late: look at the rule's timeouts and at the backend"])
@@ -57,6 +57,10 @@ pub(in crate::judge) fn after_status(claim: &HttpClaim, answer: &HttpResponse) -
         (Author::Envoy, 400 | 426) => hints(&[
             "Envoy rejected the request itself: compare protocol and version with the listener's",
         ]),
+        (Author::Backend, 200..=399) if refusal_is_claimed(claim) => vec![format!(
+            "a route takes host {} and path {}: look at the hostnames and matches of the HTTPRoutes; one without hostnames takes every host of its listener",
+            claim.host, claim.path
+        )],
         (Author::Backend, status) => vec![format!(
             "the {status} came from a backend, so listener and route work: look at which rule matched and at that backend's log"
         )],
@@ -64,6 +68,14 @@ pub(in crate::judge) fn after_status(claim: &HttpClaim, answer: &HttpResponse) -
         (Author::Unknown, _) => hints(&[
             "nothing in this answer is Envoy's: does something else listen on this address and port?",
         ]),
+    }
+}
+
+/// Whether the claim is that the request gets nowhere.
+fn refusal_is_claimed(claim: &HttpClaim) -> bool {
+    match &claim.expect {
+        HttpExpectation::Response(wanted) => wanted.status.is_some_and(|status| status >= 400),
+        _ => false,
     }
 }
 
@@ -90,7 +102,7 @@ pub(in crate::judge) fn after_tls(claim: &HttpClaim, failure: &TlsFailure) -> Ve
             "Envoy may still wait for a Secret (up to 30 s for a listener that warms up): look at the Secret that the listener names".to_owned(),
         ),
     }
-    texts.push("does the listener's Secret exist, and its copy in Cilium's secrets namespace (<namespace>-<name>)? Agents started without enable-gateway-api do not serve these Secrets".to_owned());
+    texts.push("does the listener's Secret exist, does its tls.key belong to its tls.crt, and is there a copy in Cilium's secrets namespace (<namespace>-<name>)? Agents started without enable-gateway-api do not serve these Secrets".to_owned());
     texts
 }
 

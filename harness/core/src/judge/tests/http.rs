@@ -234,11 +234,14 @@ fn a_certificate_is_judged_by_trust_and_names() {
     use ExpectedIssuer::{Any, Scenario};
     const WILDCARD: &[&str] = &["*.obs.example.test"];
     let failed = || Trust::Failed("unknown issuer".to_owned());
+    let expired = || Trust::OutOfDate("expired".to_owned());
     let cases = [
         ("trusted", Scenario, None, served(WILDCARD, Trust::Verified), Passed),
         ("not trusted", Scenario, None, served(WILDCARD, failed()), Failed),
         ("trust not claimed", Any, None, served(WILDCARD, failed()), Passed),
         ("names", Any, Some(WILDCARD), served(WILDCARD, failed()), Passed),
+        ("expired, trust not claimed", Any, Some(WILDCARD), served(WILDCARD, expired()), Failed),
+        ("expired", Scenario, None, served(WILDCARD, expired()), Failed),
         (
             "names in any case",
             Any,

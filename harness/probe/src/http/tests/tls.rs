@@ -42,7 +42,7 @@ fn failure(seen: &HttpObservation) -> &TlsFailure {
 fn distrust(seen: &HttpObservation) -> &str {
     body(seen);
     match &seen.tls.as_ref().unwrap().trust {
-        Trust::Failed(reason) => reason,
+        Trust::Failed(reason) | Trust::OutOfDate(reason) => reason,
         other => panic!("expected distrust, saw {other:?}"),
     }
 }
@@ -135,10 +135,23 @@ async fn expired_and_future_certificates_are_told_apart() {
     });
     let seen = http(&probe(&Server::https(expired).await, ca.roots())).await;
     let reason = distrust(&seen);
+    assert!(matches!(seen.tls.as_ref().unwrap().trust, Trust::OutOfDate(_)), "{reason}");
     assert!(reason.starts_with("expired") && reason.contains("2021-02-03"), "{reason}");
     let seen = http(&probe(&Server::https(future).await, ca.roots())).await;
     let reason = distrust(&seen);
+    assert!(matches!(seen.tls.as_ref().unwrap().trust, Trust::OutOfDate(_)), "{reason}");
     assert!(reason.starts_with("not valid yet") && reason.contains("3020-01-01"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_certificate_of_nobody_we_know_is_out_of_date_all_the_same() {
+    let server = Authority::named("theirs").server(&["a.example"], |params| {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 2, 3);
+    });
+    let seen = http(&probe(&Server::https(server).await, Authority::named("ours").roots())).await;
+    let trust = &seen.tls.as_ref().unwrap().trust;
+    assert!(matches!(trust, Trust::OutOfDate(_)), "{trust:?}");
 }
 
 #[tokio::test]
