@@ -66,7 +66,7 @@ fn neighbours(text: &str) -> Vec<(usize, usize)> {
                 found.push((index, indent));
             }
         }
-        if free == 0 && opens.iter().any(|open| trimmed == *open) {
+        if free == 0 && opens.contains(&trimmed) {
             free = indent + 1;
         }
     }

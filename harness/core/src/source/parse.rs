@@ -303,7 +303,7 @@ mod tests {
         let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
         for level in 1..10 {
             let alias = vec![format!("*a{}", level - 1); 9].join(",");
-            text.push_str(&format!("a{level}: &a{level} [{alias}]\n"));
+            text += &format!("a{level}: &a{level} [{alias}]\n");
         }
         let mut problems = Vec::new();
         parse(&source(&text), &mut problems);
