@@ -1,6 +1,7 @@
 //! A run: every cluster of a plan, side by side as far as allowed, in one order of events.
 
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,16 +79,23 @@ async fn conduct(
             work.run()
         },
     );
-    let told = async {
-        interrupt.triggered().await;
-        emitter.emit(Event::Interrupted {
-            cause: interrupt.cause().unwrap_or("unknown cause").to_owned(),
-        });
-        std::future::pending::<()>().await;
+    let mut clusters = pin!(clusters);
+    let tell = || {
+        let cause = interrupt.cause().unwrap_or("unknown cause").to_owned();
+        emitter.emit(Event::Interrupted { cause });
     };
+    // The interrupt goes first: clusters heed it too, and may all be done before it is told of.
     tokio::select! {
-        () = told => unreachable!("telling of an interrupt never ends"),
-        () = clusters => {}
+        biased;
+        () = interrupt.triggered() => {
+            tell();
+            clusters.await;
+        }
+        () = &mut clusters => {
+            if interrupt.cause().is_some() {
+                tell();
+            }
+        }
     }
     emitter.emit(Event::RunFinished { took: started.elapsed() });
 }
