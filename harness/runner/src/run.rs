@@ -1,6 +1,7 @@
 //! A run: every cluster of a plan, side by side as far as allowed, in one order of events.
 
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,22 +79,23 @@ async fn conduct(
             work.run()
         },
     );
+    let mut clusters = pin!(clusters);
     let tell = || {
-        emitter.emit(Event::Interrupted {
-            cause: interrupt.cause().unwrap_or("unknown cause").to_owned(),
-        });
+        let cause = interrupt.cause().unwrap_or("unknown cause").to_owned();
+        emitter.emit(Event::Interrupted { cause });
     };
-    let mut clusters = std::pin::pin!(clusters);
-    let ended = tokio::select! {
-        () = interrupt.triggered() => false,
-        () = &mut clusters => true,
-    };
-    // Clusters may end in the very moment of the interrupt: it is told all the same.
-    if interrupt.cause().is_some() {
-        tell();
-    }
-    if !ended {
-        clusters.await;
+    // The interrupt goes first: clusters heed it too, and may all be done before it is told of.
+    tokio::select! {
+        biased;
+        () = interrupt.triggered() => {
+            tell();
+            clusters.await;
+        }
+        () = &mut clusters => {
+            if interrupt.cause().is_some() {
+                tell();
+            }
+        }
     }
     emitter.emit(Event::RunFinished { took: started.elapsed() });
 }
