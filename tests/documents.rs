@@ -32,7 +32,7 @@ fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
             }
             (None, Some(_)) if other => other = false,
             (None, Some(name)) if name.trim() == language => {
-                open = Some((index + 2, String::new()))
+                open = Some((index + 2, String::new()));
             }
             (None, Some(_)) => other = true,
             (None, None) => {}

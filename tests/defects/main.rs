@@ -87,11 +87,8 @@ fn told(report: &RunReport) -> String {
     let trial = &report.trials[0];
     let skipped = trial.checks.iter().filter(|check| check.verdict == Verdict::Skipped);
     let skipped: Vec<&str> = skipped.map(|check| check.check.as_str()).collect();
-    let mut text = gateproof_report::failures(report);
-    if !skipped.is_empty() {
-        text.push_str(&format!("\n\nnot reached: {}", skipped.join(", ")));
-    }
-    text
+    let text = gateproof_report::failures(report);
+    if skipped.is_empty() { text } else { format!("{text}\n\nnot reached: {}", skipped.join(", ")) }
 }
 
 /// A change in words, for messages.

@@ -177,17 +177,18 @@ fn replicas_that_answer_alike_are_one_failure() {
 }
 
 #[test]
-fn grid_as_expected_is_a_line_among_several_trials_and_whole_otherwise() {
-    let one = Log::of(ProviderKind::Embedded, &[HOST_NETWORK])
-        .cluster_up()
-        .good_trial(HOST_NETWORK)
-        .end();
+fn grid_as_expected_is_a_line_among_many_trials_and_whole_otherwise() {
+    let many = || {
+        let variants = [HOST_NETWORK, "a", "b", "c", "d"];
+        let log = Log::of(ProviderKind::Embedded, &variants).cluster_up();
+        variants.iter().fold(log, |log, variant| log.good_trial(variant)).end()
+    };
     let line = "host-network/cilium-1.20.2: 20 of 20 sockets as expected (10 open, 10 closed)";
     let row = "  worker4  127.9.0.6  zone-a  closed";
     let cases = [
-        (one, Verbosity::Normal, true),
-        (sample::all_passed(), Verbosity::Normal, false),
-        (sample::all_passed(), Verbosity::Verbose, true),
+        (sample::all_passed(), Verbosity::Normal, true),
+        (many(), Verbosity::Normal, false),
+        (many(), Verbosity::Verbose, true),
     ];
     for (log, verbosity, whole) in cases {
         let text = on_console(&log, screen(200), verbosity);

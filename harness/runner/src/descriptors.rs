@@ -6,9 +6,8 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// Asks for as many open files as this process may have. Where the system refuses, it stays as it
 /// is: a cluster that then lacks a socket says so.
 pub fn raise_limit() {
-    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| match soft < hard {
-        true => setrlimit(Resource::RLIMIT_NOFILE, hard, hard),
-        false => Ok(()),
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) }
     });
     if let Err(error) = raised {
         tracing::debug!(%error, "the limit of open files stays as it is");

@@ -135,7 +135,7 @@ fn text_of(path: &Path) -> Result<String, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
         let sound = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = sound.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = sound.split(|byte| *byte == b'\n').count();
         format!("it is not UTF-8 text: a wrong byte in line {line}")
     })
 }

@@ -138,7 +138,7 @@ impl ClusterWork<'_> {
                 self.give_up(left, Verdict::Skipped, &format!("not started: {cause}"));
                 break;
             }
-            self.run_trial(&cluster, trial).await;
+            Box::pin(self.run_trial(&cluster, trial)).await;
         }
         self.take_away(&cluster).await;
     }

@@ -300,11 +300,12 @@ mod tests {
 
     #[test]
     fn aliases_that_explode_are_one_problem_in_words() {
-        let mut text = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
-        for level in 1..10 {
+        let level = |level: usize| {
             let alias = vec![format!("*a{}", level - 1); 9].join(",");
-            text += &format!("a{level}: &a{level} [{alias}]\n");
-        }
+            format!("a{level}: &a{level} [{alias}]\n")
+        };
+        let levels: String = (1..10).map(level).collect();
+        let text = format!("a0: &a0 [x,x,x,x,x,x,x,x,x]\n{levels}");
         let mut problems = Vec::new();
         parse(&source(&text), &mut problems);
         let [problem] = &problems[..] else { panic!("one problem: {problems:?}") };

@@ -47,7 +47,7 @@ pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> 
 /// The grids. Among several trials, one that is as expected takes a line.
 fn exposure(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
     let page = options.terminal.page();
-    let mut shown = Measurements::default();
+    let mut shown = Measurements { whole_up_to: FEW_TRIALS, ..Measurements::default() };
     for (trial, check) in checks(report) {
         if let Some(measured) = measured::exposure(report, trial, check, page) {
             shown.add(measured, report, trial, options);
@@ -66,7 +66,7 @@ fn target_health(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
     let settings: BTreeSet<_> = checks(report)
         .filter_map(|(_, check)| check.evidence.targets.as_ref().map(targets::settings))
         .collect();
-    let mut all = Measurements::default();
+    let mut all = Measurements { whole_up_to: 1, ..Measurements::default() };
     if let (Some(settings), 1) = (settings.first(), settings.len()) {
         all.lines.extend(hang("  ", settings, page.width));
     }
@@ -83,9 +83,14 @@ fn checks(report: &RunReport) -> impl Iterator<Item = (&TrialReport, &CheckResul
     report.trials.iter().flat_map(|trial| trial.checks.iter().map(move |check| (trial, check)))
 }
 
+/// So many grids are shown in full even when they are as expected: the grid is the main result.
+const FEW_TRIALS: usize = 4;
+
 /// What is shown of all measurements of a kind.
 #[derive(Default)]
 struct Measurements {
+    /// With more trials than these, a measurement that is as expected is a line.
+    whole_up_to: usize,
     /// What takes a line each.
     lines: Vec<String>,
     /// What takes a table each; they come after the lines, apart by an empty line.
@@ -93,7 +98,6 @@ struct Measurements {
 }
 
 impl Measurements {
-    /// Among several trials, a measurement that is as expected is a line.
     fn add(
         &mut self,
         measured: Measured,
@@ -102,8 +106,8 @@ impl Measurements {
         options: ConsoleOptions,
     ) {
         let name = trial.summary.trial.as_str();
-        let several = report.trials.len() > 1 && options.verbosity < Verbosity::Verbose;
-        if several && measured.is_as_expected() {
+        let many = report.trials.len() > self.whole_up_to;
+        if many && options.verbosity < Verbosity::Verbose && measured.is_as_expected() {
             self.lines.extend(measured.line(name));
         } else {
             self.tables.push(measured.whole(Some(name)));

@@ -31,11 +31,9 @@ pub(crate) fn summary(report: &TargetReport) -> String {
         *others.entry(state_and_reason(target)).or_default() += 1;
     }
     let healthy = report.targets.len() - others.values().sum::<usize>();
-    let mut line = format!("{healthy} of {} healthy", count(report.targets.len(), "target"));
-    for (state, number) in others {
-        line.push_str(&format!(", {number} {state}"));
-    }
-    line
+    let all = format!("{healthy} of {} healthy", count(report.targets.len(), "target"));
+    let others = others.into_iter().map(|(state, number)| format!("{number} {state}"));
+    std::iter::once(all).chain(others).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes the table of a target report; targets that say the same are put together unless all is
@@ -55,9 +53,9 @@ pub(crate) fn table(report: &TargetReport, shown: Shown) -> Table {
         let first = group[0];
         let mut row = vec![Text::plain(places(group))];
         if zoned {
-            let zones: BTreeSet<_> =
+            let names: BTreeSet<_> =
                 group.iter().map(|target| target.zone.as_deref().unwrap_or("-")).collect();
-            row.push(Text::plain(zones.into_iter().collect::<Vec<_>>().join(", ")));
+            row.push(Text::plain(names.into_iter().collect::<Vec<_>>().join(", ")));
         }
         row.push(Text::new(tone_of(&first.state), state_and_reason(first)));
         row.push(Text::plain(first.cause.as_deref().unwrap_or("-")));

@@ -92,14 +92,14 @@ async fn keep(
 ) -> Round {
     let started = Instant::now();
     let pause = hold.duration / hold.count.max(1);
-    let mut held = HoldProgress::new(hold.duration, hold.count);
+    let mut following = HoldProgress::new(hold.duration, hold.count);
     progress(&format!(
         "holding for {:.1} s and {} probes",
         hold.duration.as_secs_f64(),
         hold.count
     ));
     loop {
-        match held.record(started.elapsed(), round.outcome()) {
+        match following.record(started.elapsed(), round.outcome()) {
             HoldState::Held => return round,
             HoldState::Holding { .. } => {}
             HoldState::Broken { probe, after } => {
