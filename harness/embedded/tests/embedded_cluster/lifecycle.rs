@@ -7,6 +7,7 @@ use gateproof_core::cluster::ProviderKind;
 use gateproof_core::observation::TcpOutcome;
 use gateproof_core::topology::IpFamily;
 use gateproof_embedded::EmbeddedProvider;
+use gateproof_kubernetes::wait::{self, Poll};
 use gateproof_kubernetes::{Cluster, Provider};
 
 use crate::bench::{Bench, dedicated, founding, plan, stack};
@@ -93,4 +94,27 @@ async fn a_topology_with_ipv6_is_refused_with_a_way_out() {
     plan.topology.ip_family = IpFamily::Dual;
     let error = EmbeddedProvider::new().start(&plan).await.expect_err("IPv4 only").to_string();
     assert!(error.contains("provision cluster five-workers") && error.contains("kind"), "{error}");
+}
+
+#[tokio::test]
+async fn thirty_clusters_one_after_the_other_leave_no_task() {
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for cycle in 0..30 {
+        let bench = founding(&stack(dedicated())).await;
+        assert!(tasks() > before, "a running cluster has tasks");
+        bench.cluster.teardown().await.expect("taken away");
+        drop(bench);
+        // A task that was told to end does so at its next turn.
+        let gone = wait::until(
+            Duration::from_secs(30),
+            Duration::from_millis(5),
+            |_| {},
+            async || match tasks().checked_sub(before) {
+                Some(0) => Poll::Ready(()),
+                left => Poll::NotYet { missing: format!("{left:?} tasks are left") },
+            },
+        );
+        gone.await.unwrap_or_else(|error| panic!("after cluster {cycle}: {error}"));
+    }
 }
