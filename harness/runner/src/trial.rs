@@ -4,6 +4,7 @@
 //! checks that were not reached are reported as skipped. A check that fails does not: the others
 //! still tell where the trouble begins and ends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(
         cluster,
         emitter,
         verdict: Verdict::Skipped,
+        gaps: BTreeSet::new(),
         last_change: Instant::now(),
     };
     let mut halted = trial.prepare().await;
@@ -60,6 +62,9 @@ struct Trial<'p> {
     emitter: Emitter,
     /// The gravest verdict so far.
     verdict: Verdict,
+    /// What was not covered at any time: a later step may take the cause away, but not what was
+    /// judged meanwhile.
+    gaps: BTreeSet<String>,
     /// When the cluster was last changed by a step: waiting is counted from there.
     last_change: Instant,
 }
@@ -209,8 +214,9 @@ impl Trial<'_> {
 
     /// Where the cluster does not cover what is asked of it, a claim that does not hold is no
     /// proof against Cilium: it stays open.
-    fn doubt(&self, judgement: &mut Judgement) {
-        let gaps = self.gaps();
+    fn doubt(&mut self, judgement: &mut Judgement) {
+        let gaps = self.gaps_now();
+        self.gaps.extend(gaps.iter().cloned());
         if gaps.is_empty() {
             return;
         }
@@ -223,16 +229,17 @@ impl Trial<'_> {
     }
 
     /// What this cluster does not cover, and what the harness could not do for it.
-    fn gaps(&self) -> Vec<String> {
+    fn gaps_now(&self) -> Vec<String> {
         let mut gaps = self.cluster.not_covered();
         gaps.extend(self.cluster.problems());
         gaps
     }
 
-    /// Ends the trial with what is not covered, if anything: then it is inconclusive at best.
+    /// Ends the trial with what was not covered, if anything: then it is inconclusive at best.
     fn tell_what_is_not_covered(&mut self) {
         const STEP: &str = "coverage";
-        let gaps = self.gaps();
+        let mut gaps = std::mem::take(&mut self.gaps);
+        gaps.extend(self.gaps_now());
         if gaps.is_empty() {
             return;
         }

@@ -1,6 +1,6 @@
 //! Steps: changes that do not happen, fail half-way, or change something else than was meant.
 
-use gateproof_core::verdict::Verdict::Failed;
+use gateproof_core::verdict::Verdict::{Failed, Inconclusive};
 
 use crate::case::Defect;
 
@@ -9,6 +9,23 @@ const BASE: &str = "steps";
 const DELETE: &str = "delete: {apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, namespace: shop, name: basket}";
 
 pub(super) const DEFECTS: &[Defect] = &[
+    Defect {
+        name: "what_is_not_covered_goes_away_before_the_end",
+        base: BASE,
+        changes: &[
+            (
+                "    - apiVersion: gateway.networking.k8s.io/v1\n      kind: HTTPRoute\n",
+                "    - {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: g, namespace: shop}, spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: basket, port: 80}]}]}}\n    - apiVersion: gateway.networking.k8s.io/v1\n      kind: HTTPRoute\n",
+            ),
+            (
+                "  - name: rename the host\n",
+                "  - name: cover everything\n    delete: {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, namespace: shop, name: g}\n  - name: rename the host\n",
+            ),
+        ],
+        verdict: Inconclusive,
+        failing: &["coverage"],
+        look_alike: None,
+    },
     Defect {
         name: "object_to_patch_does_not_exist",
         base: BASE,
