@@ -92,20 +92,28 @@ fn trials(plan: Plan) -> Vec<Trial> {
         .collect()
 }
 
-/// Runs one cluster's trials; anything but a pass is a failure that tells why.
-fn run(runtime: &Runtime, kind: ProviderKind, cluster: ClusterPlan) -> Result<(), Failed> {
-    let provider = provider::make(kind)?;
-    let plan = Plan { provider: kind, clusters: vec![cluster] };
+/// Runs a plan, one cluster after another, and folds what happened.
+///
+/// # Errors
+///
+/// When there is no such provider, or the events make no report.
+pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
+    let provider = provider::make(plan.provider)?;
     let options = Options { run: clock::run_id(), jobs: NonZeroUsize::MIN, shard: None };
     let mut records = Vec::new();
     runtime.block_on(gateproof_runner::run(
-        &plan,
+        plan,
         provider,
         &options,
         &Interrupt::new(),
         |record| records.push(record.clone()),
     ));
-    let report = RunReport::fold(&records)?;
+    Ok(RunReport::fold(&records)?)
+}
+
+/// Runs one cluster's trials; anything but a pass is a failure that tells why.
+fn run(runtime: &Runtime, kind: ProviderKind, cluster: ClusterPlan) -> Result<(), Failed> {
+    let report = report_of(runtime, &Plan { provider: kind, clusters: vec![cluster] })?;
     match exit_code(&report) {
         RunExit::Passed => Ok(()),
         _ => Err(Failed::from(gateproof_report::failures(&report))),

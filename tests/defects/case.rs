@@ -1,7 +1,6 @@
 //! A defect as data, and how a changed scenario is loaded and run.
 
 use std::fs;
-use std::num::NonZeroUsize;
 
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::selection::Selection;
@@ -11,9 +10,7 @@ use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
 use gateproof_core::source::{Role, SourceTree};
 use gateproof_core::verdict::Verdict;
-use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::{Options, clock, provider};
-use gateproof_tests::{files, root};
+use gateproof_tests::{files, report_of, root};
 use libtest_mimic::Failed;
 use tokio::runtime::Runtime;
 
@@ -41,18 +38,7 @@ pub(crate) struct Defect {
 
 /// Runs a base with these changes on the embedded cluster.
 pub(crate) fn run(runtime: &Runtime, base: &str, changes: &[Change]) -> Result<RunReport, Failed> {
-    let plan = planned(base, changes)?;
-    let provider = provider::make(plan.provider)?;
-    let options = Options { run: clock::run_id(), jobs: NonZeroUsize::MIN, shard: None };
-    let mut records = Vec::new();
-    runtime.block_on(gateproof_runner::run(
-        &plan,
-        provider,
-        &options,
-        &Interrupt::new(),
-        |record| records.push(record.clone()),
-    ));
-    Ok(RunReport::fold(&records)?)
+    report_of(runtime, &planned(base, changes)?)
 }
 
 fn planned(base: &str, changes: &[Change]) -> Result<Plan, Failed> {
