@@ -21,6 +21,7 @@ pub mod observation;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod setup;
 pub mod source;
 pub mod topology;
 pub mod verdict;

@@ -27,6 +27,8 @@ mod resolve;
 
 pub mod catalog;
 
+pub(crate) use resolve::check_values;
+
 /// A scenario: variants × versions, what to apply, what to claim.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {

@@ -9,7 +9,7 @@ mod file;
 mod read;
 mod rules;
 
-pub(crate) use read::{read, schema};
+pub(crate) use read::{read, schema, stem};
 
 /// A cluster's shape.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use gateproof_core::scenario::catalog;
+use gateproof_core::setup::GivenFile;
+use gateproof_core::source::nearest::nearest;
 use gateproof_core::source::{Role, SourceTree};
 
 /// Topologies that are always there; a file of the same name in a `clusters` folder comes first.
@@ -35,6 +37,23 @@ pub enum DiscoverError {
         /// The folder.
         path: PathBuf,
     },
+}
+
+/// A topology was named that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is no topology `{named}`{}; there are: {}; a file is named by its path, such as \
+     `./{named}.yaml`",
+    nearest.as_deref().map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default(),
+    names.join(", ")
+)]
+pub struct NoSuchTopology {
+    /// What was named.
+    pub named: String,
+    /// The nearest name that exists.
+    pub nearest: Option<String>,
+    /// The names there are, sorted.
+    pub names: Vec<String>,
 }
 
 /// Reads everything that the given paths lead to.
@@ -85,6 +104,41 @@ pub fn discover(
         read(&mut tree, Path::new(&wanted), Role::Manifest);
     }
     Ok(tree)
+}
+
+/// Reads a file that was named on the command line; one that cannot be read says why.
+pub fn given(path: &Path) -> GivenFile {
+    GivenFile { path: shown(path), content: text_of(path) }
+}
+
+/// The file of a topology that was named on the command line: a path, or the name of one in the
+/// folder `clusters` or of one that is built in.
+///
+/// # Errors
+///
+/// When it is neither, with the names there are.
+pub fn topology(named: &str) -> Result<GivenFile, NoSuchTopology> {
+    let path = Path::new(named);
+    if is_yaml(path) || path.components().count() > 1 {
+        return Ok(given(path));
+    }
+    let mut tree = SourceTree::new();
+    read_topologies_beside(&mut tree, &[]);
+    add_built_in(&mut tree);
+    let stem = |path: &str| {
+        let stem = Path::new(path).file_stem().unwrap_or_default();
+        stem.to_string_lossy().into_owned()
+    };
+    let found = tree.iter().find(|(path, _)| stem(path) == named);
+    if let Some((path, file)) = found {
+        return Ok(GivenFile { path: path.to_owned(), content: file.content.clone() });
+    }
+    let known: BTreeSet<String> = tree.iter().map(|(path, _)| stem(path)).collect();
+    Err(NoSuchTopology {
+        named: named.to_owned(),
+        nearest: nearest(named, known.iter().map(String::as_str)).map(str::to_owned),
+        names: known.into_iter().collect(),
+    })
 }
 
 /// The YAML files that a path stands for, sorted.
@@ -205,7 +259,17 @@ fn normal(path: &Path) -> PathBuf {
 mod tests {
     use std::path::Path;
 
-    use super::{DiscoverError, discover, normal};
+    use super::{DiscoverError, discover, normal, topology};
+
+    #[test]
+    fn a_topology_is_found_by_name_or_path_and_others_are_told_the_names() {
+        let built_in = topology("three-nodes").expect("built in");
+        assert!(built_in.content.expect("readable").contains("role: worker"));
+        assert!(topology("./missing.yaml").expect("a path").content.is_err());
+        let message = topology("three-node").expect_err("no such name").to_string();
+        assert!(message.contains("did you mean `three-nodes`?"), "{message}");
+        assert!(message.contains("single-node"), "{message}");
+    }
 
     #[test]
     fn paths_are_shown_without_detours() {

@@ -122,7 +122,7 @@ impl Loader {
         let schema = topology::schema();
         let mut topologies: BTreeMap<String, Topology> = BTreeMap::new();
         for (path, file) in &self.topology_files {
-            let name = stem(path);
+            let name = topology::stem(path);
             let Some(document) = only_document(file, "cluster", &mut self.problems) else {
                 self.broken_topologies.insert(name.to_owned());
                 continue;
@@ -173,12 +173,6 @@ impl Loader {
         scenarios.sort_by(|a, b| a.name.cmp(&b.name));
         scenarios
     }
-}
-
-/// A topology's name: its file's, without folder and ending.
-fn stem(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file)
 }
 
 /// The single document of a file.

@@ -30,6 +30,7 @@ mod values;
 mod variants;
 
 pub(crate) use partial::{resolve as resolve_partly, without_broken_checks};
+pub(crate) use values::check as check_values;
 use variants::VariantScope;
 
 /// A parsed file.

@@ -84,6 +84,12 @@ fn nodes(files: &[NodeFile]) -> Vec<TopologyNode> {
         .collect()
 }
 
+/// A topology's name: its file's, without folder and ending.
+pub(crate) fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.strip_suffix(".yaml").or_else(|| file.strip_suffix(".yml")).unwrap_or(file)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{read, schema};

@@ -7,7 +7,7 @@ use crate::source::schema::one_of;
 use crate::source::tree::{Node, Place};
 
 /// Reports keys that the charts of these versions do not have, or not with this type.
-pub(super) fn check(place: Place<'_>, versions: &[CiliumVersion], problems: &mut Vec<Problem>) {
+pub(crate) fn check(place: Place<'_>, versions: &[CiliumVersion], problems: &mut Vec<Problem>) {
     walk(place, &mut Vec::new(), versions, problems);
 }
 
