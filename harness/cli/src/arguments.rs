@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Validate(ValidateArguments),
     /// Show what a run would do: clusters and trials.
     Plan(PlanArguments),
+    /// Print what Cilium of a version would make of manifests, without a cluster.
+    Predict(PredictArguments),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Make reports from event logs.
@@ -106,6 +108,53 @@ pub(crate) struct PlanArguments {
     /// How to print it; `github` is a job matrix for GITHUB_OUTPUT.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanFormat,
+}
+
+/// `gateproof predict`.
+#[derive(Debug, Args)]
+pub(crate) struct PredictArguments {
+    /// Manifests: a file, a folder with everything below it, or `-` for standard input; repeatable.
+    #[arg(short, long = "filename", required = true, value_name = "PATH")]
+    pub(crate) filename: Vec<PathBuf>,
+    /// The namespace of objects that name none.
+    #[arg(short, long, default_value = "default", value_name = "NAME")]
+    pub(crate) namespace: String,
+    /// The Cilium version, such as 1.20.2, 1.20 (its newest known release) or 1.21-dev.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) cilium: String,
+    /// Helm values of Cilium; repeatable, later files go over earlier ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) values: Vec<PathBuf>,
+    /// Single Helm values as Helm's own `--set` takes them, over those of files; repeatable.
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub(crate) set: Vec<String>,
+    /// The same with every value as text; repeatable.
+    #[arg(long, value_name = "KEY=VALUE,…")]
+    pub(crate) set_string: Vec<String>,
+    /// The nodes, when no Node objects are among the manifests: a topology (kind's v1alpha4 file),
+    /// or the name of one that is built in, such as three-nodes.
+    #[arg(long, value_name = "TOPOLOGY")]
+    pub(crate) nodes: Option<String>,
+    /// A pool that LB-IPAM gives addresses from, besides those among the manifests; repeatable.
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) pool: Vec<String>,
+    /// The address or host name that somebody else's load balancer, such as a cloud's, gives to
+    /// Services of type LoadBalancer.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "pool")]
+    pub(crate) load_balancer: Option<String>,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: PredictOutput,
+}
+
+/// `predict --output`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PredictOutput {
+    /// Kubernetes objects as one would read them back from the cluster.
+    #[default]
+    Yaml,
+    /// The same for programs, with what is not covered as a field.
+    Json,
 }
 
 /// `gateproof report`.

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 
 pub(crate) mod clean;
 pub(crate) mod plan;
+pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -4,7 +4,7 @@
 //! arguments and values go out. `tests/architecture.rs` holds that rule.
 //!
 //! Read in this order: [`name`] and [`cluster`] (the words), [`cilium`] (versions and
-//! configuration), [`scenario`] and [`plan`] (what a user asks for), [`observation`] and
+//! configuration), [`scenario`], [`plan`] and [`proposal`] (what a user asks for), [`observation`] and
 //! [`exposure`] (what was seen), [`judge`] and [`verdict`] (what that means), [`health`]
 //! (what a load balancer would conclude), [`event`] and [`report`] (what is told).
 
@@ -19,6 +19,7 @@ pub mod judge;
 pub mod name;
 pub mod observation;
 pub mod plan;
+pub mod proposal;
 pub mod report;
 pub mod scenario;
 pub mod setup;

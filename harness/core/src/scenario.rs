@@ -22,7 +22,7 @@ mod text;
 pub mod schema;
 
 mod inventory;
-mod manifest;
+pub(crate) mod manifest;
 mod resolve;
 
 pub mod catalog;

@@ -129,7 +129,7 @@ pub fn topology(file: &GivenFile) -> Result<Topology, Problems> {
     }
 }
 
-fn source_of(file: &GivenFile, problems: &mut Vec<Problem>) -> Option<Source> {
+pub(crate) fn source_of(file: &GivenFile, problems: &mut Vec<Problem>) -> Option<Source> {
     match &file.content {
         Ok(text) => Some(Source { path: file.path.clone(), text: text.clone() }),
         Err(reason) => {

@@ -23,6 +23,8 @@ pub mod lb_ipam;
 
 pub mod routing;
 
+pub mod predict;
+
 #[cfg(test)]
 mod fixture;
 

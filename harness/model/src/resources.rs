@@ -22,7 +22,8 @@ use serde_json::Value;
 use self::core::{Namespace, Node, Secret, Service};
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
 use self::http_route::{HttpRoute, ParentRef};
-use self::meta::{Object, identity};
+use self::meta::Object;
+pub use self::meta::identity;
 use self::pool::Pool;
 use self::shape::unread_fields;
 

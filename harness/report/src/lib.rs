@@ -24,6 +24,8 @@ pub mod jsonl;
 mod junit;
 mod markdown;
 
+pub mod yaml;
+
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

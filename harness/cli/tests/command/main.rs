@@ -4,5 +4,6 @@ mod broken_input;
 mod documents;
 mod exit_codes;
 mod pipes;
+mod predict;
 mod signals;
 mod support;

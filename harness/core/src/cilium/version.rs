@@ -105,6 +105,18 @@ impl<'de> Deserialize<'de> for CiliumVersion {
     }
 }
 
+/// The newest release of each minor version that is known of (cilium/cilium releases and
+/// cilium/charts, as far as they were looked at; newer ones may exist).
+const NEWEST_KNOWN: &[(u64, u64)] = &[(16, 7), (17, 18), (18, 12), (19, 6), (20, 2)];
+
+/// The newest known release of a minor version written alone, such as `1.20`.
+pub fn newest_known(text: &str) -> Option<CiliumVersion> {
+    let bare = text.strip_prefix('v').unwrap_or(text);
+    let minor: u64 = bare.strip_prefix("1.")?.parse().ok()?;
+    let (_, patch) = NEWEST_KNOWN.iter().find(|(known, _)| *known == minor)?;
+    format!("1.{minor}.{patch}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::CiliumVersion;

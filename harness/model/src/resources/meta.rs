@@ -38,7 +38,7 @@ impl Metadata {
 }
 
 /// `Kind namespace/name`, as far as the object says.
-pub(crate) fn identity(value: &Value) -> String {
+pub fn identity(value: &Value) -> String {
     let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
     let kind = text("/kind").unwrap_or("object without kind");
     match (text("/metadata/namespace"), text("/metadata/name")) {

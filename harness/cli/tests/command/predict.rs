@@ -1,0 +1,3 @@
+//! `gateproof predict` as its users run it.
+
+mod recorded;

@@ -1,0 +1,270 @@
+//! Prediction: what a setup settles to on a cluster of some Cilium version, without a cluster.
+//!
+//! The operator, the API server and LB-IPAM answer each other until nothing changes: the operator
+//! makes a Service, the API server completes it, LB-IPAM or a cloud gives it an address, and the
+//! operator writes that into the Gateway's status. What the API server would choose freely (node
+//! ports, cluster addresses) is shown as [`ALLOCATED`].
+//!
+//! Everything starts from the given objects: a prediction for two versions is two fresh starts,
+//! not an upgrade of what the older one made.
+
+mod objects;
+mod service;
+
+use std::collections::BTreeMap;
+
+use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
+use gateproof_core::name::NamespacedName;
+use serde_json::{Value, json};
+
+use self::service::complete;
+use crate::lb_ipam::{IpamAssignment, assign};
+use crate::resources::meta::identity;
+use crate::{Input, Outcome, Resources, Skipped, Unmodelled, reconcile};
+
+pub use objects::read_back;
+pub use service::ALLOCATED;
+
+/// More rounds than any setup needs: an address takes one, and what depends on it another.
+const MOST_ROUNDS: usize = 8;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The Cilium version.
+    pub version: &'a CiliumVersion,
+    /// Its configuration.
+    pub config: &'a CiliumConfig,
+    /// The objects in the cluster, as written.
+    pub objects: &'a [Value],
+    /// Who gives load-balancer addresses.
+    pub load_balancer: LoadBalancer<'a>,
+}
+
+/// Who gives addresses to Services of type LoadBalancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadBalancer<'a> {
+    /// LB-IPAM, from the pools among the objects; nobody, if there are none.
+    Ipam,
+    /// Somebody else, such as a cloud, gives this address or host name to all of them.
+    External(&'a str),
+}
+
+/// What a setup settles to.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    /// What would be read back from the cluster: objects that Cilium made, then objects with the
+    /// status Cilium wrote, in a fixed order.
+    pub objects: Vec<Value>,
+    /// What the operator wants.
+    pub outcome: Outcome,
+    /// The cluster as it settled.
+    pub resources: Resources,
+    /// Objects that were not read.
+    pub skipped: Vec<Skipped>,
+    /// What is not covered, sorted; with any, the prediction is incomplete.
+    pub unmodelled: Vec<Unmodelled>,
+    /// What a reader should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Prediction {
+    /// Whether everything that was asked is covered.
+    pub fn is_complete(&self) -> bool {
+        self.unmodelled.is_empty()
+    }
+}
+
+/// Works out what a setup settles to.
+pub fn predict(question: &Question<'_>) -> Prediction {
+    let mut cluster = Cluster::new(question.objects);
+    let mut rounds = 0;
+    loop {
+        let (resources, skipped) = Resources::from_objects(cluster.objects.values());
+        let input =
+            Input { version: question.version, config: question.config, resources: &resources };
+        let outcome = reconcile(&input);
+        rounds += 1;
+        let changed = cluster.settle(question, &outcome);
+        if !changed || rounds == MOST_ROUNDS {
+            return conclude(question, &cluster, resources, skipped, outcome, changed);
+        }
+    }
+}
+
+/// The objects of a cluster by kind, namespace and name.
+struct Cluster {
+    objects: BTreeMap<Key, Value>,
+    unmodelled: Vec<Unmodelled>,
+}
+
+/// Group, kind, namespace, name.
+type Key = (String, String, String, String);
+
+impl Cluster {
+    fn new(objects: &[Value]) -> Self {
+        let mut cluster = Self { objects: BTreeMap::new(), unmodelled: Vec::new() };
+        for object in objects {
+            let mut object = object.clone();
+            if object["metadata"].is_object() && object["metadata"].get("generation").is_none() {
+                object["metadata"]["generation"] = json!(1);
+            }
+            cluster.objects.insert(key(&object), object);
+        }
+        cluster
+    }
+
+    /// Writes what the operator wants and what others answer to it; tells whether anything that
+    /// the operator reads changed.
+    fn settle(&mut self, question: &Question<'_>, outcome: &Outcome) -> bool {
+        let before = self.objects.clone();
+        for wanted in outcome.objects.iter().filter(|object| is_service(object)) {
+            let live = self.objects.get(&key(wanted));
+            let completed = complete(wanted, live, self.objects.len());
+            self.objects.insert(key(wanted), completed);
+        }
+        self.unmodelled.clear();
+        match question.load_balancer {
+            LoadBalancer::External(address) => self.balance(address),
+            LoadBalancer::Ipam => self.allocate(question),
+        }
+        before != self.objects
+    }
+
+    /// An external load balancer gives its address to every Service that asks for one.
+    fn balance(&mut self, address: &str) {
+        for service in self.objects.values_mut().filter(|object| is_load_balanced(object)) {
+            let ingress = if address.parse::<std::net::IpAddr>().is_ok() {
+                json!([{"ip": address, "ipMode": "VIP"}])
+            } else {
+                json!([{"hostname": address}])
+            };
+            service["status"] = json!({"loadBalancer": {"ingress": ingress}});
+        }
+    }
+
+    /// LB-IPAM sleeps until there is a pool (cilium/cilium 1.20 cut `operator/pkg/lbipam/lbipam.go`).
+    fn allocate(&mut self, question: &Question<'_>) {
+        let (resources, _) = Resources::from_objects(self.objects.values());
+        if resources.pools.is_empty() {
+            return;
+        }
+        let input =
+            Input { version: question.version, config: question.config, resources: &resources };
+        for assignment in assign(&input) {
+            let IpamAssignment { service, addresses, request, unmodelled } = assignment;
+            self.unmodelled.extend(unmodelled);
+            let Some(object) = self.objects.get_mut(&service_key(&service)) else { continue };
+            let ingress: Vec<Value> = addresses
+                .iter()
+                .map(|address| json!({"ip": address.to_string(), "ipMode": "VIP"}))
+                .collect();
+            object["status"] = json!({"conditions": [request.condition()], "loadBalancer": {}});
+            if !ingress.is_empty() {
+                object["status"]["loadBalancer"] = json!({"ingress": ingress});
+            }
+        }
+    }
+}
+
+fn conclude(
+    question: &Question<'_>,
+    cluster: &Cluster,
+    resources: Resources,
+    skipped: Vec<Skipped>,
+    outcome: Outcome,
+    unsettled: bool,
+) -> Prediction {
+    let mut unmodelled = outcome.unmodelled.clone();
+    unmodelled.extend(cluster.unmodelled.iter().cloned());
+    if unsettled {
+        unmodelled.push(Unmodelled::new("the setup", "a setup that does not settle"));
+    }
+    let services: Vec<&Value> = outcome
+        .objects
+        .iter()
+        .filter(|object| is_service(object))
+        .filter_map(|wanted| cluster.objects.get(&key(wanted)))
+        .collect();
+    let mut notes = Vec::new();
+    for service in &services {
+        let name = identity(service);
+        if service["spec"]["type"] == "NodePort" && resources.nodes.is_empty() {
+            unmodelled.push(Unmodelled::new(
+                name,
+                "the addresses of nodes, of which none are given; add Node objects or --nodes",
+            ));
+        } else if is_load_balanced(service) && !has_ingress(service) {
+            let why = match question.load_balancer {
+                LoadBalancer::Ipam if resources.pools.is_empty() => {
+                    "there is no address pool among the manifests; if a cloud gives addresses, say \
+                     --load-balancer ADDRESS"
+                        .to_owned()
+                }
+                _ => service["status"]["conditions"][0]["message"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+            };
+            notes.push(format!("{name} stays without an address: {why}"));
+        }
+    }
+    notes.extend(ignored_gateways(question, &resources));
+    unmodelled.sort();
+    unmodelled.dedup();
+    let objects = read_back(&outcome, |wanted| {
+        let object = cluster.objects.get(&key(wanted))?;
+        Some(if is_service(wanted) { service::shown(object) } else { object.clone() })
+    });
+    Prediction { objects, outcome, resources, skipped, unmodelled, notes }
+}
+
+/// Gateways that Cilium leaves alone, which looks like forgetting them.
+fn ignored_gateways(question: &Question<'_>, resources: &Resources) -> Vec<String> {
+    if !question.config.gateway_api || !question.config.kube_proxy_replacement {
+        return Vec::new();
+    }
+    let mut notes = Vec::new();
+    for gateway in resources.gateways.values() {
+        let class = &gateway.spec.gateway_class_name;
+        let why = match resources.classes.get(class) {
+            None => format!("its GatewayClass `{class}` does not exist"),
+            Some(found) if found.controller != crate::reconcile::CONTROLLER => {
+                format!("its GatewayClass `{class}` belongs to {}", found.controller)
+            }
+            Some(_) => continue,
+        };
+        notes.push(format!("Cilium ignores Gateway {}: {why}", gateway.name));
+    }
+    notes
+}
+
+fn key(object: &Value) -> Key {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let group = text("/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    (
+        group.to_owned(),
+        text("/kind").to_owned(),
+        text("/metadata/namespace").to_owned(),
+        text("/metadata/name").to_owned(),
+    )
+}
+
+fn service_key(name: &NamespacedName) -> Key {
+    (String::new(), "Service".to_owned(), name.namespace.clone(), name.name.clone())
+}
+
+fn is_service(object: &Value) -> bool {
+    object["kind"] == "Service" && object["apiVersion"] == "v1"
+}
+
+fn is_load_balanced(object: &Value) -> bool {
+    is_service(object) && object["spec"]["type"] == "LoadBalancer"
+}
+
+fn has_ingress(service: &Value) -> bool {
+    service.pointer("/status/loadBalancer/ingress").is_some()
+}
+
+#[cfg(test)]
+mod tests;
