@@ -250,14 +250,16 @@ impl Plan<'_> {
         if let Err(behaviour) = self.applied(host) {
             return behaviour;
         }
-        if !self.config.service.ports.is_empty() && !self.config.service.ports.contains(&port) {
-            return self.unredirected();
-        }
+        let listener = match self.config.listener_of(port) {
+            Ok(Some(listener)) => listener,
+            Ok(None) => return self.unredirected(),
+            Err(what) => return SocketBehaviour::Unmodelled(what),
+        };
         match host.state.envoy {
             EnvoyState::Down => SocketBehaviour::refuses(
                 "connections lead to the node's Envoy, which is not running [inferred]",
             ),
-            EnvoyState::Running => SocketBehaviour::Serves { config: self.index, listener: 0 },
+            EnvoyState::Running => SocketBehaviour::Serves { config: self.index, listener },
         }
     }
 
@@ -300,12 +302,21 @@ impl Plan<'_> {
         let selects = |labels: &std::collections::BTreeMap<String, String>| {
             labels.iter().all(|(key, value)| host.node.labels.get(key) == Some(value))
         };
-        match &self.config.node_selector {
-            Some(selector) if !selects(selector) => Err(SocketBehaviour::refuses(
+        if self.config.node_selector.as_ref().is_some_and(|selector| !selects(selector)) {
+            return Err(SocketBehaviour::refuses(
                 "the node is not selected by hostNetwork.nodes.matchLabels",
-            )),
-            _ => Ok(()),
+            ));
         }
+        let repeated = self.config.listeners.iter().find_map(|listener| {
+            listener.repeated_server_name().map(|name| (&listener.name, name))
+        });
+        if let Some((listener, name)) = repeated {
+            // Envoy keeps whatever it had before, which the model cannot know.
+            return Err(SocketBehaviour::Unmodelled(format!(
+                "{listener} with two filter chains for server name {name}, which Envoy refuses"
+            )));
+        }
+        Ok(())
     }
 
     /// What a Service port does that is not redirected to Envoy: 1.18 and later have no backend

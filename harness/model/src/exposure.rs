@@ -92,9 +92,9 @@ fn require_node_ports(
             ),
         ));
     };
-    for port in &config.service.ports {
+    for port in config.service.ports() {
         let allocated =
-            service.spec.ports.iter().any(|found| found.port == *port && found.node_port.is_some());
+            service.spec.ports.iter().any(|found| found.port == port && found.node_port.is_some());
         if !allocated {
             return Err(Unmodelled::new(
                 object,
@@ -111,11 +111,11 @@ fn closed_listener_ports(input: &Input<'_>, config: &EnvoyConfig) -> Vec<(Endpoi
     nodes
         .flat_map(|node| {
             node.internal_addresses().into_iter().flat_map(move |address| {
-                config.service.ports.iter().map(move |port| {
+                config.service.ports().map(move |port| {
                     let endpoint = Endpoint {
                         node: node.name.clone(),
                         address,
-                        port: *port,
+                        port,
                         role: PortRole::ListenerPort,
                     };
                     (endpoint, Expectation::DoesNotAccept)

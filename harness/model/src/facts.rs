@@ -2,8 +2,10 @@
 //! it holds in, where that was read and how certain it is.
 //!
 //! Nothing else in this crate compares versions. What holds in every covered version is no row
-//! here but plain code. Between 1.19.1 and 1.19.6 and after 1.20.0 only charts and issues were
-//! read; rows that lean on them say so.
+//! here but plain code. Every patch release of 1.18 and 1.19 was read; of 1.20 the main branch just
+//! before its cut, which stands for 1.20.0, and of later patches only charts and issues. The first
+//! release of 1.19 stands for the main branch before its cut likewise. Rows that lean on less say
+//! so.
 
 use gateproof_core::cilium::CiliumVersion;
 
@@ -67,10 +69,21 @@ pub enum Behaviour {
     UnpermittedCertificateServedPlain,
     /// Listeners that are not accepted are not served.
     RejectedListenersNotServed,
-    /// Listeners of one Gateway can be marked as conflicting.
+    /// HTTPS and TLS passthrough listeners of one port whose host names overlap are conflicting.
+    SniConflicts,
+    /// Listeners of one Gateway that share a port are conflicting whenever they cannot be told
+    /// apart.
     ListenerConflicts,
-    /// More than one HTTPS port of a Gateway gets Envoy listeners of its own.
-    ListenerPerHttpsPort,
+    /// A listener that is not accepted says why in the reason, and a Gateway that has one of an
+    /// unsupported protocol is accepted for another reason.
+    GranularListenerReasons,
+    /// Passthrough needs a listener of protocol TLS; before, every listener passes TLS through.
+    PassthroughOnTlsOnly,
+    /// TLSRoutes get a filter chain each, with weights; before, each of their backends has one.
+    PassthroughPerRoute,
+    /// Several HTTPS ports, several passthrough ports, or both for the same host names on
+    /// different ports, get Envoy listeners of their own.
+    ListenerPerPort,
     /// Copies of Secrets are named by a hash.
     HashedSecretNames,
     /// Infrastructure annotations that steer the agent are kept off the CiliumEnvoyConfig.
@@ -79,6 +92,20 @@ pub enum Behaviour {
     RedirectGuard,
     /// `spec.infrastructure.parametersRef` of a Gateway is refused; before, ignored.
     GatewayParametersRefused,
+    /// A Gateway is not accepted when `parametersRef` of its class is not usable.
+    ClassParametersChecked,
+    /// What was made for a Gateway is removed when its class goes or changes hands.
+    CleansUpWithoutClass,
+    /// `telemetry.accessLogs` of a CiliumGatewayClassConfig exists.
+    AccessLogs,
+    /// `httpOptions.grpcWebTranslation` of a CiliumGatewayClassConfig exists.
+    GrpcWebSwitch,
+    /// Requested and given addresses are compared as addresses; before, as text.
+    AddressesCompareParsed,
+    /// TCPRoute, UDPRoute and ListenerSet are served; before, ignored.
+    LayerFourRoutes,
+    /// Host network refuses TCP and UDP listeners.
+    HostNetworkRefusesLayerFour,
     /// `gatewayAPI.useRemoteAddress` is a setting; before, always true.
     UseRemoteAddressSetting,
     /// RequestMirror honours `percent` and `fraction`.
@@ -149,12 +176,13 @@ facts! {
     SortedServicePorts: [since(18, 0)], Recorded, "operator recordings, case 07 (1.17 orders differ between runs)";
     ServiceIpFamilies: [since(18, 0)], Read, "cilium/cilium gateway-api/translator.go 1.18.0";
     ClassConfig: [since(18, 0)], Read, "cilium/cilium pkg/k8s/apis/cilium.io/v2alpha1 1.18.0";
-    HostNetworkNodePort: [since(19, 6)], Read, "cilium/cilium #46350 and #47456; recorded for 1.20 and 1.21-dev";
+    HostNetworkNodePort: [between((18, 12), (19, 0)), since(19, 6)], Read,
+        "cilium/cilium gateway-api/translator.go at every patch release; recorded for 1.20 and 1.21-dev";
     NodeAddressesHonourSelector: [between((20, 2), (21, 0))], Read,
         "cilium/cilium #47463, #48636; 1.21-dev of 2026-08-14 recorded without";
     NodeSelectorAnnotation: [since(21, 0)], Recorded, "operator recordings, 1.21-dev with a node selector; #47079";
     PlaceholderEndpointSlice: [since(19, 0)], Recorded, "operator recordings, 1.18.10 and 1.19 cut";
-    PlaceholderReady: [since(20, 0)], Recorded, "operator recordings, 1.19 and 1.20 cuts; #44611";
+    PlaceholderReady: [since(19, 5)], Read, "cilium/cilium gateway-api/translator.go 1.19.4 and 1.19.5; #44611";
     OriginalSourceAnnotation: [since(19, 0)], Recorded, "operator recordings, 1.18.10 and 1.19 cut";
     EmptyListenerNameWritten: [between((16, 0), (19, 0))], Recorded, "operator recordings, 1.18.10 and 1.19 cut";
     ShortEnvoyConfigName: [since(20, 0)], Read, "cilium/cilium gateway-api/translator.go 1.20 cut";
@@ -165,20 +193,36 @@ facts! {
     InternalLoopbackAlwaysBoth: [between((17, 0), (18, 0))], Recorded, "operator recordings, 1.17 cut and 1.18.10";
     IsolationPerProtocol: [between((18, 8), (19, 0)), since(19, 2)], Read,
         "cilium/cilium #44492; case 00 recorded without in the 1.19 cut and with in 1.18.10";
-    ListenerPolicyInRouting: [since(20, 0)], Recorded, "operator recordings, case 07";
-    ListenerPolicyInAttachedRoutes: [between((18, 10), (19, 0)), since(19, 4)], Inferred,
-        "recorded with in 1.18.10 and without in the 1.19 cut; 1.19.4 is 1.18.10's sibling release";
+    ListenerPolicyInRouting: [since(19, 6)], Read,
+        "cilium/cilium model/ingestion/gateway.go 1.19.5 and 1.19.6; recorded for 1.20, case 07";
+    ListenerPolicyInAttachedRoutes: [between((18, 10), (19, 0)), since(19, 1)], Recorded,
+        "recorded with in 1.18.10 and without in the 1.19 cut; listenerisAllowed in every 1.19 release";
     FirstListenerDecidesNamespace: [between((16, 0), (17, 0))], Recorded, "operator recordings, case 07";
     WaitsForAddress: [since(18, 3)], Read, "cilium/cilium gateway_reconcile.go 1.18.2 and 1.18.3; recorded from 1.18.10 on";
     FailedRefsObserved: [since(20, 0)], Recorded, "operator recordings, case 09";
-    UnpermittedCertificateServedPlain: [since(20, 0)], Recorded, "operator recordings, case 09";
+    UnpermittedCertificateServedPlain: [since(19, 6)], Read,
+        "cilium/cilium translation/envoy_route_configuration.go 1.19.5 and 1.19.6; recorded for 1.20, case 09";
     RejectedListenersNotServed: [since(21, 0)], Recorded, "operator recordings, case 09; #46917";
-    ListenerConflicts: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut";
-    ListenerPerHttpsPort: [since(20, 0)], Read, "cilium/cilium cec_translator.go 1.20 cut";
-    HashedSecretNames: [since(21, 0)], Recorded, "cilium/cilium pkg/secretsync/names; operator recordings, 1.21-dev";
+    SniConflicts: [since(19, 6)], Read, "cilium/cilium gateway_reconcile.go 1.19.5 and 1.19.6";
+    ListenerConflicts: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, listenerPairConflict";
+    GranularListenerReasons: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, validateListener";
+    PassthroughOnTlsOnly: [since(19, 6)], Read, "cilium/cilium model/ingestion/gateway.go 1.19.5 and 1.19.6";
+    PassthroughPerRoute: [between((18, 11), (19, 0)), since(19, 5)], Read,
+        "cilium/cilium translation/envoy_listener.go at every patch release, stableTLSPassthroughRoutes";
+    ListenerPerPort: [since(19, 6)], Read, "cilium/cilium translation/cec_translator.go 1.19.5 and 1.19.6";
+    HashedSecretNames: [between((18, 12), (19, 0)), between((19, 6), (20, 0)), since(20, 1)], Read,
+        "cilium/cilium pkg/secretsync/names at every patch release; recorded without in the 1.20 cut, with in 1.21-dev";
     SteeringAnnotationsFiltered: [since(21, 0)], Read, "cilium/cilium gateway-api/translator.go 1.21-dev";
     RedirectGuard: [since(20, 0)], Recorded, "operator recordings, cases 04 and 18; #34539";
     GatewayParametersRefused: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut";
+    ClassParametersChecked: [since(19, 5)], Read, "cilium/cilium gateway_reconcile.go 1.19.4 and 1.19.5";
+    CleansUpWithoutClass: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, cleanupOwnedResources";
+    AccessLogs: [between((18, 12), (19, 0)), since(19, 6)], Read,
+        "cilium/cilium v2alpha1/gatewayclassconfig_types.go at every patch release";
+    GrpcWebSwitch: [since(20, 0)], Read, "cilium/cilium v2alpha1/gatewayclassconfig_types.go 1.20 cut";
+    AddressesCompareParsed: [since(21, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut and 1.21-dev";
+    LayerFourRoutes: [since(20, 0)], Read, "cilium/cilium model/ingestion/gateway.go 1.19.6 and 1.20 cut";
+    HostNetworkRefusesLayerFour: [since(21, 0)], Read, "cilium/cilium gateway_reconcile.go 1.21-dev, validateListener";
     UseRemoteAddressSetting: [since(20, 0)], Read, "cilium/charts 1.20.0 values.yaml";
     MirrorFraction: [since(17, 0)], Read, "cilium/cilium envoy_virtual_host.go 1.17.0";
     BackendlessServiceRefuses: [since(18, 0)], Inferred, "cilium/cilium pkg/loadbalancer 1.18; serviceNoBackendResponse reject";
@@ -230,9 +274,10 @@ mod tests {
     }
 
     #[test]
-    fn host_network_service_type_flips_with_1_19_6() {
+    fn host_network_service_type_flips_in_two_patch_releases() {
         for (version, expected) in [
-            ("1.18.10", false),
+            ("1.18.11", false),
+            ("1.18.12", true),
             ("1.19.5", false),
             ("1.19.6", true),
             ("1.20.0", true),

@@ -3,16 +3,17 @@
 //!
 //! Rules that ask for something the model does not cover are named and left out.
 
+pub(crate) mod passthrough;
 mod rule;
 
 use gateproof_core::name::NamespacedName;
 
 pub(crate) use self::rule::{Backend, HttpRule};
 use crate::checks::hostname::intersect;
-use crate::checks::listener::{is_permitted, validate};
+use crate::checks::listener::{is_permitted, validate_all};
 use crate::checks::route::{Attached, is_allowed, selects};
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, Listener};
+use crate::resources::gateway::{Gateway, Listener, Protocol};
 use crate::{Input, Unmodelled};
 
 /// A listener with what it serves.
@@ -46,7 +47,12 @@ pub(crate) fn ingest(
         .spec
         .listeners
         .iter()
-        .filter(|listener| !rejects || validate(input, gateway, listener).is_valid())
+        .zip(validate_all(input, gateway))
+        .filter(|(_, validity)| !rejects || validity.is_valid())
+        .map(|(listener, _)| listener)
+        .filter(|listener| {
+            matches!(listener.speaks(), Protocol::Http | Protocol::Https | Protocol::Tls)
+        })
         .map(|listener| HttpListener {
             hostname: listener.hostname().unwrap_or("*").to_owned(),
             port: listener.port,

@@ -5,21 +5,26 @@
 //! operator stops early it leaves older objects alone; the outcome then names the Gateway in
 //! [`Outcome::left_alone`] instead of listing objects. Condition timestamps are the caller's.
 
+mod class;
+mod ending;
+mod features;
 mod status;
 
 use std::collections::BTreeMap;
 
 use gateproof_core::name::NamespacedName;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use self::status::{ClassParameters, Ending};
+use self::ending::Ending;
 use crate::checks::coverage::gateway_limits;
-use crate::checks::listener::{Validity, validate};
+use crate::checks::listener::validate_all;
 use crate::checks::route::{Acceptance, Acceptances, Attached, accept, resolve};
 use crate::facts::{Behaviour, covers};
 use crate::ingestion::ingest;
+use crate::resources::class_config::ClassConfig;
 use crate::resources::gateway::{Gateway, GatewayClass};
 use crate::resources::http_route::HttpRoute;
+use crate::translation::config::Served;
 use crate::translation::envoy::EnvoyConfig;
 use crate::translation::{config, names, objects, render};
 use crate::{Input, Unmodelled};
@@ -49,13 +54,12 @@ pub struct Outcome {
 
 /// The status of one object, as the operator writes it.
 ///
-/// An HTTPRoute's holds only the parents of Cilium; those of other controllers stay. A
-/// GatewayClass's lacks `supportedFeatures`, which the model does not know.
+/// An HTTPRoute's holds only the parents of Cilium; those of other controllers stay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusUpdate {
     /// Such as `gateway.networking.k8s.io/v1`.
     pub api_version: String,
-    /// GatewayClass, Gateway or HTTPRoute.
+    /// GatewayClass, CiliumGatewayClassConfig, Gateway or HTTPRoute.
     pub kind: String,
     /// The namespace, unless the kind has none.
     pub namespace: Option<String>,
@@ -87,7 +91,10 @@ pub fn reconcile(input: &Input<'_>) -> Outcome {
         return outcome;
     }
     for class in own_classes(input) {
-        reconcile_class(input, class, &mut outcome);
+        class::reconcile(input, class, &mut outcome);
+    }
+    for config in input.resources.class_configs.values() {
+        class::reconcile_config(input, config, &mut outcome);
     }
     let gateways = own_gateways(input, &mut outcome.unmodelled);
     note_other_kinds(input, &gateways, &mut outcome.unmodelled);
@@ -104,36 +111,16 @@ fn own_classes<'a>(input: &Input<'a>) -> impl Iterator<Item = &'a GatewayClass> 
     input.resources.classes.values().filter(|class| class.controller == CONTROLLER)
 }
 
-fn reconcile_class(input: &Input<'_>, class: &GatewayClass, outcome: &mut Outcome) {
-    let parameters = match &class.parameters {
-        None => ClassParameters::Usable,
-        Some(_) if !input.holds(Behaviour::ClassConfig) => {
-            outcome.unmodelled.push(Unmodelled::new(
-                format!("GatewayClass {}", class.name),
-                "parametersRef before Cilium 1.18",
-            ));
-            return;
-        }
-        Some(parameters)
-            if parameters.group == "cilium.io"
-                && parameters.kind == "CiliumGatewayClassConfig"
-                && parameters.namespace.is_some() =>
-        {
-            outcome.unmodelled.push(Unmodelled::new(
-                format!("GatewayClass {}", class.name),
-                "a CiliumGatewayClassConfig",
-            ));
-            return;
-        }
-        Some(_) => ClassParameters::Refused,
-    };
-    outcome.statuses.push(StatusUpdate {
-        api_version: "gateway.networking.k8s.io/v1".to_owned(),
-        kind: "GatewayClass".to_owned(),
-        namespace: None,
-        name: class.name.clone(),
-        status: json!({"conditions": [status::class_accepted(class.generation, parameters)]}),
-    });
+/// The class of a Gateway, if it is an own one.
+fn own_class<'a>(input: &Input<'a>, gateway: &Gateway) -> Option<&'a GatewayClass> {
+    own_classes(input).find(|class| class.name == gateway.spec.gateway_class_name)
+}
+
+/// The parameters of a class, where this version reads any and they exist.
+fn parameters<'a>(input: &Input<'a>, class: &GatewayClass) -> Option<&'a ClassConfig> {
+    let reference = class.parameters.as_ref().filter(|reference| reference.is_class_config())?;
+    input.holds(Behaviour::ClassConfig).then_some(())?;
+    input.resources.class_configs.get(&reference.full_name()?)
 }
 
 /// Gateways of own classes that the model covers. A Gateway of an absent or foreign class is
@@ -144,11 +131,7 @@ fn own_gateways<'a>(
 ) -> BTreeMap<&'a NamespacedName, &'a Gateway> {
     let mut own = BTreeMap::new();
     for gateway in input.resources.gateways.values() {
-        let Some(class) =
-            own_classes(input).find(|class| class.name == gateway.spec.gateway_class_name)
-        else {
-            continue;
-        };
+        let Some(class) = own_class(input, gateway) else { continue };
         let limits = gateway_limits(input, gateway, class);
         if limits.is_empty() {
             own.insert(&gateway.name, gateway);
@@ -250,9 +233,14 @@ fn reconcile_gateway(
     outcome: &mut Outcome,
 ) {
     let routes = attached(gateway, accepted);
-    let validities: Vec<Validity> =
-        gateway.spec.listeners.iter().map(|listener| validate(input, gateway, listener)).collect();
-    let ending = status::ending(input, gateway, &validities);
+    let Some(class) = own_class(input, gateway) else { return };
+    let parameters = parameters(input, class);
+    let service_parameters = parameters.and_then(|config| config.spec.service.as_ref());
+    let validities = validate_all(input, gateway);
+    let ending = match ending::ending(input, gateway, class, service_parameters, &validities) {
+        Ok(ending) => ending,
+        Err(limit) => return outcome.unmodelled.push(limit),
+    };
     outcome.statuses.push(StatusUpdate {
         api_version: "gateway.networking.k8s.io/v1".to_owned(),
         kind: "Gateway".to_owned(),
@@ -271,10 +259,12 @@ fn reconcile_gateway(
         return;
     }
     let listeners = ingest(input, gateway, &routes, &mut outcome.unmodelled);
-    outcome.objects.push(objects::service(input, gateway, &listeners));
-    outcome.objects.push(objects::placeholder(input, gateway));
-    if let Some(config) = config::build(input, gateway, &listeners, &mut outcome.unmodelled) {
-        outcome.objects.push(render::envoy_config(input, gateway, &config));
+    let ports = listeners.iter().map(|listener| listener.port).collect();
+    outcome.objects.push(objects::service(input, gateway, service_parameters, ports));
+    outcome.objects.push(objects::placeholder(input, gateway, service_parameters));
+    let served = Served { http: &listeners, passthrough: &[] };
+    if let Some(config) = config::build(input, gateway, served, &mut outcome.unmodelled) {
+        outcome.objects.push(render::envoy_config(input, gateway, parameters, &config));
         outcome.envoy.push(config);
     }
 }

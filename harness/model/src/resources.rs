@@ -4,6 +4,7 @@
 //! objects from a live API read alike. Fields the model does not read are remembered with their
 //! object, because ignoring them silently would make a wrong prediction look like a right one.
 
+pub(crate) mod class_config;
 pub(crate) mod core;
 pub(crate) mod gateway;
 pub(crate) mod http_route;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::class_config::ClassConfig;
 use self::core::{Namespace, Node, Secret, Service};
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
 use self::http_route::{HttpRoute, ParentRef};
@@ -31,6 +33,7 @@ use self::shape::unread_fields;
 #[derive(Debug, Clone, Default)]
 pub struct Resources {
     pub(crate) classes: BTreeMap<String, GatewayClass>,
+    pub(crate) class_configs: BTreeMap<NamespacedName, ClassConfig>,
     pub(crate) gateways: BTreeMap<NamespacedName, Gateway>,
     pub(crate) routes: BTreeMap<NamespacedName, HttpRoute>,
     pub(crate) grants: Vec<ReferenceGrant>,
@@ -156,6 +159,11 @@ impl Resources {
             ("", "Node") => {
                 let node = Node::from_value(parse::<Object<Value>>(value)?.metadata, value)?;
                 self.nodes.insert(node.name.as_str().to_owned(), node);
+            }
+            ("cilium.io", "CiliumGatewayClassConfig") => {
+                let mut config: ClassConfig = Object::into(parse(value)?);
+                config.unread = unread_fields(value.get("spec"), &class_config::SHAPE);
+                self.class_configs.insert(config.name.clone(), config);
             }
             ("cilium.io", "CiliumLoadBalancerIPPool") => {
                 let pool: Pool = Object::into(parse(value)?);

@@ -174,7 +174,10 @@ async fn send(
 fn upstream_version(protocol: UpstreamProtocol, client: Version) -> HttpVersion {
     match protocol {
         UpstreamProtocol::AsDownstream if client == Version::HTTP_2 => HttpVersion::Http2,
-        UpstreamProtocol::AsDownstream | UpstreamProtocol::Http1 => HttpVersion::Http1,
+        // A cluster that says nothing speaks HTTP/1.1 to whoever routes requests to it.
+        UpstreamProtocol::AsDownstream | UpstreamProtocol::Http1 | UpstreamProtocol::Tcp => {
+            HttpVersion::Http1
+        }
         UpstreamProtocol::Http2 => HttpVersion::Http2,
     }
 }

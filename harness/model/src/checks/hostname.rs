@@ -28,6 +28,27 @@ pub(crate) fn intersect(route: &[String], listener: Option<&str>, others: &[&str
     hosts
 }
 
+/// Whether two listeners' host names have a server name in common; none is every name
+/// (cilium/cilium 1.19.6 `operator/pkg/gateway-api/helpers`, `SNIHostnamesIntersect`).
+pub(crate) fn overlaps(one: Option<&str>, other: Option<&str>) -> bool {
+    let (one, other) = (one.unwrap_or("*"), other.unwrap_or("*"));
+    match (one.strip_prefix('*'), other.strip_prefix('*')) {
+        (Some(""), _) | (_, Some("")) => true,
+        (Some(first), Some(second)) => share_labels(first, second),
+        (Some(_), None) => is_below(other, one),
+        (None, Some(_)) => is_below(one, other),
+        (None, None) => one == other,
+    }
+}
+
+/// Whether one of two wildcard suffixes such as `.x.test` ends with the labels of the other.
+fn share_labels(first: &str, second: &str) -> bool {
+    let labels = |suffix: &str| -> Vec<String> {
+        suffix.trim_start_matches('.').rsplit('.').map(str::to_owned).collect()
+    };
+    labels(first).iter().zip(&labels(second)).all(|(one, other)| one == other)
+}
+
 /// Whether another listener's host name fits a host better than `own` does.
 fn is_taken(host: &str, own: &str, others: &[&str]) -> bool {
     others.iter().filter(|other| **other != own).any(|other| {
@@ -44,7 +65,7 @@ fn is_below(host: &str, wildcard: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::intersect;
+    use super::{intersect, overlaps};
 
     fn hosts(route: &[&str], listener: Option<&str>, others: &[&str]) -> Vec<String> {
         let route: Vec<String> = route.iter().map(|host| (*host).to_owned()).collect();
@@ -87,5 +108,22 @@ mod tests {
             "a less specific one does not"
         );
         assert_eq!(hosts(&["a.x.test"], Some("a.x.test"), &["*.x.test"]), ["a.x.test"]);
+    }
+
+    #[test]
+    fn server_names_overlap_when_one_name_fits_both() {
+        for (one, other, expected) in [
+            (None, Some("a.test"), true),
+            (Some("a.test"), Some("a.test"), true),
+            (Some("a.test"), Some("b.test"), false),
+            (Some("*.test"), Some("a.test"), true),
+            (Some("*.a.test"), Some("a.test"), false),
+            (Some("*.test"), Some("*.a.test"), true),
+            (Some("*.b.test"), Some("*.a.test"), false),
+            (Some("*.ba.test"), Some("*.a.test"), false),
+        ] {
+            assert_eq!(overlaps(one, other), expected, "{one:?} {other:?}");
+            assert_eq!(overlaps(other, one), expected, "{other:?} {one:?}");
+        }
     }
 }

@@ -6,6 +6,8 @@ use super::{AgentState, Datapath, EnvoyState, FrontendKind, NodeState, SocketBeh
 use crate::fixture::Cluster;
 use crate::reconcile::reconcile;
 
+const PEM: &str = "-----BEGIN X-----\n-----END X-----";
+
 fn http(port: u16) -> Value {
     json!([{"name": "http", "port": port, "protocol": "HTTP"}])
 }
@@ -191,4 +193,47 @@ fn the_health_check_port_answers_by_the_agent_not_by_envoy() {
         words(&run(&cluster, &nodes), health),
         ["node-a: answers 200", "node-b: answers 503"]
     );
+}
+
+#[test]
+fn each_port_leads_to_its_own_listener_where_ports_have_listeners_of_their_own() {
+    let https = |name: &str, port: u16| {
+        json!({"name": name, "port": port, "protocol": "HTTPS", "hostname": format!("{name}.test"),
+               "tls": {"certificateRefs": [{"name": "cert"}]}})
+    };
+    for (version, expected) in [("1.19.5", [0, 0, 0]), ("1.19.6", [0, 1, 2]), ("1.20.0", [0, 1, 2])]
+    {
+        let cluster = Cluster::new(version)
+            .gateway(json!([http(80)[0], https("a", 443), https("b", 8443)]))
+            .live_service("LoadBalancer", &[80, 443, 8443], &["192.0.2.1"]);
+        let datapath = run(&cluster, &healthy());
+        let balanced =
+            datapath.frontends.iter().filter(|found| found.kind == FrontendKind::LoadBalancer);
+        let listeners: Vec<usize> = balanced
+            .map(|frontend| match frontend.behaviour {
+                SocketBehaviour::Serves { listener, .. } => listener,
+                ref other => panic!("port {} {other:?}", frontend.port),
+            })
+            .collect();
+        assert_eq!(listeners, expected, "{version}");
+    }
+}
+
+#[test]
+fn a_listener_that_envoy_refuses_is_not_guessed() {
+    let with = |certificates: Value| {
+        let cluster = Cluster::new("1.18.10")
+            .gateway(
+                json!([{"name": "https", "port": 443, "protocol": "HTTPS", "hostname": "a.test",
+                             "tls": {"certificateRefs": certificates}}]),
+            )
+            .with(json!({"apiVersion": "v1", "kind": "Secret",
+                         "metadata": {"name": "second", "namespace": "apps"},
+                         "stringData": {"tls.crt": PEM, "tls.key": PEM}}))
+            .live_service("LoadBalancer", &[443], &[]);
+        words(&run(&cluster, &healthy()[..1]), node_port)
+    };
+    assert_eq!(with(json!([{"name": "cert"}])), ["node-a: serves"]);
+    let both = with(json!([{"name": "cert"}, {"name": "second"}]));
+    assert_eq!(both, ["node-a: unmodelled"], "two chains for one server name");
 }

@@ -69,25 +69,6 @@ fn a_gateway_of_a_foreign_or_absent_class_is_ignored() {
 }
 
 #[test]
-fn a_class_with_usable_looking_parameters_is_not_guessed_and_a_wrong_one_is_refused() {
-    let class = |parameters: Value| {
-        let mut cluster = Cluster::new("1.20.0");
-        cluster.objects[0]["spec"]["parametersRef"] = parameters;
-        cluster.outcome()
-    };
-    let refused = class(json!({"group": "", "kind": "ConfigMap", "name": "x", "namespace": "y"}));
-    assert_eq!(
-        condition(&refused, "GatewayClass", "cilium", "Accepted"),
-        "False InvalidParameters: Invalid GatewayClass"
-    );
-    let config = class(
-        json!({"group": "cilium.io", "kind": "CiliumGatewayClassConfig", "name": "x", "namespace": "y"}),
-    );
-    assert!(config.statuses.is_empty());
-    assert!(limits(&config).contains("CiliumGatewayClassConfig"), "{}", limits(&config));
-}
-
-#[test]
 fn an_address_makes_a_gateway_programmed_from_1_18_3_on_and_is_not_waited_for_before() {
     let waiting = "False AddressNotAssigned: Gateway waiting for address";
     for (version, without, with) in [
@@ -542,23 +523,4 @@ fn parameters_of_a_gateway_are_refused_from_1_20_and_ignored_before() {
         );
         assert_eq!(outcome.objects.len(), objects, "{version}");
     }
-}
-
-#[test]
-fn kinds_a_listener_does_not_support_are_told_from_1_20_and_not_guessed_before() {
-    let listeners = |kinds: Value| json!([{"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"kinds": kinds}}]);
-    let partly = listeners(json!([{"kind": "HTTPRoute"}, {"kind": "TCPRoute"}]));
-    let outcome = Cluster::new("1.20.0").gateway(partly.clone()).outcome();
-    assert!(
-        listener_condition(&outcome, "http", "ResolvedRefs").starts_with("False InvalidRouteKinds")
-    );
-    assert!(
-        listener_condition(&outcome, "http", "Accepted").starts_with("True"),
-        "one kind is left"
-    );
-    let none = Cluster::new("1.20.0").gateway(listeners(json!([{"kind": "TCPRoute"}]))).outcome();
-    assert!(condition(&none, "Gateway", "gw", "Accepted").starts_with("False ListenersNotValid"));
-    assert!(!Cluster::new("1.19.0").gateway(partly).outcome().unmodelled.is_empty());
-    let fine = Cluster::new("1.19.0").gateway(listeners(json!([{"kind": "HTTPRoute"}]))).outcome();
-    assert!(fine.unmodelled.is_empty(), "{}", limits(&fine));
 }

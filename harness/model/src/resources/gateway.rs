@@ -62,7 +62,22 @@ pub(crate) struct GatewayClassSpec {
 pub(crate) struct ParametersRef {
     pub group: String,
     pub kind: String,
+    #[serde(default)]
+    pub name: String,
     pub namespace: Option<String>,
+}
+
+impl ParametersRef {
+    /// Whether it means a CiliumGatewayClassConfig.
+    pub(crate) fn is_class_config(&self) -> bool {
+        self.group == "cilium.io" && self.kind == "CiliumGatewayClassConfig"
+    }
+
+    /// The object's full name, if there is one.
+    pub(crate) fn full_name(&self) -> Option<NamespacedName> {
+        let namespace = self.namespace.as_deref().filter(|namespace| !namespace.is_empty())?;
+        (!self.name.is_empty()).then(|| NamespacedName::new(namespace, self.name.as_str()))
+    }
 }
 
 impl From<Object<GatewayClassSpec>> for GatewayClass {
@@ -152,10 +167,41 @@ pub(crate) struct Listener {
     pub allowed_routes: AllowedRoutes,
 }
 
+/// What a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Https,
+    Tls,
+    Tcp,
+    Udp,
+    /// Something of an implementation's own.
+    Other,
+}
+
 impl Listener {
     /// The host name, where an empty one is none.
     pub(crate) fn hostname(&self) -> Option<&str> {
         self.hostname.as_deref().filter(|hostname| !hostname.is_empty())
+    }
+
+    /// What it speaks.
+    pub(crate) fn speaks(&self) -> Protocol {
+        match self.protocol.as_str() {
+            "HTTP" => Protocol::Http,
+            "HTTPS" => Protocol::Https,
+            "TLS" => Protocol::Tls,
+            "TCP" => Protocol::Tcp,
+            "UDP" => Protocol::Udp,
+            _ => Protocol::Other,
+        }
+    }
+
+    /// Whether TLS is passed through: protocol TLS whose mode says so, where nothing said is
+    /// `Terminate` (the CRD's default).
+    pub(crate) fn passes_through(&self) -> bool {
+        self.speaks() == Protocol::Tls
+            && self.tls.as_ref().and_then(|tls| tls.mode.as_deref()) == Some("Passthrough")
     }
 }
 

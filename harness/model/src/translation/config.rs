@@ -1,44 +1,62 @@
 //! The whole Envoy configuration of a Gateway as typed values
 //! (cilium/cilium `operator/pkg/model/translation/cec_translator.go` and `envoy_listener.go`).
 //!
-//! One listener serves all ports; nothing matches on the destination port.
+//! One listener serves all ports and nothing matches on the destination port, unless
+//! [`split`] gives ports listeners of their own.
+
+mod chains;
+mod split;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::cilium::HostNetwork;
-use gateproof_core::name::NamespacedName;
 
+use self::chains::{Chains, passthrough_chains, tls_chains};
 use super::envoy::{
-    Cluster, EnvoyConfig, HttpChain, Listener, RouteTable, ServiceRedirect, TlsChain,
+    Cluster, EnvoyConfig, HttpChain, Listener, PortRedirect, RouteTable, ServiceRedirect,
+    UpstreamProtocol,
 };
 use super::{names, route_table};
 use crate::facts::Behaviour;
+use crate::ingestion::passthrough::PassthroughListener;
 use crate::ingestion::{Backend, HttpListener, Security};
 use crate::resources::gateway::Gateway;
 use crate::{Input, Unmodelled};
 
+/// The name of the first listener, and the start of the others' and of route tables' names.
+const LISTENER: &str = "listener";
 /// The route table of plain HTTP.
-const INSECURE: &str = "listener-insecure";
+pub(crate) const INSECURE: &str = "listener-insecure";
 /// The route table behind TLS.
 const SECURE: &str = "listener-secure";
+
+/// What a Gateway serves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Served<'a> {
+    /// Listeners of protocol HTTP, HTTPS and TLS alike: the last can terminate TLS too.
+    pub http: &'a [HttpListener],
+    /// Listeners that may pass TLS through.
+    pub passthrough: &'a [PassthroughListener],
+}
 
 /// Builds the configuration. `None` when there is no listener to serve.
 pub(crate) fn build(
     input: &Input<'_>,
     gateway: &Gateway,
-    listeners: &[HttpListener],
+    served: Served<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Option<EnvoyConfig> {
-    if listeners.is_empty() {
+    if served.http.is_empty() {
         return None;
     }
-    let ports: BTreeSet<u16> = listeners.iter().map(|listener| listener.port).collect();
-    let (host_ports, node_selector) = match &input.config.host_network {
-        HostNetwork::Off => (Vec::new(), None),
-        HostNetwork::On { match_labels } => (
-            ports.iter().copied().collect(),
-            (!match_labels.is_empty()).then(|| match_labels.clone()),
-        ),
+    let node_selector = match &input.config.host_network {
+        HostNetwork::On { match_labels } if !match_labels.is_empty() => Some(match_labels.clone()),
+        HostNetwork::On { .. } | HostNetwork::Off => None,
+    };
+    let layout = if split::is_needed(input, served) {
+        split::layout(input, served)
+    } else {
+        combined(input, served)
     };
     Some(EnvoyConfig {
         name: names::envoy_config(input, &gateway.name),
@@ -46,57 +64,66 @@ pub(crate) fn build(
         node_selector,
         service: ServiceRedirect {
             service: names::service(&gateway.name),
-            ports: ports.iter().copied().collect(),
+            redirects: layout.redirects,
         },
-        listeners: vec![Listener {
-            name: "listener".to_owned(),
-            host_ports,
-            proxy_protocol: input.config.proxy_protocol,
-            plain: Some(HttpChain { route_table: INSECURE.to_owned() }),
-            terminate: tls_chains(input, listeners),
-            passthrough: Vec::new(),
-        }],
-        route_tables: route_tables(input, listeners, unmodelled),
-        clusters: clusters(listeners),
+        listeners: layout.listeners,
+        route_tables: route_tables(input, served, &layout.secure_tables, unmodelled),
+        clusters: clusters(served),
     })
 }
 
-/// One chain for each Secret, in order of namespace and name.
-fn tls_chains(input: &Input<'_>, listeners: &[HttpListener]) -> Vec<TlsChain> {
-    let mut hosts_of: BTreeMap<&NamespacedName, BTreeSet<&str>> = BTreeMap::new();
-    for listener in listeners {
-        if let Security::Tls(secrets) = &listener.security {
-            for secret in secrets {
-                hosts_of.entry(secret).or_default().insert(&listener.hostname);
-            }
-        }
+/// Listeners, and what leads to them.
+struct Layout {
+    listeners: Vec<Listener>,
+    redirects: Vec<PortRedirect>,
+    /// Route tables behind TLS, with the ports whose listeners they serve; `None` is all ports.
+    secure_tables: Vec<(String, Option<u16>)>,
+}
+
+/// One listener for everything.
+fn combined(input: &Input<'_>, served: Served<'_>) -> Layout {
+    let ports: Vec<u16> = sorted(served.http.iter().map(|listener| listener.port));
+    let listener = Listener {
+        name: LISTENER.to_owned(),
+        host_ports: host_ports(input, &ports),
+        proxy_protocol: input.config.proxy_protocol,
+        plain: Some(HttpChain { route_table: INSECURE.to_owned() }),
+        terminate: tls_chains(input, served.http, Chains { port: None, route_table: SECURE }),
+        passthrough: passthrough_chains(input, served.passthrough, None),
+    };
+    let is_secure = |listener: &HttpListener| match &listener.security {
+        Security::Plain => false,
+        Security::Tls(secrets) => !secrets.is_empty() || !listener.rules.is_empty(),
+    };
+    let has_secure = served.http.iter().any(is_secure);
+    Layout {
+        listeners: vec![listener],
+        redirects: vec![PortRedirect { listener: None, ports }],
+        secure_tables: has_secure.then(|| (SECURE.to_owned(), None)).into_iter().collect(),
     }
-    let alpn: &[&str] = if input.config.alpn { &["h2", "http/1.1"] } else { &[] };
-    hosts_of
-        .into_iter()
-        .map(|(secret, hosts)| TlsChain {
-            server_names: if hosts.contains("*") {
-                Vec::new()
-            } else {
-                hosts.into_iter().map(str::to_owned).collect()
-            },
-            secret: secret.clone(),
-            sds_name: names::secret_copy(input, secret).to_string(),
-            alpn: alpn.iter().map(|protocol| (*protocol).to_owned()).collect(),
-            http: HttpChain { route_table: SECURE.to_owned() },
-        })
-        .collect()
+}
+
+/// Ports to bind on the host: all in host network, else none.
+fn host_ports(input: &Input<'_>, ports: &[u16]) -> Vec<u16> {
+    match input.config.host_network {
+        HostNetwork::Off => Vec::new(),
+        HostNetwork::On { .. } => ports.to_vec(),
+    }
+}
+
+fn sorted(ports: impl Iterator<Item = u16>) -> Vec<u16> {
+    ports.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn route_tables(
     input: &Input<'_>,
-    listeners: &[HttpListener],
+    served: Served<'_>,
+    secure: &[(String, Option<u16>)],
     unmodelled: &mut Vec<Unmodelled>,
 ) -> BTreeMap<String, RouteTable> {
-    let ports: Vec<u16> = listeners.iter().map(|listener| listener.port).collect();
+    let ports: Vec<u16> = served.http.iter().map(|listener| listener.port).collect();
     let (plain, tls): (Vec<&HttpListener>, Vec<&HttpListener>) =
-        listeners.iter().partition(|listener| listener.security == Security::Plain);
-    let has_tls = !tls.is_empty();
+        served.http.iter().partition(|listener| listener.security == Security::Plain);
     let mut table = |listeners: Vec<&HttpListener>| {
         route_table::build(
             &route_table::Context { input, listeners, ports: ports.clone() },
@@ -104,8 +131,9 @@ fn route_tables(
         )
     };
     let mut tables = BTreeMap::from([(INSECURE.to_owned(), table(plain))]);
-    if has_tls {
-        tables.insert(SECURE.to_owned(), table(tls));
+    for (name, port) in secure {
+        let fits = |listener: &&HttpListener| port.is_none_or(|port| port == listener.port);
+        tables.insert(name.clone(), table(tls.iter().copied().filter(fits).collect()));
     }
     if !input.holds(Behaviour::EmptyRouteTables) {
         tables.retain(|_, table| !table.virtual_hosts.is_empty());
@@ -113,12 +141,23 @@ fn route_tables(
     tables
 }
 
-fn clusters(listeners: &[HttpListener]) -> BTreeMap<String, Cluster> {
-    let rules = listeners.iter().flat_map(|listener| &listener.rules);
+fn clusters(served: Served<'_>) -> BTreeMap<String, Cluster> {
+    let rules = served.http.iter().flat_map(|listener| &listener.rules);
     let backends = rules.flat_map(|rule| {
         rule.backends.iter().chain(rule.treatment.mirrors.iter().map(|(backend, _)| backend))
     });
-    backends.map(|backend| (backend.cluster(), cluster(backend))).collect()
+    let http = backends.map(|backend| (backend.cluster(), cluster(backend)));
+    let routes = served.passthrough.iter().flat_map(|listener| &listener.routes);
+    let tcp = routes.flat_map(|route| &route.backends).map(|backend| {
+        let cluster = Cluster {
+            name: backend.cluster(),
+            service: backend.service.clone(),
+            port: backend.port,
+            protocol: UpstreamProtocol::Tcp,
+        };
+        (backend.cluster(), cluster)
+    });
+    http.chain(tcp).collect()
 }
 
 fn cluster(backend: &Backend) -> Cluster {
@@ -129,3 +168,6 @@ fn cluster(backend: &Backend) -> Cluster {
         protocol: backend.protocol,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Envoy's configuration as typed values: listeners, filter chains, route tables, clusters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gateproof_core::name::NamespacedName;
@@ -24,12 +24,52 @@ pub struct EnvoyConfig {
     pub clusters: BTreeMap<String, Cluster>,
 }
 
+impl EnvoyConfig {
+    /// The index of the listener that a port of the Service leads to. `Err` when entries
+    /// contradict each other or name a listener that is not there.
+    pub fn listener_of(&self, port: u16) -> Result<Option<usize>, String> {
+        let mut found = None;
+        for redirect in self.service.redirects.iter().filter(|entry| entry.ports.contains(&port)) {
+            let index = match &redirect.listener {
+                None => Some(0),
+                Some(name) => self.listeners.iter().position(|listener| listener.name == *name),
+            };
+            let named = || redirect.listener.as_deref().unwrap_or("the first listener");
+            let index = index
+                .ok_or_else(|| format!("port {port}, which leads to no listener {}", named()))?;
+            if found.is_some_and(|other| other != index) {
+                return Err(format!("port {port}, which leads to several listeners"));
+            }
+            found = Some(index);
+        }
+        Ok(found)
+    }
+}
+
 /// The redirect of a Service's frontends to Envoy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceRedirect {
     /// The Service.
     pub service: NamespacedName,
-    /// Listener ports that are redirected; empty means all of them (Cilium 1.15 and older).
+    /// Which ports lead where.
+    pub redirects: Vec<PortRedirect>,
+}
+
+impl ServiceRedirect {
+    /// All ports that are redirected, in order.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        let ports: BTreeSet<u16> =
+            self.redirects.iter().flat_map(|redirect| redirect.ports.iter().copied()).collect();
+        ports.into_iter()
+    }
+}
+
+/// Ports of a Service that lead to a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortRedirect {
+    /// The listener's name; `None` is the first listener.
+    pub listener: Option<String>,
+    /// The Service's ports, which are the Gateway's listener ports.
     pub ports: Vec<u16>,
 }
 
@@ -50,6 +90,26 @@ pub struct Listener {
     pub terminate: Vec<TlsChain>,
     /// Chains for TLS that is passed through, in order.
     pub passthrough: Vec<PassthroughChain>,
+}
+
+impl Listener {
+    /// A server name for which two filter chains are given; Envoy refuses such a listener
+    /// (envoyproxy/envoy `filter_chain_manager_impl.cc`: "multiple filter chains with overlapping
+    /// matching rules").
+    pub fn repeated_server_name(&self) -> Option<&str> {
+        let terminate = self.terminate.iter().map(|chain| &chain.server_names);
+        let passthrough = self.passthrough.iter().map(|chain| &chain.server_names);
+        let mut seen = BTreeSet::new();
+        for names in terminate.chain(passthrough) {
+            if names.is_empty() && !seen.insert("*") {
+                return Some("*");
+            }
+            if let Some(name) = names.iter().find(|name| !seen.insert(name.as_str())) {
+                return Some(name);
+            }
+        }
+        None
+    }
 }
 
 /// What the HTTP connection manager of a chain does.
@@ -315,4 +375,6 @@ pub enum UpstreamProtocol {
     Http1,
     /// HTTP/2 without TLS always (`kubernetes.io/h2c`, GRPCRoute).
     Http2,
+    /// None: bytes are passed on as they are.
+    Tcp,
 }

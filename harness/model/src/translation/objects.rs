@@ -3,7 +3,7 @@
 //!
 //! Only what the operator itself writes; defaults and allocations are the API server's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::cilium::{HostNetwork, TrafficPolicy};
 use serde_json::{Map, Value, json};
@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use super::names;
 use crate::Input;
 use crate::facts::Behaviour;
-use crate::ingestion::HttpListener;
+use crate::resources::class_config::{ServiceKind, ServiceParameters};
+use crate::resources::core::Service;
 use crate::resources::gateway::Gateway;
 
 /// The address of the placeholder: on every healthy Gateway, in every mode.
@@ -20,6 +21,13 @@ const PLACEHOLDER_PORT: u16 = 9999;
 
 /// The alias under which `spec.addresses` are asked of LB-IPAM.
 const IPAM_IPS: &str = "io.cilium/lb-ipam-ips";
+
+/// The label that names the Gateway.
+const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
+
+/// The annotation for the policy of source ranges, and the one that names nodes.
+const SOURCE_RANGES_POLICY: &str = "service.cilium.io/src-ranges-policy";
+const NODE_SELECTOR: &str = "service.cilium.io/node-selector";
 
 /// Of which type the Service is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,28 +38,33 @@ pub(crate) enum ServiceType {
 }
 
 /// The type of Service this configuration asks for.
-pub(crate) fn service_type(input: &Input<'_>) -> ServiceType {
-    match input.config.host_network {
-        HostNetwork::Off => ServiceType::LoadBalancer,
-        HostNetwork::On { .. } if input.holds(Behaviour::HostNetworkNodePort) => {
+pub(crate) fn service_type(
+    input: &Input<'_>,
+    parameters: Option<&ServiceParameters>,
+) -> ServiceType {
+    match (&input.config.host_network, parameters.map(|parameters| parameters.kind)) {
+        (HostNetwork::On { .. }, _) if input.holds(Behaviour::HostNetworkNodePort) => {
             ServiceType::NodePort
         }
-        HostNetwork::On { .. } => ServiceType::ClusterIp,
+        (HostNetwork::On { .. }, _) => ServiceType::ClusterIp,
+        (HostNetwork::Off, Some(ServiceKind::NodePort)) => ServiceType::NodePort,
+        (HostNetwork::Off, Some(ServiceKind::LoadBalancer) | None) => ServiceType::LoadBalancer,
     }
 }
 
-/// The Service.
-pub(crate) fn service(input: &Input<'_>, gateway: &Gateway, listeners: &[HttpListener]) -> Value {
-    let mut ports: Vec<u16> = Vec::new();
-    for listener in listeners {
-        if !ports.contains(&listener.port) {
-            ports.push(listener.port);
-        }
-    }
+/// The Service, with these ports in the order of their listeners.
+pub(crate) fn service(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    parameters: Option<&ServiceParameters>,
+    mut ports: Vec<u16>,
+) -> Value {
     if input.holds(Behaviour::SortedServicePorts) {
         ports.sort_unstable();
     }
-    let kind = service_type(input);
+    let mut seen = BTreeSet::new();
+    ports.retain(|port| seen.insert(*port));
+    let kind = service_type(input, parameters);
     let mut spec = json!({
         "type": match kind {
             ServiceType::LoadBalancer => "LoadBalancer",
@@ -63,36 +76,132 @@ pub(crate) fn service(input: &Input<'_>, gateway: &Gateway, listeners: &[HttpLis
             .map(|port| json!({"name": format!("port-{port}"), "port": port, "protocol": "TCP"}))
             .collect::<Vec<_>>(),
     });
-    if kind == ServiceType::LoadBalancer {
-        spec["externalTrafficPolicy"] = json!(match input.config.external_traffic_policy {
-            TrafficPolicy::Cluster => "Cluster",
-            TrafficPolicy::Local => "Local",
-        });
+    if let Some(policy) = traffic_policy(input, parameters) {
+        spec["externalTrafficPolicy"] = json!(policy);
     }
     if input.holds(Behaviour::ServiceIpFamilies) {
-        let families: Vec<&str> = [(input.config.ipv4, "IPv4"), (input.config.ipv6, "IPv6")]
-            .into_iter()
-            .filter_map(|(enabled, family)| enabled.then_some(family))
-            .collect();
-        spec["ipFamilyPolicy"] =
-            json!(if families.len() == 2 { "PreferDualStack" } else { "SingleStack" });
-        spec["ipFamilies"] = json!(families);
+        write_families(input, parameters, &mut spec);
     }
-    let mut annotations = annotations(input, gateway);
-    annotations.extend(selected_nodes(input));
-    let metadata = metadata(gateway, owned_labels(input, gateway), annotations);
+    if let Some(parameters) = parameters {
+        let live = input.resources.services.get(&names::service(&gateway.name));
+        write_parameters(parameters, kind, live, &mut spec);
+    }
+    let metadata = metadata(
+        gateway,
+        owned_labels(input, gateway),
+        service_annotations(input, gateway, parameters),
+    );
     json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 }
 
-/// The placeholder endpoint.
-pub(crate) fn placeholder(input: &Input<'_>, gateway: &Gateway) -> Value {
-    let mut labels = owned_labels(input, gateway);
-    let mut annotations = annotations(input, gateway);
-    if !annotations.is_empty() {
-        // Service and placeholder share one map when it was made before the annotation is added,
-        // as operator recordings of 1.21-dev show.
-        annotations.extend(selected_nodes(input));
+/// The setting of the installation, unless the class has its own; none on host network.
+fn traffic_policy<'a>(
+    input: &Input<'_>,
+    parameters: Option<&'a ServiceParameters>,
+) -> Option<&'a str> {
+    if input.config.host_network.is_on() {
+        return None;
     }
+    let policy = parameters.map(|parameters| parameters.external_traffic_policy.as_deref());
+    Some(match (policy, input.config.external_traffic_policy) {
+        (Some(Some(policy)), _) => policy,
+        // What the CRD fills in.
+        (Some(None), _) | (None, TrafficPolicy::Cluster) => "Cluster",
+        (None, TrafficPolicy::Local) => "Local",
+    })
+}
+
+/// Families and their policy. Parameters for the Service that name no families leave the choice to
+/// the API server.
+fn write_families(input: &Input<'_>, parameters: Option<&ServiceParameters>, spec: &mut Value) {
+    let enabled: Vec<&str> = [(input.config.ipv4, "IPv4"), (input.config.ipv6, "IPv6")]
+        .into_iter()
+        .filter_map(|(enabled, family)| enabled.then_some(family))
+        .collect();
+    let policy = if enabled.len() == 2 { "PreferDualStack" } else { "SingleStack" };
+    spec["ipFamilyPolicy"] = json!(policy);
+    let Some(parameters) = parameters else {
+        spec["ipFamilies"] = json!(enabled);
+        return;
+    };
+    if let Some(policy) = &parameters.ip_family_policy {
+        spec["ipFamilyPolicy"] = json!(policy);
+    }
+    if let Some(families) = parameters.ip_families.as_ref().filter(|families| !families.is_empty())
+    {
+        spec["ipFamilies"] = json!(families);
+    }
+}
+
+/// The other parameters; most are for load balancers only. A class of load balancers is written
+/// once: afterwards whatever is there stays.
+fn write_parameters(
+    parameters: &ServiceParameters,
+    kind: ServiceType,
+    live: Option<&Service>,
+    spec: &mut Value,
+) {
+    if let Some(distribution) = &parameters.traffic_distribution {
+        spec["trafficDistribution"] = json!(distribution);
+    }
+    let class = match live {
+        Some(live) => &live.spec.load_balancer_class,
+        None => &parameters.load_balancer_class,
+    };
+    if kind != ServiceType::LoadBalancer {
+        return;
+    }
+    if let Some(class) = class {
+        spec["loadBalancerClass"] = json!(class);
+    }
+    if let Some(ranges) = parameters.load_balancer_source_ranges.as_ref().filter(|r| !r.is_empty())
+    {
+        spec["loadBalancerSourceRanges"] = json!(ranges);
+    }
+    if let Some(allocate) = parameters.allocate_load_balancer_node_ports {
+        spec["allocateLoadBalancerNodePorts"] = json!(allocate);
+    }
+}
+
+/// Annotations of the Service.
+fn service_annotations(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    parameters: Option<&ServiceParameters>,
+) -> BTreeMap<String, String> {
+    let mut annotations = annotations(input, gateway);
+    if let Some(nodes) = selected_nodes(input) {
+        annotations.entry(NODE_SELECTOR.to_owned()).or_insert(nodes);
+    }
+    if let Some(parameters) = parameters {
+        let policy = parameters.load_balancer_source_ranges_policy.as_deref().unwrap_or("Allow");
+        annotations.insert(SOURCE_RANGES_POLICY.to_owned(), policy.to_owned());
+    }
+    annotations
+}
+
+/// Annotations of what is made beside the Service. It shares the Service's map, additions and all,
+/// when the Gateway has any infrastructure, as operator recordings of 1.21-dev show.
+pub(crate) fn shared_annotations(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    parameters: Option<&ServiceParameters>,
+) -> BTreeMap<String, String> {
+    let annotations = annotations(input, gateway);
+    if annotations.is_empty() && gateway.spec.infrastructure.labels.is_empty() {
+        return annotations;
+    }
+    service_annotations(input, gateway, parameters)
+}
+
+/// The placeholder endpoint.
+pub(crate) fn placeholder(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    parameters: Option<&ServiceParameters>,
+) -> Value {
+    let mut labels = owned_labels(input, gateway);
+    let mut annotations = shared_annotations(input, gateway, parameters);
     if !input.holds(Behaviour::InfrastructureOnEveryObject) {
         annotations.clear();
         labels.retain(|key, _| key == "io.cilium.gateway/owning-gateway");
@@ -126,21 +235,24 @@ pub(crate) fn placeholder(input: &Input<'_>, gateway: &Gateway) -> Value {
 }
 
 /// Labels of Service and placeholder.
+///
+/// Infrastructure labels overwrite Cilium's own here.
 fn owned_labels(input: &Input<'_>, gateway: &Gateway) -> BTreeMap<String, String> {
-    let mut labels = gateway_labels(input, gateway);
-    labels
-        .insert("io.cilium.gateway/owning-gateway".to_owned(), names::shorten(&gateway.name.name));
+    let name = names::shorten(&gateway.name.name);
+    let mut labels =
+        BTreeMap::from([("io.cilium.gateway/owning-gateway".to_owned(), name.clone())]);
+    if input.holds(Behaviour::GatewayNameLabel) {
+        labels.insert(GATEWAY_NAME.to_owned(), name);
+    }
+    labels.extend(gateway.spec.infrastructure.labels.clone());
     labels
 }
 
-/// Infrastructure labels and the Gateway's name.
+/// Infrastructure labels and the Gateway's name, for the CiliumEnvoyConfig.
 pub(crate) fn gateway_labels(input: &Input<'_>, gateway: &Gateway) -> BTreeMap<String, String> {
     let mut labels = gateway.spec.infrastructure.labels.clone();
     if input.holds(Behaviour::GatewayNameLabel) {
-        labels.insert(
-            "gateway.networking.k8s.io/gateway-name".to_owned(),
-            names::shorten(&gateway.name.name),
-        );
+        labels.insert(GATEWAY_NAME.to_owned(), names::shorten(&gateway.name.name));
     }
     labels
 }
@@ -149,23 +261,26 @@ pub(crate) fn gateway_labels(input: &Input<'_>, gateway: &Gateway) -> BTreeMap<S
 /// never copied.
 pub(crate) fn annotations(input: &Input<'_>, gateway: &Gateway) -> BTreeMap<String, String> {
     let mut annotations = gateway.spec.infrastructure.annotations.clone();
-    let addresses: Vec<&str> =
-        gateway.spec.addresses.iter().map(|address| address.value.as_str()).collect();
-    if !addresses.is_empty() && input.holds(Behaviour::SpecAddresses) {
-        annotations.entry(IPAM_IPS.to_owned()).or_insert_with(|| addresses.join(","));
+    let wanted = gateway.spec.addresses.iter().filter(|address| address.kind == "IPAddress");
+    let addresses: Vec<&str> = wanted.map(|address| address.value.as_str()).collect();
+    if !addresses.is_empty()
+        && input.holds(Behaviour::SpecAddresses)
+        && annotations.get(IPAM_IPS).is_none_or(String::is_empty)
+    {
+        annotations.insert(IPAM_IPS.to_owned(), addresses.join(","));
     }
     annotations
 }
 
-/// The annotation that names the nodes selected for host network.
-fn selected_nodes(input: &Input<'_>) -> Option<(String, String)> {
+/// The nodes selected for host network, as the annotation names them.
+fn selected_nodes(input: &Input<'_>) -> Option<String> {
     match &input.config.host_network {
         HostNetwork::On { match_labels }
             if !match_labels.is_empty() && input.holds(Behaviour::NodeSelectorAnnotation) =>
         {
             let selector: Vec<String> =
                 match_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            Some(("service.cilium.io/node-selector".to_owned(), selector.join(",")))
+            Some(selector.join(","))
         }
         HostNetwork::On { .. } | HostNetwork::Off => None,
     }

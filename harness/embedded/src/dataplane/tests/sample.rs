@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use gateproof_core::name::NamespacedName;
 use gateproof_kubernetes::cluster::AddressBook as _;
 use gateproof_model::translation::envoy::{
-    Action, Cluster, EnvoyConfig, Forward, HeaderEdits, HttpChain, Listener, PathMatch, Route,
-    RouteMatch, RouteTable, ServiceRedirect, TlsChain, UpstreamProtocol, VirtualHost,
-    WeightedCluster,
+    Action, Cluster, EnvoyConfig, Forward, HeaderEdits, HttpChain, Listener, PathMatch,
+    PortRedirect, Route, RouteMatch, RouteTable, ServiceRedirect, TlsChain, UpstreamProtocol,
+    VirtualHost, WeightedCluster,
 };
 
 use crate::address::AddressBlock;
@@ -108,7 +108,7 @@ pub(crate) fn config(listener: Listener, routes: Vec<Route>) -> EnvoyConfig {
         node_selector: None,
         service: ServiceRedirect {
             service: NamespacedName::new("apps", "cilium-gateway-web"),
-            ports: vec![80],
+            redirects: vec![PortRedirect { listener: None, ports: vec![80] }],
         },
         listeners: vec![listener],
         route_tables: BTreeMap::from([

@@ -4,18 +4,29 @@ use serde_json::{Value, json};
 
 use crate::Input;
 use crate::facts::Behaviour;
-use crate::translation::envoy::{Listener, TlsChain};
+use crate::resources::class_config::ClassConfig;
+use crate::translation::envoy::{Listener, PassthroughChain, TlsChain};
+
+/// What all listeners of a Gateway are written with.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub input: &'a Input<'a>,
+    /// The parameters of the Gateway's class.
+    pub parameters: Option<&'a ClassConfig>,
+}
 
 /// One listener.
-pub(super) fn listener(input: &Input<'_>, listener: &Listener) -> Value {
+pub(super) fn listener(context: Context<'_>, listener: &Listener) -> Value {
+    let input = context.input;
     let mut chains = Vec::new();
     if let Some(plain) = &listener.plain {
         chains.push(json!({
             "filterChainMatch": {"transportProtocol": "raw_buffer"},
-            "filters": [http_manager(input, &plain.route_table)],
+            "filters": [http_manager(context, &plain.route_table)],
         }));
     }
-    chains.extend(listener.terminate.iter().map(|chain| tls_chain(input, chain)));
+    chains.extend(listener.terminate.iter().map(|chain| tls_chain(context, chain)));
+    chains.extend(listener.passthrough.iter().map(|chain| passthrough_chain(input, chain)));
     let mut filters = Vec::new();
     if listener.proxy_protocol {
         filters.push(listener_filter("proxy_protocol", "ProxyProtocol"));
@@ -71,30 +82,65 @@ fn socket_option(description: &str, level: &str, name: &str, value: &str) -> Val
     json!({"description": description, "level": level, "name": name, "intValue": value})
 }
 
-fn tls_chain(input: &Input<'_>, chain: &TlsChain) -> Value {
+fn tls_match(server_names: &[String]) -> Value {
     let mut matching = json!({"transportProtocol": "tls"});
-    if !chain.server_names.is_empty() {
-        matching["serverNames"] = json!(chain.server_names);
+    if !server_names.is_empty() {
+        matching["serverNames"] = json!(server_names);
     }
-    let mut context = json!({"tlsCertificateSdsSecretConfigs": [{"name": chain.sds_name}]});
+    matching
+}
+
+/// A TCP proxy to one cluster or to several by weight.
+fn passthrough_chain(input: &Input<'_>, chain: &PassthroughChain) -> Value {
+    let mut proxy = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+    });
+    if let [only] = chain.clusters.as_slice() {
+        proxy["cluster"] = json!(only.cluster);
+    } else {
+        let clusters = chain.clusters.iter().map(|cluster| {
+            let mut value = json!({"name": cluster.cluster});
+            if cluster.weight > 0 {
+                value["weight"] = json!(cluster.weight);
+            }
+            value
+        });
+        proxy["weightedClusters"] = json!({"clusters": clusters.collect::<Vec<_>>()});
+    }
+    proxy["statPrefix"] = if input.holds(Behaviour::PassthroughPerRoute) {
+        let names = &chain.server_names;
+        let names = if names.is_empty() { "*".to_owned() } else { names.join(",") };
+        json!(format!("tls-passthrough:{names}"))
+    } else {
+        proxy["cluster"].clone()
+    };
+    json!({
+        "filterChainMatch": tls_match(&chain.server_names),
+        "filters": [{"name": "envoy.filters.network.tcp_proxy", "typedConfig": proxy}],
+    })
+}
+
+fn tls_chain(context: Context<'_>, chain: &TlsChain) -> Value {
+    let mut tls = json!({"tlsCertificateSdsSecretConfigs": [{"name": chain.sds_name}]});
     if !chain.alpn.is_empty() {
-        context["alpnProtocols"] = json!(chain.alpn);
+        tls["alpnProtocols"] = json!(chain.alpn);
     }
     json!({
-        "filterChainMatch": matching,
-        "filters": [http_manager(input, &chain.http.route_table)],
+        "filterChainMatch": tls_match(&chain.server_names),
+        "filters": [http_manager(context, &chain.http.route_table)],
         "transportSocket": {
             "name": "envoy.transport_sockets.tls",
             "typedConfig": {
                 "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-                "commonTlsContext": context,
+                "commonTlsContext": tls,
             },
         },
     })
 }
 
 /// The HTTP connection manager.
-fn http_manager(input: &Input<'_>, route_table: &str) -> Value {
+fn http_manager(context: Context<'_>, route_table: &str) -> Value {
+    let Context { input, .. } = context;
     let config = input.config;
     let use_remote_address =
         config.use_remote_address || !input.holds(Behaviour::UseRemoteAddressSetting);
@@ -102,15 +148,7 @@ fn http_manager(input: &Input<'_>, route_table: &str) -> Value {
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "statPrefix": route_table,
         "rds": {"routeConfigName": route_table},
-        "httpFilters": [
-            http_filter("grpc_web", "grpc_web.v3.GrpcWeb", json!({})),
-            http_filter(
-                "grpc_stats",
-                "grpc_stats.v3.FilterConfig",
-                json!({"emitFilterState": true, "enableUpstreamStats": true}),
-            ),
-            http_filter("router", "router.v3.Router", json!({})),
-        ],
+        "httpFilters": http_filters(context),
         "commonHttpProtocolOptions": {"maxStreamDuration": "0s"},
         "upgradeConfigs": [{"upgradeType": "websocket"}],
         "useRemoteAddress": use_remote_address,
@@ -125,6 +163,24 @@ fn http_manager(input: &Input<'_>, route_table: &str) -> Value {
         manager["internalAddressConfig"] = json!({"cidrRanges": internal_ranges(input)});
     }
     json!({"name": "envoy.filters.network.http_connection_manager", "typedConfig": manager})
+}
+
+fn http_filters(context: Context<'_>) -> Vec<Value> {
+    let mut filters = Vec::new();
+    let translation =
+        context.parameters.filter(|_| context.input.holds(Behaviour::GrpcWebSwitch)).and_then(
+            |parameters| parameters.spec.http_options.as_ref()?.grpc_web_translation.as_ref(),
+        );
+    if translation.and_then(|translation| translation.enabled).unwrap_or(true) {
+        filters.push(http_filter("grpc_web", "grpc_web.v3.GrpcWeb", json!({})));
+    }
+    filters.push(http_filter(
+        "grpc_stats",
+        "grpc_stats.v3.FilterConfig",
+        json!({"emitFilterState": true, "enableUpstreamStats": true}),
+    ));
+    filters.push(http_filter("router", "router.v3.Router", json!({})));
+    filters
 }
 
 /// Addresses that count as internal. That `::1` comes back with IPv6 on is inferred.
