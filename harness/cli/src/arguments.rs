@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod cluster;
+
+use cluster::ClusterCommand;
+
 /// Proves that a Cilium Gateway carries traffic, before anyone upgrades.
 ///
 /// Exit codes: 0 all passed; 1 a trial failed; 2 the input is wrong; 3 a trial was inconclusive or
@@ -39,6 +43,9 @@ pub(crate) enum Command {
     /// Make reports from event logs.
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Embedded clusters that stay up, for kubectl, curl and any other client.
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
     /// Remove what killed runs left behind; living runs are not touched.
     Clean(CleanArguments),
 }

@@ -14,6 +14,7 @@ use crate::arguments::{Choice, ProviderChoice};
 use crate::environment::Environment;
 
 pub(crate) mod clean;
+pub(crate) mod cluster;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod report;

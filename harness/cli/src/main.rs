@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
-use crate::command::{CommandError, clean, plan, predict, report, run, schema, validate};
+use crate::command::{CommandError, clean, cluster, plan, predict, report, run, schema, validate};
 use crate::environment::Environment;
 
 /// Exit code for wrong input; the others come from a run's report.
@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         Command::Report(ReportCommand::Show { log, report }) => {
             report::show(&log, &report, &environment)
         }
+        Command::Cluster(command) => cluster::run(&command, &environment),
         Command::Clean(arguments) => clean::run(&arguments, &environment),
     };
     match done {

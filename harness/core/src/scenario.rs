@@ -28,6 +28,7 @@ mod resolve;
 pub mod catalog;
 
 pub(crate) use resolve::check_values;
+pub(crate) use text::{Cidr, TextForm};
 
 /// A scenario: variants × versions, what to apply, what to claim.
 #[derive(Debug, Clone, PartialEq)]

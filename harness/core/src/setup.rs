@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cilium::values::merge;
 use crate::cilium::{CiliumConfig, CiliumVersion, values};
-use crate::scenario::check_values;
+use crate::scenario::{Cidr, TextForm, check_values};
 use crate::source::parse::parse;
 use crate::source::problem::{Problem, Problems};
 use crate::source::tree::{Place, Source};
@@ -129,6 +129,18 @@ pub fn topology(file: &GivenFile) -> Result<Topology, Problems> {
     }
 }
 
+/// Whether a text is a range of addresses such as `172.18.255.0/28`.
+///
+/// # Errors
+///
+/// What would be right, in words.
+pub fn address_pool(text: &str) -> Result<String, String> {
+    match Cidr::parse(text) {
+        Ok(Cidr(text)) => Ok(text),
+        Err(error) => Err(format!("expected {}", error.expected)),
+    }
+}
+
 pub(crate) fn source_of(file: &GivenFile, problems: &mut Vec<Problem>) -> Option<Source> {
     match &file.content {
         Ok(text) => Some(Source { path: file.path.clone(), text: text.clone() }),
@@ -144,7 +156,7 @@ pub(crate) fn source_of(file: &GivenFile, problems: &mut Vec<Problem>) -> Option
 mod tests {
     use serde_json::json;
 
-    use super::{GivenFile, cilium, gateway_values, topology};
+    use super::{GivenFile, address_pool, cilium, gateway_values, topology};
 
     fn file(path: &str, text: &str) -> GivenFile {
         GivenFile { path: path.to_owned(), content: Ok(text.to_owned()) }
@@ -182,6 +194,14 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert_eq!(problems.len(), 3, "{text}");
+    }
+
+    #[test]
+    fn a_pool_is_a_range_and_nothing_else() {
+        assert!(address_pool("172.18.255.0/28").is_ok() && address_pool("fd00::/120").is_ok());
+        for text in ["172.18.255.0", "172.18.255.0/40", "pool"] {
+            assert!(address_pool(text).expect_err(text).contains("172.18.255.0/28"), "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! resource versions, watches, field ownership, validation by the Gateway API's own rules,
 //! finalizers and garbage collection.
 //!
-//! It deliberately has no authentication, no admission chain, no persistence and no controllers: an
+//! It deliberately has no authentication beyond one token ([`server`]), no admission chain, no persistence and no controllers: an
 //! object is what was written, plus the metadata and defaults an API server owes it.
 
 pub mod clock;
@@ -13,6 +13,7 @@ pub mod error;
 pub mod http;
 pub mod object;
 pub mod resources;
+pub mod server;
 pub mod store;
 
 mod admission;
@@ -25,4 +26,5 @@ pub use error::ApiError;
 pub use http::{ApiBody, ApiService, service};
 pub use object::ObjectName;
 pub use resources::Kind;
+pub use server::{Access, ApiServer};
 pub use store::{Applied, Outcome, Part, Store};

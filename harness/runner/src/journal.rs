@@ -6,7 +6,8 @@
 //! however it ends, so a reused process id cannot mislead anybody.
 //!
 //! The embedded cluster lives inside the process and leaves nothing but the temporary files of
-//! reports; providers that create more add entries of their own kind.
+//! reports, and kubeconfigs of clusters that stay up; providers that create more add entries of
+//! their own kind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -26,6 +27,11 @@ pub enum Entry {
         folder: PathBuf,
         /// How their names begin; unique to the process that makes them.
         prefix: String,
+    },
+    /// One file outside of the run's folder.
+    File {
+        /// The file.
+        path: PathBuf,
     },
 }
 
@@ -91,6 +97,11 @@ impl Journal {
             .open(&path)
             .map_err(|e| error("open the journal", &path, e))?;
         Ok(Self { state: state.to_owned(), folder, entries, _lock: lock })
+    }
+
+    /// The run's folder; what is kept in it goes with the run.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Writes an entry down; call it before creating the thing.
@@ -188,8 +199,11 @@ fn clean_run(folder: &Path, mode: CleanMode) -> Result<Cleaned, JournalError> {
     let mut removed = Vec::new();
     // A torn last line was never acted upon: the thing is created after the line is on disk.
     for entry in text.lines().filter_map(|line| serde_json::from_str::<Entry>(line).ok()) {
-        let Entry::TemporaryFiles { folder, prefix } = entry;
-        for path in beginning_with(&folder, &prefix)? {
+        let left = match entry {
+            Entry::TemporaryFiles { folder, prefix } => beginning_with(&folder, &prefix)?,
+            Entry::File { path } => path.is_file().then_some(path).into_iter().collect(),
+        };
+        for path in left {
             if mode == CleanMode::Remove {
                 fs::remove_file(&path).map_err(|e| error("remove", &path, e))?;
             }
@@ -267,6 +281,24 @@ mod tests {
         assert_eq!(cleaned, told);
         assert!(!left.exists() && others.iter().all(|path| path.exists()));
         assert!(clean(&state, CleanMode::Remove).expect("readable").is_empty());
+    }
+
+    #[test]
+    fn a_file_that_was_noted_goes_with_its_run() {
+        let dir = tempfile::tempdir().expect("a scratch folder");
+        let (file, beside) = (dir.path().join("config"), dir.path().join("config.old"));
+        write(&file);
+        write(&beside);
+        killed_run(&dir.path().join("state"), "dead", &Entry::File { path: file.clone() });
+        killed_run(
+            &dir.path().join("state"),
+            "early",
+            &Entry::File { path: dir.path().join("no") },
+        );
+        let cleaned =
+            clean(&dir.path().join("state"), CleanMode::Remove).expect("cleaning goes on");
+        assert_eq!(cleaned.len(), 2);
+        assert!(!file.exists() && beside.exists());
     }
 
     #[test]

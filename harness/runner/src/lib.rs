@@ -13,7 +13,9 @@ pub mod dispatcher;
 pub mod interrupt;
 pub mod journal;
 pub mod provider;
+pub mod registry;
 pub mod run;
+pub mod standing;
 
 mod check;
 mod prerequisite;

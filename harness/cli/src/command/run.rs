@@ -153,6 +153,6 @@ fn journal_error(error: journal::JournalError, environment: &Environment) -> Com
 
 /// The second signal: the user does not want to wait for the clean-up.
 #[expect(clippy::exit, reason = "asked for by a second signal; nothing is left to unwind for")]
-fn leave_at_once() {
+pub(super) fn leave_at_once() {
     std::process::exit(i32::from(ExitCode::Interrupted.code()));
 }

@@ -1,6 +1,7 @@
 //! The command as its users run it: arguments, exit codes, signals, reports.
 
 mod broken_input;
+mod cluster;
 mod documents;
 mod exit_codes;
 mod pipes;

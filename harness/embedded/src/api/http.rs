@@ -18,15 +18,18 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
+use tokio::time::timeout;
+use tower::BoxError;
 
-use super::error::ApiError;
+use super::error::{ApiError, Reason};
 use super::store::Store;
 use query::Query;
 use route::Target;
@@ -34,8 +37,16 @@ use route::Target;
 /// The body of an answer; a watch streams, everything else comes at once.
 pub type ApiBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// The Kubernetes version this server says it is.
-const VERSION: (&str, &str, &str) = ("1", "36", "v1.36.0+gateproof");
+/// The Kubernetes version this server says it is. kubectl warns when it is more than one minor
+/// version away from its own, so this is an old one that is still maintained.
+const VERSION: (&str, &str, &str) = ("1", "33", "v1.33.0+gateproof");
+
+/// The largest body that is read, as in a real API server (`MaxRequestBodyBytes` in
+/// kubernetes/kubernetes 1.36: `staging/src/k8s.io/apiserver/pkg/server/config.go`).
+const LARGEST_BODY: usize = 3 * 1024 * 1024;
+
+/// A body that takes longer is given up.
+const BODY_WITHIN: Duration = Duration::from_mins(1);
 
 /// Serves a store over HTTP; see [`ApiService`].
 pub fn service(store: Store) -> ApiService {
@@ -52,7 +63,7 @@ impl<B> tower::Service<Request<B>> for ApiService
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
-    B::Error: std::fmt::Display,
+    B::Error: Into<BoxError>,
 {
     type Response = Response<ApiBody>;
     type Error = Infallible;
@@ -66,12 +77,21 @@ where
         let store = self.store.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let answer = match body.collect().await {
-                Ok(body) => answer(&store, &Call { parts, body: body.to_bytes() }),
-                Err(error) => {
-                    Err(ApiError::bad_request(format!("failed to read the body: {error}")))
-                }
-            };
+            let answer =
+                match timeout(BODY_WITHIN, Limited::new(body, LARGEST_BODY).collect()).await {
+                    Ok(Ok(body)) => answer(&store, &Call { parts, body: body.to_bytes() }),
+                    Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
+                        Reason::RequestEntityTooLarge,
+                        format!("Request entity too large: limit is {LARGEST_BODY}"),
+                    )),
+                    Ok(Err(error)) => {
+                        Err(ApiError::bad_request(format!("failed to read the body: {error}")))
+                    }
+                    Err(_) => Err(ApiError::new(
+                        Reason::Timeout,
+                        "the body of the request did not arrive in time",
+                    )),
+                };
             Ok(answer.unwrap_or_else(|error| refusal(&error)))
         })
     }
@@ -125,7 +145,7 @@ fn version() -> Value {
         "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})
 }
 
-fn refusal(error: &ApiError) -> Response<ApiBody> {
+pub(super) fn refusal(error: &ApiError) -> Response<ApiBody> {
     let code = StatusCode::from_u16(error.reason.code())
         .expect("every reason has a code that is an HTTP status");
     json_answer(code, &error.status())

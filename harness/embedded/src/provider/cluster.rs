@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::nodes::{control_plane, nodes};
 use super::stack_objects::{Cidr, GATEWAY_CLASS_NAME, INSTALLED, objects};
 use crate::address::{AddressBlock, LoopbackBook};
-use crate::api::{Clock, Store, service};
+use crate::api::server::ServeError;
+use crate::api::{ApiServer, Clock, Store, service};
 use crate::controllers::cilium::{NodeFaults, Stack};
 use crate::controllers::kind::{DAEMON_SET, GATEWAY_CLASS, NAMESPACE, NODE};
 use crate::controllers::kubernetes::node::node_object;
@@ -98,6 +99,15 @@ impl EmbeddedCluster {
     /// The cluster's objects, without the way over its API.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Serves the API on a loopback socket, for kubectl and any other client.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be opened or no certificate made.
+    pub async fn serve_api(&self) -> Result<ApiServer, ServeError> {
+        ApiServer::start(service(self.store.clone()), self.name.as_str()).await
     }
 
     /// What is asked of this cluster and not covered by the reference model or the embedded

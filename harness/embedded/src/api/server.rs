@@ -1,0 +1,198 @@
+//! The API behind a socket: TLS on loopback, HTTP/1.1 and HTTP/2, one token.
+//!
+//! Serves the same tower service that in-process clients use. Whoever has the token may do
+//! everything; without it only health and version are answered, as a cluster does for strangers.
+//! It listens on loopback alone, and limits protect it from clients that hang: for the handshake,
+//! for the request's head, and for its body (see [`ApiService`]).
+
+mod credentials;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use super::error::{ApiError, Reason};
+use super::http::{ApiBody, ApiService, refusal};
+use credentials::Credentials;
+pub use credentials::{Access, CredentialError};
+
+/// A TLS handshake that takes longer is given up.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// A request whose head takes longer is given up.
+const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// When no connection could be accepted, nothing is accepted for this long.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// Requests of one HTTP/2 connection at the same time; every watch is one.
+const STREAMS: u32 = 1000;
+
+/// A served API. Dropping it closes the socket and every connection.
+#[derive(Debug)]
+pub struct ApiServer {
+    access: Access,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// The API could not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// No socket.
+    #[error("listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// No certificates.
+    #[error("make the certificates of the API server")]
+    Credentials(#[from] CredentialError),
+}
+
+impl ApiServer {
+    /// Serves the API on a loopback address of the system's choice, under a cluster's name.
+    ///
+    /// # Errors
+    ///
+    /// When no socket can be opened or no certificate made.
+    pub async fn start(service: ApiService, cluster: &str) -> Result<Self, ServeError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let credentials = Credentials::make(cluster, bound)?;
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let front = Front { service, access: Arc::new(credentials.access.clone()) };
+        tasks.spawn(accept(
+            listener,
+            TlsAcceptor::from(credentials.tls),
+            front,
+            stop.clone(),
+            tasks.clone(),
+        ));
+        Ok(Self { access: credentials.access, stop, tasks })
+    }
+
+    /// What a client needs.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Closes the socket and every connection. Safe to call twice.
+    pub async fn shutdown(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for ApiServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    front: Front,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+) {
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // No descriptor is left, or the client went away before it was accepted.
+                    tracing::warn!(%error, "a connection to the API server was not accepted");
+                    if tokio::time::timeout(ACCEPT_AGAIN_AFTER, stop.cancelled()).await.is_ok() {
+                        return;
+                    }
+                    continue;
+                }
+            },
+        };
+        let connection = serve(stream, tls.clone(), front.clone());
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = connection => {}
+            }
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, tls: TlsAcceptor, front: Front) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
+    let stream = match tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a client of the API server did not complete its handshake");
+            return;
+        }
+        Err(_) => return,
+    };
+    let answer = hyper::service::service_fn(move |request| front.clone().answer(request));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), answer).await {
+        tracing::debug!(%error, "a connection to the API server ended early");
+    }
+}
+
+/// Asks who comes, then hands the request to the service.
+#[derive(Clone)]
+struct Front {
+    service: ApiService,
+    access: Arc<Access>,
+}
+
+impl Front {
+    async fn answer(mut self, request: Request<Incoming>) -> Result<Response<ApiBody>, Infallible> {
+        if !is_public(request.uri().path()) && !self.is_known(&request) {
+            let mut response = refusal(&ApiError::new(Reason::Unauthorized, "Unauthorized"));
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+            return Ok(response);
+        }
+        self.service.call(request).await
+    }
+
+    fn is_known(&self, request: &Request<Incoming>) -> bool {
+        let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        given
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .is_some_and(|token| self.access.is_token(token.trim()))
+    }
+}
+
+/// What a cluster answers to strangers.
+fn is_public(path: &str) -> bool {
+    ["/healthz", "/livez", "/readyz", "/version"].iter().any(|public| {
+        path.strip_prefix(public).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! A cluster that stays up for other clients: brought up, installed, and served over a socket.
+//!
+//! The way is the one that trials go; only the API's socket is added, and nothing is applied.
+
+use std::sync::Arc;
+
+use gateproof_core::name::ClusterName;
+use gateproof_core::plan::ClusterPlan;
+use gateproof_core::setup::CiliumSetup;
+use gateproof_core::topology::Topology;
+use gateproof_embedded::api::server::ServeError;
+use gateproof_embedded::api::{Access, ApiServer};
+use gateproof_embedded::{EmbeddedCluster, EmbeddedProvider};
+use gateproof_kubernetes::{Cluster, ProviderError, StackRequest};
+
+/// What to bring up.
+#[derive(Debug, Clone)]
+pub struct StandingPlan {
+    /// The cluster's name.
+    pub name: String,
+    /// Its nodes.
+    pub topology: Topology,
+    /// The Cilium to install.
+    pub cilium: CiliumSetup,
+    /// LB-IPAM pools; without any, loopback addresses.
+    pub address_pools: Vec<String>,
+}
+
+/// A cluster that is up and served.
+#[derive(Debug)]
+pub struct Standing {
+    cluster: Arc<EmbeddedCluster>,
+    server: ApiServer,
+}
+
+/// The cluster could not be brought up.
+#[derive(Debug, thiserror::Error)]
+pub enum StandingError {
+    /// The provider could not do its work.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The API could not be served.
+    #[error("failed to serve the API of the cluster")]
+    Serve(#[from] ServeError),
+}
+
+impl Standing {
+    /// Brings it up.
+    ///
+    /// # Errors
+    ///
+    /// When no address is free, or the stack cannot be installed.
+    pub async fn up(plan: StandingPlan) -> Result<Self, StandingError> {
+        let shape = ClusterPlan {
+            name: ClusterName::new(plan.name),
+            topology: plan.topology,
+            trials: Vec::new(),
+        };
+        let cluster = EmbeddedProvider::new().start(&shape).await?;
+        let stack = StackRequest {
+            cilium: plan.cilium.version,
+            config: plan.cilium.config,
+            values: plan.cilium.values,
+            address_pools: plan.address_pools,
+            faults: Vec::new(),
+        };
+        cluster.install(&stack).await?;
+        let server = cluster.serve_api().await?;
+        Ok(Self { cluster, server })
+    }
+
+    /// What clients need.
+    pub fn access(&self) -> &Access {
+        self.server.access()
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &EmbeddedCluster {
+        &self.cluster
+    }
+
+    /// Takes it away.
+    ///
+    /// # Errors
+    ///
+    /// When the provider cannot.
+    pub async fn down(self) -> Result<(), ProviderError> {
+        self.server.shutdown().await;
+        self.cluster.teardown().await
+    }
+}
