@@ -18,6 +18,7 @@ pub mod store;
 
 mod admission;
 mod fields;
+mod protobuf;
 mod secret;
 mod selector;
 

@@ -47,6 +47,8 @@ pub enum Reason {
     NotFound,
     /// 405.
     MethodNotAllowed,
+    /// 406.
+    NotAcceptable,
     /// 409: the name is taken.
     AlreadyExists,
     /// 409: the object changed, or somebody else owns a field.
@@ -72,6 +74,7 @@ impl Reason {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::NotAcceptable => 406,
             Self::AlreadyExists | Self::Conflict => 409,
             Self::Expired => 410,
             Self::RequestEntityTooLarge => 413,
@@ -89,6 +92,7 @@ impl Reason {
             Self::Forbidden => "Forbidden",
             Self::NotFound => "NotFound",
             Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::NotAcceptable => "NotAcceptable",
             Self::AlreadyExists => "AlreadyExists",
             Self::Conflict => "Conflict",
             Self::Expired => "Expired",

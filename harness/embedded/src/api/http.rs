@@ -1,9 +1,9 @@
 //! The HTTP face of the store: the part of the Kubernetes API that clients use.
 //!
 //! A tower service, so that the same code answers an in-process client and a hyper server. It reads
-//! the request, finds what it is about ([`route`]), performs it and writes JSON; YAML and protobuf
-//! bodies are refused with 415.
+//! the request ([`body`]), finds what it is about ([`route`]), performs it and writes JSON.
 
+mod body;
 mod discovery;
 mod objects;
 mod openapi;
@@ -108,11 +108,9 @@ impl Call {
         self.parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// The body as JSON.
-    fn json(&self) -> Result<Value, ApiError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            ApiError::bad_request(format!("the body of the request is not JSON: {error}"))
-        })
+    /// The body as a value, by its media type.
+    fn object(&self) -> Result<Value, ApiError> {
+        body::read(self.header(CONTENT_TYPE), &self.body)
     }
 }
 
@@ -120,6 +118,7 @@ fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
     let query = Query::parse(call.parts.uri.query().unwrap_or_default());
     let target = Target::parse(call.parts.uri.path()).ok_or_else(ApiError::no_such_path)?;
     let accept = call.header(http::header::ACCEPT);
+    body::can_be_answered(accept)?;
     let document = match &target {
         Target::Objects(place) => return objects::answer(store, call, &query, place),
         _ if call.parts.method != Method::GET && call.parts.method != Method::HEAD => {

@@ -90,15 +90,13 @@ impl Request<'_> {
     }
 
     fn create(&self) -> Result<Response<ApiBody>, ApiError> {
-        check_media_type(self.call.header(CONTENT_TYPE))?;
-        let object = self.fitting(self.call.json()?, None)?;
+        let object = self.fitting(self.call.object()?, None)?;
         let name = metadata_text(&object, "name").map(|name| self.place.name(name));
         self.write(name, Part::Whole, Operation::Create, object)
     }
 
     fn replace(&self, name: &str, part: Part) -> Result<Response<ApiBody>, ApiError> {
-        check_media_type(self.call.header(CONTENT_TYPE))?;
-        let object = self.fitting(self.call.json()?, Some(name))?;
+        let object = self.fitting(self.call.object()?, Some(name))?;
         let resource = self.place.resource;
         if resource.origin == Origin::Custom && revision_of(&object) == 0 {
             let name = self.place.name(name);
@@ -279,7 +277,7 @@ impl Request<'_> {
 
     /// Options come in the body or in the query.
     fn delete_options(&self) -> Result<DeleteOptions, ApiError> {
-        let body = if self.call.body.is_empty() { json!({}) } else { self.call.json()? };
+        let body = if self.call.body.is_empty() { json!({}) } else { self.call.object()? };
         let propagation = match body["propagationPolicy"].as_str() {
             Some(policy) => policy,
             None => self.query.get("propagationPolicy"),
@@ -339,18 +337,5 @@ fn check_kind(object: &Value, resource: &Resource, version: &str) -> Result<(), 
             resource.kind
         ))),
         _ => Ok(()),
-    }
-}
-
-fn check_media_type(media_type: &str) -> Result<(), ApiError> {
-    match media_type.split(';').next().unwrap_or_default().trim() {
-        "" | "*/*" | "application/json" => Ok(()),
-        other => Err(ApiError::new(
-            Reason::UnsupportedMediaType,
-            format!(
-                "the body of the request was in an unknown format (\"{other}\") - accepted media \
-                 types include: application/json"
-            ),
-        )),
     }
 }

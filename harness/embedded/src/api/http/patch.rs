@@ -8,7 +8,7 @@ use crate::api::error::{ApiError, Reason};
 /// A patch that has been read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Patch {
-    /// Server-side apply (`application/apply-patch+yaml`, whose body is JSON here).
+    /// Server-side apply (`application/apply-patch+yaml`).
     Apply(Value),
     /// RFC 7396 (`application/merge-patch+json`).
     Merge(Value),
@@ -24,12 +24,9 @@ impl Patch {
         };
         let value = || serde_json::from_slice(body).map_err(|error| not_json("JSON", &error));
         match media_type.split(';').next().unwrap_or_default().trim() {
-            "application/apply-patch+yaml" => match value() {
-                Ok(object) => Ok(Self::Apply(object)),
-                Err(error) => Err(ApiError::bad_request(format!(
-                    "{error}; this server reads apply patches written as JSON, which is YAML too"
-                ))),
-            },
+            "application/apply-patch+yaml" => {
+                super::body::read("application/yaml", body).map(Self::Apply)
+            }
             "application/merge-patch+json" => Ok(Self::Merge(value()?)),
             "application/json-patch+json" => serde_json::from_slice(body)
                 .map(Self::Json)
