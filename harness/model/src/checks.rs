@@ -3,8 +3,11 @@
 //!
 //! A check looks at resources only. It builds no configuration and writes no status.
 
+pub(crate) mod attachment;
 pub(crate) mod coverage;
 pub(crate) mod hostname;
 pub(crate) mod listener;
+pub(crate) mod reference;
 pub(crate) mod reference_grant;
 pub(crate) mod route;
+pub(crate) mod value;

@@ -58,8 +58,71 @@ pub enum Behaviour {
     ListenerPolicyInRouting,
     /// `attachedRoutes` honours `allowedRoutes` of each listener.
     ListenerPolicyInAttachedRoutes,
-    /// The first listener with a namespace rule decides for the whole Gateway.
-    FirstListenerDecidesNamespace,
+    /// Namespaces are the first check on a route and pass over listeners whose host names it fits.
+    NamespaceCheckedFirst,
+    /// A namespace selector that refuses does not end the check; later listeners are asked.
+    RefusingSelectorKeepsAsking,
+    /// A route is refused where no listener has a protocol that it is for.
+    RouteProtocolChecked,
+    /// That refusal speaks of what the route requires; before, of what is allowed.
+    ProtocolMismatchReworded,
+    /// Kinds are checked on the listeners that the route means; before, every listener of the
+    /// Gateway with a list of kinds had to allow the route's.
+    KindCheckedPerSelectedListener,
+    /// A listener without a list of kinds lets every kind attach, whatever others say.
+    UnrestrictedListenerAllowsKind,
+    /// A listener without a list of kinds takes only kinds that its protocol supports.
+    KindsDefaultToProtocol,
+    /// Two wildcard host names have the longer one in common, whoever has it.
+    WildcardsIntersect,
+    /// Every parent of a route gets a status, also one that is a foreign or missing Gateway.
+    EveryParentGetsStatus,
+    /// The same of GRPCRoutes, whose reconciler was replaced later.
+    EveryGrpcParentGetsStatus,
+    /// GRPCRoutes are reconciled together with Gateways; before, they did not count as attached.
+    GrpcRoutesWithGateways,
+    /// An accepted GRPCRoute reads `Accepted HTTPRoute`.
+    GrpcRouteAcceptedAsHttpRoute,
+    /// A route whose references are not resolved attaches although no parent accepts it.
+    UnresolvedRouteAttaches,
+    /// Routes pass a filter that looks at the Gateway as a whole before they reach a listener.
+    GatewayWideRouteFilter,
+    /// Routing looks at whose listener a parent reference names.
+    ParentIdentityInRouting,
+    /// Routing looks at `parentRefs[].port` of every kind of route, not only of HTTPRoutes.
+    ParentPortOfEveryRoute,
+    /// A port that the Service does not have leaves a reference unresolved.
+    BackendPortMustExist,
+    /// The reference of an ExternalAuth filter counts among the backends of a route.
+    ExternalAuthResolved,
+    /// Regular expressions that cannot be read leave a route not accepted.
+    RegexpsValidated,
+    /// Setting the Host field with a header modifier leaves a route not accepted.
+    HostModifierRefused,
+    /// A mirror needs a ReferenceGrant as any other backend does.
+    MirrorNeedsGrant,
+    /// A mirror can be a ServiceImport; before, its kind was not looked at.
+    MirrorResolvesImports,
+    /// Routes with a method come before those without, and methods in order of their names.
+    MethodDecidesOrder,
+    /// The guard of a redirect does not count as a header match in the order of routes.
+    RedirectGuardOutranksNothing,
+    /// Rules of one HTTPRoute with the same match stay routes of their own, and an answer for rules
+    /// without backends is written once; before, backends were joined and the answer repeated.
+    RepeatedMatchesStayApart,
+    /// A prefix that replaces `/` does not swallow the slash after it.
+    RootRewriteKeepsSlash,
+    /// A GRPCRoute's match on a service alone is a prefix, on a method alone a pattern; before, a
+    /// service alone was the whole path and a method alone no match.
+    GrpcMethodMatchesInParts,
+    /// `retry` of an HTTPRoute is written into the configuration.
+    RetryWritten,
+    /// It says on what to retry, without which it has no effect.
+    RetryEffective,
+    /// The filter CORS has an effect.
+    CorsFilter,
+    /// The filter ExternalAuth has an effect.
+    ExternalAuthFilter,
     /// The Gateway is programmed only once it has an address, listeners can be not accepted, and
     /// reconciliation ends when no listener is.
     WaitsForAddress,
@@ -197,7 +260,47 @@ facts! {
         "cilium/cilium model/ingestion/gateway.go 1.19.5 and 1.19.6; recorded for 1.20, case 07";
     ListenerPolicyInAttachedRoutes: [between((18, 10), (19, 0)), since(19, 1)], Recorded,
         "recorded with in 1.18.10 and without in the 1.19 cut; listenerisAllowed in every 1.19 release";
-    FirstListenerDecidesNamespace: [between((16, 0), (17, 0))], Recorded, "operator recordings, case 07";
+    NamespaceCheckedFirst: [between((16, 0), (17, 0))], Recorded,
+        "cilium/cilium httproute_reconcile.go and routechecks/gateway_checks.go 1.16 cut; operator recordings, case 07";
+    RefusingSelectorKeepsAsking: [since(19, 6)], Read, "cilium/cilium 54aa8fca5c, first in 1.19.6";
+    RouteProtocolChecked: [since(19, 2)], Read, "cilium/cilium 9fc2ea485c, first in 1.19.2";
+    ProtocolMismatchReworded: [since(20, 0)], Read, "cilium/cilium routechecks/gateway_checks.go 1.19.6 and 1.20 cut";
+    KindCheckedPerSelectedListener: [since(19, 6)], Read, "cilium/cilium 757605b265, first in 1.19.6";
+    UnrestrictedListenerAllowsKind: [since(21, 0)], Read,
+        "cilium/cilium 6a91c71920, after the 1.20 cut; back-ports to 1.20 were not read";
+    KindsDefaultToProtocol: [between((18, 11), (19, 0)), since(19, 5)], Read,
+        "cilium/cilium deb88646e0 first in 1.18.11 and fa306ce2ca first in 1.19.5";
+    WildcardsIntersect: [since(20, 0)], Read, "cilium/cilium 6292f7d719, operator/pkg/model/helpers.go 1.20 cut";
+    EveryParentGetsStatus: [between((16, 0), (18, 0))], Read,
+        "cilium/cilium httproute_reconcile.go at the 1.16 and 1.17 cuts and in 1.18.2; 04e4aea674";
+    EveryGrpcParentGetsStatus: [between((16, 0), (18, 3))], Read, "cilium/cilium grpcroute_reconcile.go 1.18.2; 5625858b91";
+    GrpcRoutesWithGateways: [since(18, 3)], Read, "cilium/cilium 5625858b91, first in 1.18.3";
+    GrpcRouteAcceptedAsHttpRoute: [between((18, 3), (19, 6))], Read,
+        "cilium/cilium gateway_reconcile.go 1.18.10; cdaae95465 first in 1.19.6";
+    UnresolvedRouteAttaches: [between((16, 0), (20, 0))], Read, "cilium/cilium gateway_reconcile.go isAttachable, 1.16 cut to 1.19.6";
+    GatewayWideRouteFilter: [between((16, 0), (20, 0))], Read, "cilium/cilium gateway_reconcile.go filterHTTPRoutesByGateway, 1.16 cut to 1.19.6";
+    ParentIdentityInRouting: [since(20, 0)], Read, "cilium/cilium ingestion/gateway.go routeAllowedByParent, 1.20 cut";
+    ParentPortOfEveryRoute: [since(21, 0)], Read,
+        "cilium/cilium b38239dda3, after the 1.20 cut; back-ports to 1.20 were not read";
+    BackendPortMustExist: [since(21, 0)], Read,
+        "cilium/cilium 17766dc3e6, after the 1.20 cut; back-ports to 1.20 were not read";
+    ExternalAuthResolved: [since(21, 0)], Read, "cilium/cilium routechecks/httproute.go 1.21-dev";
+    RegexpsValidated: [since(20, 0)], Read, "cilium/cilium 2b65a7bf78, before the 1.20 cut";
+    HostModifierRefused: [since(21, 0)], Read, "cilium/cilium 861940f0a0, after the 1.20 cut";
+    MirrorNeedsGrant: [between((18, 11), (19, 0)), since(19, 5)], Read,
+        "cilium/cilium e0b1cef513 first in 1.18.11 and f23929cff6 first in 1.19.5";
+    MirrorResolvesImports: [since(21, 0)], Read, "cilium/cilium 518fce86c2, after the 1.20 cut";
+    MethodDecidesOrder: [since(17, 0)], Read, "cilium/cilium a3510fe4a9; envoy_virtual_host.go 1.16 and 1.17 cuts";
+    RedirectGuardOutranksNothing: [since(21, 0)], Read,
+        "cilium/cilium f326616d3a, after the 1.20 cut; back-ports to 1.20 were not read";
+    RepeatedMatchesStayApart: [since(21, 0)], Read,
+        "cilium/cilium 18ee09825d, after the 1.20 cut; back-ports to 1.20 were not read";
+    RootRewriteKeepsSlash: [since(19, 0)], Read, "cilium/cilium 5c4e963d36, first in 1.19.0; not in 1.18.12";
+    GrpcMethodMatchesInParts: [since(17, 0)], Read, "cilium/cilium ingestion/gateway.go toGRPCPathMatch, 1.16 and 1.17 cuts";
+    RetryWritten: [since(17, 0)], Read, "cilium/cilium ef03725aa8";
+    RetryEffective: [since(20, 0)], Read, "cilium/cilium e3de836c26, before the 1.20 cut; not in 1.19.6";
+    CorsFilter: [since(20, 0)], Read, "cilium/cilium dc111999a5, before the 1.20 cut";
+    ExternalAuthFilter: [since(20, 0)], Read, "cilium/cilium fc687457d3, before the 1.20 cut";
     WaitsForAddress: [since(18, 3)], Read, "cilium/cilium gateway_reconcile.go 1.18.2 and 1.18.3; recorded from 1.18.10 on";
     FailedRefsObserved: [since(20, 0)], Recorded, "operator recordings, case 09";
     UnpermittedCertificateServedPlain: [since(19, 6)], Read,

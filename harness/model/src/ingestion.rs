@@ -3,17 +3,24 @@
 //!
 //! Rules that ask for something the model does not cover are named and left out.
 
+mod backend;
+mod duration;
+mod filter;
+mod grpc;
+mod http;
 pub(crate) mod passthrough;
 mod rule;
 
 use gateproof_core::name::NamespacedName;
 
-pub(crate) use self::rule::{Backend, HttpRule};
-use crate::checks::hostname::intersect;
+pub(crate) use self::backend::Backend;
+pub(crate) use self::filter::Rewrite;
+pub(crate) use self::rule::{HttpRule, RuleProtocol};
+use crate::checks::attachment::{Attached, served_hosts};
 use crate::checks::listener::{is_permitted, validate_all};
-use crate::checks::route::{Attached, is_allowed, selects};
 use crate::facts::Behaviour;
 use crate::resources::gateway::{Gateway, Listener, Protocol};
+use crate::resources::route::Route;
 use crate::{Input, Unmodelled};
 
 /// A listener with what it serves.
@@ -88,40 +95,13 @@ fn serve(
     attached: Attached<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<HttpRule> {
-    let route = attached.route;
-    let means = attached.means(gateway, listener);
-    let policy = input.holds(Behaviour::ListenerPolicyInRouting);
-    if !policy && !means && route.spec.parent_refs.iter().any(|parent| selects(parent, listener)) {
-        // Old ingestion compared section names without looking whose they were; from which
-        // release on it looks was not read.
-        unmodelled.push(Unmodelled::new(
-            route.object(),
-            format!(
-                "a parentRef to another Gateway that fits listener {} of {}",
-                listener.name,
-                gateway.object()
-            ),
-        ));
-    }
-    if !means || (policy && !is_allowed(input, gateway, listener, &route.name.namespace)) {
-        return Vec::new();
-    }
-    let hosts =
-        intersect(&route.spec.hostnames, listener.hostname(), &isolating(input, gateway, listener));
+    let hosts = served_hosts(input, gateway, listener, attached);
     if hosts.is_empty() {
         return Vec::new();
     }
-    rule::read(input, route, &hosts, unmodelled)
-}
-
-/// Host names of other listeners that take hosts away from this one.
-fn isolating<'a>(input: &Input<'_>, gateway: &'a Gateway, listener: &Listener) -> Vec<&'a str> {
-    let per_protocol = input.holds(Behaviour::IsolationPerProtocol);
-    gateway
-        .spec
-        .listeners
-        .iter()
-        .filter(|other| !per_protocol || other.protocol == listener.protocol)
-        .filter_map(Listener::hostname)
-        .collect()
+    let place = rule::Place { hosts: &hosts, port: listener.port };
+    match attached.route {
+        Route::Http(route) => http::read(input, route, place, unmodelled),
+        Route::Grpc(route) => grpc::read(input, route, place, unmodelled),
+    }
 }

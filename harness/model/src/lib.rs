@@ -25,6 +25,8 @@ pub mod routing;
 
 pub mod predict;
 
+mod re2;
+
 #[cfg(test)]
 mod fixture;
 

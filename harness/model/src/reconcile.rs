@@ -8,6 +8,7 @@
 mod class;
 mod ending;
 mod features;
+mod routes;
 mod status;
 
 use std::collections::BTreeMap;
@@ -16,14 +17,13 @@ use gateproof_core::name::NamespacedName;
 use serde_json::Value;
 
 use self::ending::Ending;
+use self::routes::Judged;
 use crate::checks::coverage::gateway_limits;
 use crate::checks::listener::validate_all;
-use crate::checks::route::{Acceptance, Acceptances, Attached, accept, resolve};
 use crate::facts::{Behaviour, covers};
 use crate::ingestion::ingest;
 use crate::resources::class_config::ClassConfig;
 use crate::resources::gateway::{Gateway, GatewayClass};
-use crate::resources::http_route::HttpRoute;
 use crate::translation::config::Served;
 use crate::translation::envoy::EnvoyConfig;
 use crate::translation::{config, names, objects, render};
@@ -54,12 +54,12 @@ pub struct Outcome {
 
 /// The status of one object, as the operator writes it.
 ///
-/// An HTTPRoute's holds only the parents of Cilium; those of other controllers stay.
+/// A route's holds only the parents of Cilium; those of other controllers stay.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatusUpdate {
     /// Such as `gateway.networking.k8s.io/v1`.
     pub api_version: String,
-    /// GatewayClass, CiliumGatewayClassConfig, Gateway or HTTPRoute.
+    /// GatewayClass, CiliumGatewayClassConfig, Gateway, HTTPRoute or GRPCRoute.
     pub kind: String,
     /// The namespace, unless the kind has none.
     pub namespace: Option<String>,
@@ -98,9 +98,9 @@ pub fn reconcile(input: &Input<'_>) -> Outcome {
     }
     let gateways = own_gateways(input, &mut outcome.unmodelled);
     note_other_kinds(input, &gateways, &mut outcome.unmodelled);
-    let accepted = reconcile_routes(input, &gateways, &mut outcome);
+    let judged = routes::judge_routes(input, &mut outcome);
     for gateway in gateways.values() {
-        reconcile_gateway(input, gateway, &accepted, &mut outcome);
+        reconcile_gateway(input, gateway, &judged, &mut outcome);
     }
     sync_secrets(input, &gateways, &mut outcome);
     sort(&mut outcome);
@@ -161,78 +161,13 @@ fn note_other_kinds(
     }
 }
 
-type Accepted<'a> = Vec<(&'a HttpRoute, Acceptances)>;
-
-/// Judges every route and writes its status.
-fn reconcile_routes<'a>(
-    input: &Input<'a>,
-    gateways: &BTreeMap<&NamespacedName, &Gateway>,
-    outcome: &mut Outcome,
-) -> Accepted<'a> {
-    let mut judged = Vec::new();
-    for route in input.resources.routes.values() {
-        let acceptances = judge(input, gateways, route, &mut outcome.unmodelled);
-        if acceptances.is_empty() {
-            continue;
-        }
-        outcome.statuses.push(StatusUpdate {
-            api_version: "gateway.networking.k8s.io/v1".to_owned(),
-            kind: "HTTPRoute".to_owned(),
-            namespace: Some(route.name.namespace.clone()),
-            name: route.name.name.clone(),
-            status: status::route(route, &acceptances, resolve(input, route).as_ref()),
-        });
-        judged.push((route, acceptances));
-    }
-    judged
-}
-
-fn judge(
-    input: &Input<'_>,
-    gateways: &BTreeMap<&NamespacedName, &Gateway>,
-    route: &HttpRoute,
-    unmodelled: &mut Vec<Unmodelled>,
-) -> Acceptances {
-    let mut acceptances = Acceptances::new();
-    for (index, parent) in route.spec.parent_refs.iter().enumerate() {
-        let Some(name) = parent.gateway(&route.name.namespace) else { continue };
-        if let Some(gateway) = gateways.get(&name) {
-            match accept(input, gateway, route, parent) {
-                Ok(acceptance) => {
-                    acceptances.insert(index, acceptance);
-                }
-                Err(limit) => unmodelled.push(limit),
-            }
-        } else if !input.resources.gateways.contains_key(&name) {
-            // What is said of a missing parent differs between versions that were not compared.
-            unmodelled.push(Unmodelled::new(
-                route.object(),
-                format!("a parentRef to Gateway {name}, which does not exist"),
-            ));
-        }
-    }
-    acceptances
-}
-
-/// Routes that a Gateway accepts through at least one reference.
-fn attached<'a>(gateway: &Gateway, accepted: &Accepted<'a>) -> Vec<Attached<'a>> {
-    let accepts = |(route, acceptances): &&(&HttpRoute, Acceptances)| {
-        let mut parents = route.spec.parent_refs.iter().enumerate();
-        parents.any(|(index, parent)| {
-            parent.gateway(&route.name.namespace).as_ref() == Some(&gateway.name)
-                && acceptances.get(&index).is_some_and(Acceptance::is_ok)
-        })
-    };
-    accepted.iter().filter(accepts).map(|(route, _)| Attached { route }).collect()
-}
-
 fn reconcile_gateway(
     input: &Input<'_>,
     gateway: &Gateway,
-    accepted: &Accepted<'_>,
+    judged: &Judged<'_>,
     outcome: &mut Outcome,
 ) {
-    let routes = attached(gateway, accepted);
+    let routes = judged.attached(input, gateway);
     let Some(class) = own_class(input, gateway) else { return };
     let parameters = parameters(input, class);
     let service_parameters = parameters.and_then(|config| config.spec.service.as_ref());

@@ -7,10 +7,13 @@
 pub(crate) mod class_config;
 pub(crate) mod core;
 pub(crate) mod gateway;
+pub(crate) mod grpc_route;
 pub(crate) mod http_route;
 pub(crate) mod meta;
 pub(crate) mod pool;
+pub(crate) mod route;
 pub(crate) mod selector;
+pub(crate) mod service_import;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -23,10 +26,13 @@ use serde_json::Value;
 use self::class_config::ClassConfig;
 use self::core::{Namespace, Node, Secret, Service};
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
+use self::grpc_route::GrpcRoute;
 use self::http_route::{HttpRoute, ParentRef};
 use self::meta::Object;
 pub use self::meta::identity;
 use self::pool::Pool;
+use self::route::Route;
+use self::service_import::ServiceImport;
 use self::shape::unread_fields;
 
 /// The objects of a cluster, as far as the model reads them.
@@ -36,6 +42,9 @@ pub struct Resources {
     pub(crate) class_configs: BTreeMap<NamespacedName, ClassConfig>,
     pub(crate) gateways: BTreeMap<NamespacedName, Gateway>,
     pub(crate) routes: BTreeMap<NamespacedName, HttpRoute>,
+    pub(crate) grpc_routes: BTreeMap<NamespacedName, GrpcRoute>,
+    pub(crate) service_imports: BTreeMap<NamespacedName, ServiceImport>,
+    pub(crate) service_import_definition: Definition,
     pub(crate) grants: Vec<ReferenceGrant>,
     pub(crate) services: BTreeMap<NamespacedName, Service>,
     pub(crate) secrets: BTreeMap<NamespacedName, Secret>,
@@ -43,6 +52,16 @@ pub struct Resources {
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) pools: BTreeMap<String, Pool>,
     pub(crate) others: Vec<Other>,
+}
+
+/// Whether a CustomResourceDefinition is known to be installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Definition {
+    /// Nothing shows it.
+    #[default]
+    NotSeen,
+    /// It is there itself, or an object of its kind is.
+    Installed,
 }
 
 /// An object whose kind matters to a Gateway but is not modelled.
@@ -87,15 +106,8 @@ impl std::fmt::Display for Skipped {
 }
 
 /// Kinds that attach to Gateways or Services but are not modelled yet.
-const UNMODELLED_KINDS: &[&str] = &[
-    "TLSRoute",
-    "GRPCRoute",
-    "TCPRoute",
-    "UDPRoute",
-    "ListenerSet",
-    "XListenerSet",
-    "BackendTLSPolicy",
-];
+const UNMODELLED_KINDS: &[&str] =
+    &["TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet", "BackendTLSPolicy"];
 
 impl Resources {
     /// Reads objects. Those of kinds the model does not read are skipped and listed; broken ones
@@ -140,6 +152,22 @@ impl Resources {
                 route.unread = unread_fields(value.get("spec"), &http_route::SHAPE);
                 self.routes.insert(route.name.clone(), route);
             }
+            ("gateway.networking.k8s.io", "GRPCRoute") => {
+                let mut route: GrpcRoute = Object::into(parse(value)?);
+                route.unread = unread_fields(value.get("spec"), &grpc_route::SHAPE);
+                self.grpc_routes.insert(route.name.clone(), route);
+            }
+            ("multicluster.x-k8s.io", "ServiceImport") => {
+                let import = ServiceImport::from(parse::<Object<Value>>(value)?.metadata);
+                self.service_import_definition = Definition::Installed;
+                self.service_imports.insert(import.name.clone(), import);
+            }
+            ("apiextensions.k8s.io", "CustomResourceDefinition")
+                if value.pointer("/metadata/name").and_then(Value::as_str)
+                    == Some("serviceimports.multicluster.x-k8s.io") =>
+            {
+                self.service_import_definition = Definition::Installed;
+            }
             ("gateway.networking.k8s.io", "ReferenceGrant") => {
                 self.grants.push(Object::into(parse(value)?));
             }
@@ -175,6 +203,14 @@ impl Resources {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+impl Resources {
+    /// Every route of a modelled kind, by kind, namespace and name.
+    pub(crate) fn all_routes(&self) -> impl Iterator<Item = Route<'_>> {
+        let http = self.routes.values().map(Route::Http);
+        http.chain(self.grpc_routes.values().map(Route::Grpc))
     }
 }
 

@@ -3,14 +3,12 @@
 //!
 //! Pure: nothing is opened, sent or remembered. Not covered on purpose: what Cilium never
 //! configures, such as routing by source address, by runtime key or by cookie. Regular
-//! expressions are matched by the `regex` crate, whose syntax is RE2's; unlike RE2 its `\d`,
-//! `\w` and `\s` also know characters outside ASCII. A pattern that does not compile matches
-//! nothing: Envoy would have refused the configuration that holds it.
+//! expressions match as RE2 does it. A pattern that cannot be read matches nothing: Envoy would
+//! have refused the configuration that holds it.
 
 mod rewrite;
 
-use regex::Regex;
-
+use crate::re2::matches_whole;
 use crate::translation::envoy::{
     Forward, HeaderMatch, HttpChain, Listener, PassthroughChain, PathMatch, QueryMatch, Route,
     RouteMatch, RouteTable, TlsChain, ValueMatch, VirtualHost, WeightedCluster,
@@ -224,10 +222,6 @@ fn value_matches(matcher: &ValueMatch, value: &str) -> bool {
         ValueMatch::ExactIgnoreCase(exact) => value.eq_ignore_ascii_case(exact),
         ValueMatch::Regex(pattern) => matches_whole(pattern, value),
     }
-}
-
-fn matches_whole(pattern: &str, text: &str) -> bool {
-    Regex::new(&format!(r"\A(?:{pattern})\z")).is_ok_and(|regex| regex.is_match(text))
 }
 
 /// The path without query and fragment, and the query without `?`.

@@ -6,6 +6,7 @@
 
 pub mod envoy;
 
+mod clusters;
 pub(crate) mod config;
 pub(crate) mod names;
 pub(crate) mod objects;

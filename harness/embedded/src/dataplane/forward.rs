@@ -11,7 +11,7 @@ use futures_util::stream;
 use gateproof_core::observation::HttpVersion;
 use gateproof_model::routing::{choose_cluster, rewritten_path};
 use gateproof_model::translation::envoy::{
-    Forward, Mirror, Route, UpstreamProtocol, WeightedCluster,
+    Forward, Mirror, Retry, Route, UpstreamProtocol, WeightedCluster,
 };
 use http::request::Parts;
 use http::{HeaderName, Request, Response, StatusCode, Uri, Version, header};
@@ -151,7 +151,7 @@ async fn send(
 ) -> Result<Response<Incoming>, Undelivered> {
     let destination = f.serving.destination(&chosen.cluster).ok_or(Undelivered::NoEndpoint)?;
     let version = upstream_version(destination.protocol, client_version);
-    let mut retries = f.forward.retry.as_ref().map_or(0, |retry| retry.attempts);
+    let mut retries = f.forward.retry.as_ref().map_or(0, Retry::limit);
     loop {
         let endpoint = destination.endpoint().ok_or(Undelivered::NoEndpoint)?;
         let body = payload.body().ok_or(Undelivered::Failed(UpstreamFailure::Terminated))?;

@@ -1,12 +1,40 @@
 //! Which host names a route and a listener have in common, and which of them another listener
-//! takes away (cilium/cilium 1.18.10 `operator/pkg/model/helpers.go`).
+//! takes away (cilium/cilium `operator/pkg/model/helpers.go`, 1.16 to 1.21-dev).
+
+use crate::Input;
+use crate::facts::Behaviour;
+
+/// What two wildcards have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wildcards {
+    /// The route's, if it is the longer one; a shorter one of the route has nothing in common.
+    RouteMustBeLonger,
+    /// The longer one, whoever has it.
+    Intersect,
+}
+
+impl Wildcards {
+    /// As this version of Cilium has it.
+    pub(crate) fn of(input: &Input<'_>) -> Self {
+        if input.holds(Behaviour::WildcardsIntersect) {
+            Self::Intersect
+        } else {
+            Self::RouteMustBeLonger
+        }
+    }
+}
 
 /// The host names a route serves through a listener, sorted; `*` stands for every host, and an
 /// empty result means that the route does not fit the listener.
 ///
 /// `others` are host names of other listeners that isolate: where one of them fits a route's host
 /// name better, this listener does not serve it.
-pub(crate) fn intersect(route: &[String], listener: Option<&str>, others: &[&str]) -> Vec<String> {
+pub(crate) fn intersect(
+    wildcards: Wildcards,
+    route: &[String],
+    listener: Option<&str>,
+    others: &[&str],
+) -> Vec<String> {
     if route.is_empty() {
         return vec![listener.unwrap_or("*").to_owned()];
     }
@@ -15,6 +43,13 @@ pub(crate) fn intersect(route: &[String], listener: Option<&str>, others: &[&str
         .filter_map(|host| match listener {
             None => (!is_taken(host, "", others)).then_some(host.as_str()),
             Some(listener) if listener == host => Some(host),
+            Some(listener)
+                if wildcards == Wildcards::Intersect
+                    && both_wildcards_overlap(host, listener)
+                    && !is_taken(host, listener, others) =>
+            {
+                Some(if labels(listener) > labels(host) { listener } else { host })
+            }
             Some(listener) if listener.starts_with('*') => {
                 (is_below(host, listener) && !is_taken(host, listener, others)).then_some(host)
             }
@@ -26,6 +61,18 @@ pub(crate) fn intersect(route: &[String], listener: Option<&str>, others: &[&str
         .collect();
     hosts.sort();
     hosts
+}
+
+fn labels(host: &str) -> usize {
+    host.split('.').count()
+}
+
+/// Whether two wildcards agree in all labels that both spell out.
+fn both_wildcards_overlap(one: &str, other: &str) -> bool {
+    matches!(
+        (one.strip_prefix("*."), other.strip_prefix("*.")),
+        (Some(one), Some(other)) if !one.is_empty() && !other.is_empty() && share_labels(one, other)
+    )
 }
 
 /// Whether two listeners' host names have a server name in common; none is every name
@@ -65,11 +112,27 @@ fn is_below(host: &str, wildcard: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{intersect, overlaps};
+    use super::{Wildcards, intersect, overlaps};
 
     fn hosts(route: &[&str], listener: Option<&str>, others: &[&str]) -> Vec<String> {
         let route: Vec<String> = route.iter().map(|host| (*host).to_owned()).collect();
-        intersect(&route, listener, others)
+        let old = intersect(Wildcards::RouteMustBeLonger, &route, listener, others);
+        let new = intersect(Wildcards::Intersect, &route, listener, others);
+        assert_eq!(old, new, "nothing here depends on the version");
+        new
+    }
+
+    #[test]
+    fn a_shorter_wildcard_of_the_route_narrows_to_the_listener_only_in_newer_versions() {
+        let common = |wildcards, host: &str, listener: &str| {
+            intersect(wildcards, &[host.to_owned()], Some(listener), &[])
+        };
+        let (old, new) = (Wildcards::RouteMustBeLonger, Wildcards::Intersect);
+        assert!(common(old, "*.test", "*.x.test").is_empty());
+        assert_eq!(common(new, "*.test", "*.x.test"), ["*.x.test"]);
+        assert_eq!(common(old, "*.x.test", "*.test"), ["*.x.test"]);
+        assert_eq!(common(new, "*.x.test", "*.test"), ["*.x.test"]);
+        assert!(common(new, "*.y.test", "*.x.test").is_empty(), "a look-alike");
     }
 
     #[test]

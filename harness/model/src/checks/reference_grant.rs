@@ -11,9 +11,11 @@ pub(crate) struct Referrer<'a> {
     pub namespace: &'a str,
 }
 
-/// What is referred to, of the core group.
+/// What is referred to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
+    /// Its group; empty for the core group.
+    pub group: &'a str,
     /// Its kind.
     pub kind: &'a str,
     /// Its namespace.
@@ -31,7 +33,7 @@ pub(crate) fn permits(grants: &[ReferenceGrant], from: Referrer<'_>, to: Target<
                     && allowed.kind == from.kind
                     && allowed.namespace == from.namespace
             }) && grant.spec.to.iter().any(|allowed| {
-                allowed.group.is_empty()
+                allowed.group == to.group
                     && allowed.kind == to.kind
                     && allowed.name.as_deref().is_none_or(|name| name == to.name)
             })
@@ -59,7 +61,7 @@ mod tests {
             permits(
                 &resources.grants,
                 Referrer { kind, namespace },
-                Target { kind: "Service", namespace: target_namespace, name },
+                Target { group: "", kind: "Service", namespace: target_namespace, name },
             )
         };
         assert!(ask("HTTPRoute", "apps", "backends", "web"));
@@ -68,5 +70,18 @@ mod tests {
         assert!(!ask("HTTPRoute", "other", "backends", "web"), "another namespace is not granted");
         assert!(!ask("Gateway", "apps", "backends", "web"), "another kind is not granted");
         assert!(!ask("HTTPRoute", "apps", "elsewhere", "web"), "the grant is not there");
+        assert!(
+            !permits(
+                &resources.grants,
+                Referrer { kind: "HTTPRoute", namespace: "apps" },
+                Target {
+                    group: "multicluster.x-k8s.io",
+                    kind: "Service",
+                    namespace: "backends",
+                    name: "web"
+                },
+            ),
+            "another group is not granted"
+        );
     }
 }

@@ -1,18 +1,41 @@
-//! Whether an HTTPRoute attaches to a Gateway, and whether its references are resolved
-//! (cilium/cilium `operator/pkg/gateway-api/routechecks/`).
+//! Whether a route attaches to a Gateway or ListenerSet, in Cilium's words
+//! (cilium/cilium `operator/pkg/gateway-api/routechecks/gateway_checks.go`, and the reconcilers that
+//! put the checks in order).
+//!
+//! The first check that fails decides. Which routes a Gateway then serves is [`super::attachment`];
+//! whether their references are resolved is [`super::reference`].
 
 use std::collections::BTreeMap;
 
-use super::hostname::intersect;
+use gateproof_core::name::NamespacedName;
+
+use super::hostname::{Wildcards, intersect};
 use super::listener::Problem;
-use super::reference_grant::{Referrer, Target, permits};
+use crate::Input;
 use crate::facts::Behaviour;
 use crate::resources::gateway::{GROUP, Gateway, Listener, NamespacesFrom};
-use crate::resources::http_route::{BackendRef, HttpRoute, ParentRef};
-use crate::{Input, Unmodelled};
+use crate::resources::http_route::ParentRef;
+use crate::resources::route::{Route, RouteKind};
 
 /// Whether a route is accepted by one parent.
 pub(crate) type Acceptance = Result<(), Problem>;
+
+/// Acceptances of the parents of a route, by position in `parentRefs`; parents that get no status
+/// are absent.
+pub(crate) type Acceptances = BTreeMap<usize, Acceptance>;
+
+/// What a route attaches to: the listeners of a Gateway or ListenerSet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListenerOwner<'a> {
+    pub listeners: &'a [Listener],
+    pub namespace: &'a str,
+}
+
+impl<'a> From<&'a Gateway> for ListenerOwner<'a> {
+    fn from(gateway: &'a Gateway) -> Self {
+        Self { listeners: &gateway.spec.listeners, namespace: &gateway.name.namespace }
+    }
+}
 
 /// Whether a parent reference means this listener.
 pub(crate) fn selects(parent: &ParentRef, listener: &Listener) -> bool {
@@ -20,31 +43,23 @@ pub(crate) fn selects(parent: &ParentRef, listener: &Listener) -> bool {
         && parent.port.is_none_or(|port| port == listener.port)
 }
 
-/// Whether a listener lets routes of a kind and namespace attach.
-pub(crate) fn is_allowed(
-    input: &Input<'_>,
-    gateway: &Gateway,
-    listener: &Listener,
-    namespace: &str,
-) -> bool {
-    allows_kind(listener) && allows_namespace(input, gateway, listener, namespace)
-}
-
-fn allows_kind(listener: &Listener) -> bool {
+/// Whether `allowedRoutes.kinds` of a listener names a kind.
+pub(crate) fn names_kind(listener: &Listener, kind: RouteKind) -> bool {
     let kinds = &listener.allowed_routes.kinds;
-    kinds.is_empty() || kinds.iter().any(|kind| kind.group == GROUP && kind.kind == "HTTPRoute")
+    kinds.iter().any(|allowed| allowed.group == GROUP && allowed.kind == kind.as_str())
 }
 
-fn allows_namespace(
+/// Whether `allowedRoutes.namespaces` of a listener lets routes of a namespace attach.
+pub(crate) fn allows_namespace(
     input: &Input<'_>,
-    gateway: &Gateway,
+    owner_namespace: &str,
     listener: &Listener,
     namespace: &str,
 ) -> bool {
     let rule = &listener.allowed_routes.namespaces;
     match rule.from {
         NamespacesFrom::All => true,
-        NamespacesFrom::Same => namespace == gateway.name.namespace,
+        NamespacesFrom::Same => namespace == owner_namespace,
         NamespacesFrom::Selector => input
             .resources
             .namespaces
@@ -53,206 +68,200 @@ fn allows_namespace(
     }
 }
 
-/// Judges one parent reference of a route. `Err` of the outer result: not covered.
+/// The host names a route and a listener have in common, isolation aside.
+pub(crate) fn hosts(input: &Input<'_>, route: Route<'_>, listener: &Listener) -> Vec<String> {
+    intersect(Wildcards::of(input), route.hostnames(), listener.hostname(), &[])
+}
+
+/// What one check looks at.
+struct Check<'a> {
+    input: &'a Input<'a>,
+    owner: ListenerOwner<'a>,
+    route: Route<'a>,
+    parent: &'a ParentRef,
+}
+
+/// Judges one parent reference of a route.
 pub(crate) fn accept(
     input: &Input<'_>,
-    gateway: &Gateway,
-    route: &HttpRoute,
+    owner: ListenerOwner<'_>,
+    route: Route<'_>,
     parent: &ParentRef,
-) -> Result<Acceptance, Unmodelled> {
-    let listeners: Vec<&Listener> = gateway.spec.listeners.iter().collect();
-    let selected: Vec<&Listener> =
-        listeners.iter().copied().filter(|listener| selects(parent, listener)).collect();
-    let refused = |reason, message: String| Ok(Err(Problem { reason, message }));
+) -> Acceptance {
+    let check = Check { input, owner, route, parent };
+    let namespace_first = input.holds(Behaviour::NamespaceCheckedFirst);
+    if namespace_first {
+        check.first_namespace()?;
+    }
+    if input.holds(Behaviour::RouteProtocolChecked) {
+        check.protocol()?;
+    }
+    check.kind()?;
+    check.port()?;
+    check.hostnames()?;
+    check.section()?;
+    if namespace_first { Ok(()) } else { check.namespace() }
+}
 
-    if !selected.iter().all(|listener| allows_kind(listener))
-        || !listeners.iter().all(|l| allows_kind(l))
-    {
-        if listeners.iter().any(|listener| allows_kind(listener)) {
-            return Err(Unmodelled::new(
-                route.object(),
-                format!(
-                    "attachment to {}, whose listeners allow different kinds",
-                    gateway.object()
-                ),
-            ));
-        }
-        return refused(
+/// What is said of a Gateway that does not exist, by versions that say anything.
+pub(crate) fn missing_gateway(kind: RouteKind, name: &NamespacedName) -> Problem {
+    let name = &name.name;
+    Problem {
+        reason: match kind {
+            RouteKind::Http => "InvalidHTTPRoute",
+            RouteKind::Grpc => "InvalidGRPCRoute",
+        },
+        message: format!(
+            "gateway \"{name}\" does not exist: Gateway.gateway.networking.k8s.io \"{name}\" not found"
+        ),
+    }
+}
+
+impl<'a> Check<'a> {
+    fn selected(&self) -> impl Iterator<Item = &'a Listener> {
+        self.owner.listeners.iter().filter(|listener| selects(self.parent, listener))
+    }
+
+    fn not_allowed(&self, by: &str) -> Acceptance {
+        let kind = self.route.kind().as_str();
+        refuse(
             "NotAllowedByListeners",
-            "HTTPRoute is not allowed to attach to this Gateway due to route kind restrictions"
-                .to_owned(),
-        );
+            format!("{kind} is not allowed to attach to this Gateway due to {by} restrictions"),
+        )
     }
-    if let Some(port) = parent.port
-        && !listeners.iter().any(|listener| listener.port == port)
-    {
-        return refused("NoMatchingParent", format!("No matching listener with port {port}"));
-    }
-    if listeners.iter().all(|listener| hosts(route, listener).is_empty()) {
-        return refused("NoMatchingListenerHostname", "No matching listener hostname".to_owned());
-    }
-    if let Some(section) = &parent.section_name
-        && !listeners.iter().any(|listener| listener.name == *section)
-    {
-        return refused(
-            "NoMatchingParent",
-            format!("No matching listener with sectionName {section}"),
-        );
-    }
-    if selected.iter().all(|listener| hosts(route, listener).is_empty()) {
-        // Section, port and host name each fit some listener but none fits all three.
-        return Err(Unmodelled::new(
-            route.object(),
-            format!(
-                "parentRef whose section, port and host names fit no one listener of {}",
-                gateway.object()
-            ),
-        ));
-    }
-    namespace_acceptance(input, gateway, route, &selected)
-}
 
-/// The host names a route and listener have in common, isolation aside.
-fn hosts(route: &HttpRoute, listener: &Listener) -> Vec<String> {
-    intersect(&route.spec.hostnames, listener.hostname(), &[])
-}
+    fn protocol(&self) -> Acceptance {
+        let protocols = self.route.kind().protocols();
+        let found = self.owner.listeners.iter().any(|l| protocols.contains(&l.protocol.as_str()));
+        if found {
+            return Ok(());
+        }
+        let list = format!("[{}]", protocols.join(" "));
+        refuse(
+            "NotAllowedByListeners",
+            if self.input.holds(Behaviour::ProtocolMismatchReworded) {
+                format!("No matching listener protocol; route requires one of: {list}")
+            } else {
+                format!("No Listener with matching Protocol. Allowed protocols: {list}")
+            },
+        )
+    }
 
-fn namespace_acceptance(
-    input: &Input<'_>,
-    gateway: &Gateway,
-    route: &HttpRoute,
-    selected: &[&Listener],
-) -> Result<Acceptance, Unmodelled> {
-    let namespace = &route.name.namespace;
-    let allows = |listener: &&&Listener| allows_namespace(input, gateway, listener, namespace);
-    let restriction = |by_selector: &str| {
-        Ok(Err(Problem {
-            reason: "NotAllowedByListeners",
-            message: format!(
-                "HTTPRoute is not allowed to attach to this Gateway due to namespace {by_selector}restrictions"
-            ),
-        }))
-    };
-    let is_selector =
-        |listener: &Listener| listener.allowed_routes.namespaces.from == NamespacesFrom::Selector;
-    if input.holds(Behaviour::FirstListenerDecidesNamespace) {
-        // Every listener has a rule once the CRD's default is filled in, so the first one decides.
-        return match selected.first() {
-            Some(listener) if !allows(&listener) => {
-                restriction(if is_selector(listener) { "selector " } else { "" })
-            }
-            _ => Ok(Ok(())),
-        };
-    }
-    let fitting: Vec<&Listener> =
-        selected.iter().copied().filter(|listener| !hosts(route, listener).is_empty()).collect();
-    let first_allowing = fitting.iter().position(|listener| allows(&listener));
-    let first_refusing_selector =
-        fitting.iter().position(|listener| is_selector(listener) && !allows(&listener));
-    match (first_allowing, first_refusing_selector) {
-        (Some(allowing), Some(refusing)) if refusing < allowing => Err(Unmodelled::new(
-            route.object(),
-            format!("a namespace selector of {} that a later listener overrules", gateway.object()),
-        )),
-        (Some(_), _) => Ok(Ok(())),
-        (None, Some(_)) => restriction("selector "),
-        (None, None) => restriction(""),
-    }
-}
-
-/// Why references of a route are not resolved, if so. The last problem found is the one told.
-pub(crate) fn resolve(input: &Input<'_>, route: &HttpRoute) -> Option<Problem> {
-    let refs: Vec<&BackendRef> = backend_refs(route).collect();
-    let problem = |reason, message: String| Some(Problem { reason, message });
-    if refs.iter().any(|backend| !is_granted(input, route, backend)) {
-        return problem("RefNotPermitted", "Cross namespace references are not allowed".to_owned());
-    }
-    let unsupported =
-        refs.iter().rev().find(|backend| !backend.is_service() || backend.port.is_none());
-    if let Some(backend) = unsupported {
-        let message = if backend.is_service() {
-            "Must have port for backend object reference".to_owned()
+    fn kind(&self) -> Acceptance {
+        let kind = self.route.kind();
+        let restricts = |listener: &&Listener| !listener.allowed_routes.kinds.is_empty();
+        if !self.input.holds(Behaviour::KindCheckedPerSelectedListener) {
+            // Whichever listener the route means, all of them must allow its kind.
+            let mut restricting = self.owner.listeners.iter().filter(restricts);
+            return if restricting.all(|listener| names_kind(listener, kind)) {
+                Ok(())
+            } else {
+                self.not_allowed("route kind")
+            };
+        }
+        if self.input.holds(Behaviour::UnrestrictedListenerAllowsKind)
+            && self.selected().any(|listener| !restricts(&listener))
+        {
+            return Ok(());
+        }
+        let restricting: Vec<&Listener> = self.selected().filter(restricts).collect();
+        if restricting.is_empty() || restricting.iter().any(|listener| names_kind(listener, kind)) {
+            Ok(())
         } else {
-            format!("Unsupported backend kind {}", backend.kind)
-        };
-        return problem("InvalidKind", message);
-    }
-    let missing = refs.iter().rev().find(|backend| !exists(input, route, backend));
-    missing.and_then(|backend| {
-        problem("BackendNotFound", format!("Service \"{}\" not found", backend.name))
-    })
-}
-
-/// Every reference to a backend, mirrors included.
-pub(crate) fn backend_refs(route: &HttpRoute) -> impl Iterator<Item = &BackendRef> {
-    route.spec.rules.iter().flat_map(|rule| {
-        let mirrors = rule.filters.iter().filter_map(|filter| filter.request_mirror.as_ref());
-        rule.backend_refs.iter().chain(mirrors.map(|mirror| &mirror.backend_ref))
-    })
-}
-
-/// Whether traffic can be sent to a reference: a Service that exists, with a port, granted.
-pub(crate) fn is_usable(input: &Input<'_>, route: &HttpRoute, backend: &BackendRef) -> bool {
-    is_granted(input, route, backend)
-        && backend.is_service()
-        && backend.port.is_some()
-        && exists(input, route, backend)
-}
-
-fn is_granted(input: &Input<'_>, route: &HttpRoute, backend: &BackendRef) -> bool {
-    let target = backend.service(&route.name.namespace);
-    permits(
-        &input.resources.grants,
-        Referrer { kind: "HTTPRoute", namespace: &route.name.namespace },
-        Target { kind: &backend.kind, namespace: &target.namespace, name: &target.name },
-    )
-}
-
-fn exists(input: &Input<'_>, route: &HttpRoute, backend: &BackendRef) -> bool {
-    input.resources.services.contains_key(&backend.service(&route.name.namespace))
-}
-
-/// A route seen by one Gateway.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Attached<'a> {
-    pub route: &'a HttpRoute,
-}
-
-impl<'a> Attached<'a> {
-    /// Parent references of the route that name this Gateway.
-    pub(crate) fn parents(self, gateway: &'a Gateway) -> impl Iterator<Item = &'a ParentRef> {
-        let namespace = &self.route.name.namespace;
-        self.route
-            .spec
-            .parent_refs
-            .iter()
-            .filter(move |parent| parent.gateway(namespace).as_ref() == Some(&gateway.name))
+            self.not_allowed("route kind")
+        }
     }
 
-    /// Whether one of those references means the listener.
-    pub(crate) fn means(self, gateway: &'a Gateway, listener: &Listener) -> bool {
-        self.parents(gateway).any(|parent| selects(parent, listener))
+    fn port(&self) -> Acceptance {
+        match self.parent.port {
+            Some(port) if !self.owner.listeners.iter().any(|listener| listener.port == port) => {
+                refuse("NoMatchingParent", format!("No matching listener with port {port}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn hostnames(&self) -> Acceptance {
+        let fits = |listener: &Listener| !hosts(self.input, self.route, listener).is_empty();
+        if self.owner.listeners.iter().any(fits) {
+            Ok(())
+        } else {
+            refuse("NoMatchingListenerHostname", "No matching listener hostname".to_owned())
+        }
+    }
+
+    fn section(&self) -> Acceptance {
+        match &self.parent.section_name {
+            Some(section) if !self.owner.listeners.iter().any(|found| found.name == *section) => {
+                refuse(
+                    "NoMatchingParent",
+                    format!("No matching listener with sectionName {section}"),
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn allows(&self, listener: &Listener) -> bool {
+        let namespace = &self.route.name().namespace;
+        allows_namespace(self.input, self.owner.namespace, listener, namespace)
+    }
+
+    /// Whether the listener has a host name of its own that the route, isolation included, serves.
+    fn serves_own_hostname(&self, listener: &Listener) -> bool {
+        let all: Vec<&str> = self.owner.listeners.iter().filter_map(Listener::hostname).collect();
+        let wildcards = Wildcards::of(self.input);
+        listener.hostname.is_some()
+            && !intersect(wildcards, self.route.hostnames(), listener.hostname(), &all).is_empty()
+    }
+
+    /// Listeners are asked in order; where none fits the reference and the host names, nobody
+    /// objects.
+    fn namespace(&self) -> Acceptance {
+        let keeps_asking = self.input.holds(Behaviour::RefusingSelectorKeepsAsking);
+        let mut asked = false;
+        for listener in self.selected() {
+            if listener.hostname.is_some() && !self.serves_own_hostname(listener) {
+                continue;
+            }
+            asked = true;
+            if self.allows(listener) {
+                return Ok(());
+            }
+            if is_selector(listener) && !keeps_asking {
+                return self.not_allowed("namespace selector");
+            }
+        }
+        if asked { self.not_allowed("namespace") } else { Ok(()) }
+    }
+
+    /// The oldest form looks at the section only, and passes over listeners whose host name the
+    /// route serves.
+    fn first_namespace(&self) -> Acceptance {
+        let section = self.parent.section_name.as_ref();
+        let mut asked = false;
+        for listener in self.owner.listeners {
+            if section.is_some_and(|name| *name != listener.name)
+                || self.serves_own_hostname(listener)
+            {
+                continue;
+            }
+            if self.allows(listener) {
+                return Ok(());
+            }
+            if is_selector(listener) {
+                return self.not_allowed("namespace selector");
+            }
+            asked = true;
+        }
+        if asked { self.not_allowed("namespace") } else { Ok(()) }
     }
 }
 
-/// How many routes a listener reports as attached.
-pub(crate) fn attached_routes(
-    input: &Input<'_>,
-    gateway: &Gateway,
-    listener: &Listener,
-    routes: &[Attached<'_>],
-) -> usize {
-    let honours_policy = input.holds(Behaviour::ListenerPolicyInAttachedRoutes);
-    routes
-        .iter()
-        .filter(|attached| attached.means(gateway, listener))
-        .filter(|attached| !hosts(attached.route, listener).is_empty())
-        .filter(|attached| {
-            !honours_policy || is_allowed(input, gateway, listener, &attached.route.name.namespace)
-        })
-        .count()
+fn is_selector(listener: &Listener) -> bool {
+    listener.allowed_routes.namespaces.from == NamespacesFrom::Selector
 }
 
-/// Acceptances of the parents of a route, by position in `parentRefs`; parents that are not own
-/// Gateways are absent.
-pub(crate) type Acceptances = BTreeMap<usize, Acceptance>;
+fn refuse(reason: &'static str, message: String) -> Acceptance {
+    Err(Problem { reason, message })
+}

@@ -72,7 +72,8 @@ fn a_gateway_that_is_not_served_has_no_exposure() {
 
 #[test]
 fn a_route_that_is_not_covered_does_not_spoil_the_exposure() {
-    let route = json!({"parentRefs": [{"name": "gw"}], "rules": [{"filters": [{"type": "CORS", "cors": {}}]}]});
+    let route =
+        json!({"parentRefs": [{"name": "gw"}], "rules": [{"filters": [{"type": "ExternalAuth"}]}]});
     let cluster = Cluster::new("1.20.0")
         .gateway(http(80))
         .live_service("LoadBalancer", &[80], &[])

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 
 use super::ending::{Ending, Refusal, StaticAddress};
 use crate::Input;
-use crate::checks::listener::{Problem, Validity};
-use crate::checks::route::{Acceptances, Attached, attached_routes};
+use crate::checks::attachment::{Attached, attached_routes};
+use crate::checks::listener::Validity;
 use crate::facts::Behaviour;
 use crate::resources::gateway::{GROUP, Gateway};
-use crate::resources::http_route::HttpRoute;
 
 /// A condition; `generation` goes into `observedGeneration`.
 pub(super) struct Condition<'a> {
@@ -37,55 +36,6 @@ impl Condition<'_> {
         }
         value
     }
-}
-
-/// The status of an HTTPRoute: Cilium's parents only.
-pub(super) fn route(
-    route: &HttpRoute,
-    acceptances: &Acceptances,
-    unresolved: Option<&Problem>,
-) -> Value {
-    let generation = route.generation;
-    let resolved = match unresolved {
-        None => Condition {
-            kind: "ResolvedRefs",
-            status: "True",
-            reason: "ResolvedRefs",
-            message: "Service reference is valid",
-            generation,
-        },
-        Some(problem) => Condition {
-            kind: "ResolvedRefs",
-            status: "False",
-            reason: problem.reason,
-            message: &problem.message,
-            generation,
-        },
-    };
-    let parents = acceptances.iter().map(|(index, acceptance)| {
-        let accepted = match acceptance {
-            Ok(()) => Condition {
-                kind: "Accepted",
-                status: "True",
-                reason: "Accepted",
-                message: "Accepted HTTPRoute",
-                generation,
-            },
-            Err(problem) => Condition {
-                kind: "Accepted",
-                status: "False",
-                reason: problem.reason,
-                message: &problem.message,
-                generation,
-            },
-        };
-        json!({
-            "conditions": [accepted.to_json(), resolved.to_json()],
-            "controllerName": super::CONTROLLER,
-            "parentRef": route.spec.parent_refs[*index].to_json(),
-        })
-    });
-    json!({"parents": parents.collect::<Vec<_>>()})
 }
 
 /// The status of a Gateway.

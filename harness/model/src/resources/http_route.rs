@@ -12,7 +12,7 @@ use super::shape::Shape;
 const HEADERS: Shape =
     Shape::Fields(&[("set", Shape::Whole), ("add", Shape::Whole), ("remove", Shape::Whole)]);
 
-const FILTERS: Shape = Shape::List(&Shape::Fields(&[
+pub(super) const FILTERS: Shape = Shape::List(&Shape::Fields(&[
     ("type", Shape::Whole),
     ("requestHeaderModifier", HEADERS),
     ("responseHeaderModifier", HEADERS),
@@ -35,15 +35,39 @@ const FILTERS: Shape = Shape::List(&Shape::Fields(&[
         ]),
     ),
     ("urlRewrite", Shape::Fields(&[("hostname", Shape::Whole), ("path", Shape::Whole)])),
-    // Filters that are not modelled are named by their type, not by their field.
+    (
+        "cors",
+        Shape::Fields(&[
+            ("allowOrigins", Shape::Whole),
+            ("allowCredentials", Shape::Whole),
+            ("allowMethods", Shape::Whole),
+            ("allowHeaders", Shape::Whole),
+            ("exposeHeaders", Shape::Whole),
+            ("maxAge", Shape::Whole),
+        ]),
+    ),
+    // No version looks at an ExtensionRef; ExternalAuth is named by its type, not by its field.
     ("extensionRef", Shape::Whole),
-    ("cors", Shape::Whole),
     ("externalAuth", Shape::Whole),
+]));
+
+/// Fields of a reference to a backend that are read. Filters in it are read whole: Cilium takes the
+/// header modifiers and passes over everything else.
+pub(super) const BACKENDS: Shape = Shape::List(&Shape::Fields(&[
+    ("group", Shape::Whole),
+    ("kind", Shape::Whole),
+    ("name", Shape::Whole),
+    ("namespace", Shape::Whole),
+    ("port", Shape::Whole),
+    ("weight", Shape::Whole),
+    ("filters", FILTERS),
 ]));
 
 /// Fields of `HTTPRoute.spec` that are read.
 pub(super) const SHAPE: Shape = Shape::Fields(&[
     ("parentRefs", Shape::Whole),
+    // No version of Cilium looks at it.
+    ("useDefaultGateways", Shape::Whole),
     ("hostnames", Shape::Whole),
     (
         "rules",
@@ -59,22 +83,21 @@ pub(super) const SHAPE: Shape = Shape::Fields(&[
                 ])),
             ),
             ("filters", FILTERS),
-            (
-                "backendRefs",
-                Shape::List(&Shape::Fields(&[
-                    ("group", Shape::Whole),
-                    ("kind", Shape::Whole),
-                    ("name", Shape::Whole),
-                    ("namespace", Shape::Whole),
-                    ("port", Shape::Whole),
-                    ("weight", Shape::Whole),
-                    ("filters", FILTERS),
-                ])),
-            ),
+            ("backendRefs", BACKENDS),
             (
                 "timeouts",
                 Shape::Fields(&[("request", Shape::Whole), ("backendRequest", Shape::Whole)]),
             ),
+            (
+                "retry",
+                Shape::Fields(&[
+                    ("codes", Shape::Whole),
+                    ("attempts", Shape::Whole),
+                    ("backoff", Shape::Whole),
+                ]),
+            ),
+            // No version of Cilium looks at it.
+            ("sessionPersistence", Shape::Whole),
         ])),
     ),
 ]);
@@ -97,13 +120,6 @@ impl From<Object<HttpRouteSpec>> for HttpRoute {
             spec: object.spec,
             unread: Vec::new(),
         }
-    }
-}
-
-impl HttpRoute {
-    /// `HTTPRoute namespace/name`.
-    pub(crate) fn object(&self) -> String {
-        format!("HTTPRoute {}", self.name)
     }
 }
 
@@ -180,6 +196,7 @@ pub(crate) struct Rule {
     pub backend_refs: Vec<BackendRef>,
     #[serde(default)]
     pub timeouts: Timeouts,
+    pub retry: Option<Retry>,
 }
 
 fn one_match() -> Vec<Match> {
@@ -247,6 +264,8 @@ pub(crate) struct Filter {
     pub request_mirror: Option<RequestMirror>,
     pub request_redirect: Option<RequestRedirect>,
     pub url_rewrite: Option<UrlRewrite>,
+    pub cors: Option<Cors>,
+    pub external_auth: Option<ExternalAuth>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -308,16 +327,42 @@ pub(crate) struct UrlRewrite {
 pub(crate) struct PathModifier {
     #[serde(rename = "type")]
     pub kind: PathModifierKind,
-    #[serde(default)]
-    pub replace_full_path: String,
-    #[serde(default)]
-    pub replace_prefix_match: String,
+    pub replace_full_path: Option<String>,
+    pub replace_prefix_match: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum PathModifierKind {
     ReplaceFullPath,
     ReplacePrefixMatch,
+}
+
+/// Which pages of other origins may read answers.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Cors {
+    pub allow_origins: Vec<String>,
+    pub allow_credentials: Option<bool>,
+    pub allow_methods: Vec<String>,
+    pub allow_headers: Vec<String>,
+    pub expose_headers: Vec<String>,
+    pub max_age: Option<i32>,
+}
+
+/// An authorization service; only its reference is read, which counts among the backends.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExternalAuth {
+    pub backend_ref: BackendRef,
+}
+
+/// When a request is sent again.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Retry {
+    pub codes: Vec<u16>,
+    pub attempts: Option<u32>,
+    pub backoff: Option<String>,
 }
 
 /// A reference to a backend.
@@ -353,6 +398,11 @@ impl BackendRef {
     /// Whether it names a Service.
     pub(crate) fn is_service(&self) -> bool {
         self.kind == "Service" && self.group.is_empty()
+    }
+
+    /// Whether it names a ServiceImport of the Multi-Cluster Services API.
+    pub(crate) fn is_service_import(&self) -> bool {
+        self.kind == "ServiceImport" && self.group == "multicluster.x-k8s.io"
     }
 }
 

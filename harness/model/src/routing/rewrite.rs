@@ -4,8 +4,7 @@
 //! expression sees the path without the query, and every occurrence is replaced; the query is kept.
 //! Which port a redirect's host loses is inferred; no recording shows it.
 
-use regex::{Captures, Regex};
-
+use crate::re2;
 use crate::translation::envoy::{PathMatch, PathRewrite, Redirect, RedirectPath, Route};
 
 use super::{Request, Scheme};
@@ -79,19 +78,14 @@ fn replace_matched(route: &Route, replacement: &str, path_and_query: &str) -> St
 fn replace_regex(pattern: &str, substitution: &str, path_and_query: &str) -> String {
     let query = from_query(path_and_query);
     let path = &path_and_query[..path_and_query.len() - query.len()];
-    match Regex::new(pattern) {
-        Ok(regex) => {
-            let replaced = regex.replace_all(path, |found: &Captures<'_>| {
-                expand(substitution, |group| found.get(group).map_or("", |text| text.as_str()))
-            });
-            format!("{replaced}{query}")
-        }
-        Err(_) => path_and_query.to_owned(),
+    match re2::replace_all(pattern, path, |group| expand(substitution, group)) {
+        Some(replaced) => format!("{replaced}{query}"),
+        None => path_and_query.to_owned(),
     }
 }
 
 /// Expands RE2's substitution syntax: `\0` to `\9` for groups, `\\` for a backslash.
-fn expand<'t>(substitution: &str, group: impl Fn(usize) -> &'t str) -> String {
+fn expand(substitution: &str, group: &dyn Fn(usize) -> String) -> String {
     let mut expanded = String::new();
     let mut characters = substitution.chars();
     while let Some(character) = characters.next() {
@@ -101,7 +95,7 @@ fn expand<'t>(substitution: &str, group: impl Fn(usize) -> &'t str) -> String {
         }
         match characters.next() {
             Some(digit) if digit.is_ascii_digit() => {
-                expanded.push_str(group(digit as usize - '0' as usize));
+                expanded.push_str(&group(digit as usize - '0' as usize));
             }
             Some(other) => expanded.push(other),
             None => expanded.push('\\'),

@@ -19,6 +19,7 @@ fn answering(matcher: RouteMatch, status: u16) -> Route {
         action: Action::Respond { status },
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
+        cors: None,
     }
 }
 

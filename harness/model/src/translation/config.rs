@@ -12,14 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateproof_core::cilium::HostNetwork;
 
 use self::chains::{Chains, passthrough_chains, tls_chains};
-use super::envoy::{
-    Cluster, EnvoyConfig, HttpChain, Listener, PortRedirect, RouteTable, ServiceRedirect,
-    UpstreamProtocol,
-};
-use super::{names, route_table};
+use super::envoy::{EnvoyConfig, HttpChain, Listener, PortRedirect, RouteTable, ServiceRedirect};
+use super::{clusters, names, route_table};
 use crate::facts::Behaviour;
 use crate::ingestion::passthrough::PassthroughListener;
-use crate::ingestion::{Backend, HttpListener, Security};
+use crate::ingestion::{HttpListener, Security};
 use crate::resources::gateway::Gateway;
 use crate::{Input, Unmodelled};
 
@@ -68,7 +65,7 @@ pub(crate) fn build(
         },
         listeners: layout.listeners,
         route_tables: route_tables(input, served, &layout.secure_tables, unmodelled),
-        clusters: clusters(served),
+        clusters: clusters::of(input, served),
     })
 }
 
@@ -121,15 +118,10 @@ fn route_tables(
     secure: &[(String, Option<u16>)],
     unmodelled: &mut Vec<Unmodelled>,
 ) -> BTreeMap<String, RouteTable> {
-    let ports: Vec<u16> = served.http.iter().map(|listener| listener.port).collect();
     let (plain, tls): (Vec<&HttpListener>, Vec<&HttpListener>) =
         served.http.iter().partition(|listener| listener.security == Security::Plain);
-    let mut table = |listeners: Vec<&HttpListener>| {
-        route_table::build(
-            &route_table::Context { input, listeners, ports: ports.clone() },
-            unmodelled,
-        )
-    };
+    let mut table =
+        |listeners: Vec<&HttpListener>| route_table::build(input, &listeners, unmodelled);
     let mut tables = BTreeMap::from([(INSECURE.to_owned(), table(plain))]);
     for (name, port) in secure {
         let fits = |listener: &&HttpListener| port.is_none_or(|port| port == listener.port);
@@ -139,34 +131,6 @@ fn route_tables(
         tables.retain(|_, table| !table.virtual_hosts.is_empty());
     }
     tables
-}
-
-fn clusters(served: Served<'_>) -> BTreeMap<String, Cluster> {
-    let rules = served.http.iter().flat_map(|listener| &listener.rules);
-    let backends = rules.flat_map(|rule| {
-        rule.backends.iter().chain(rule.treatment.mirrors.iter().map(|(backend, _)| backend))
-    });
-    let http = backends.map(|backend| (backend.cluster(), cluster(backend)));
-    let routes = served.passthrough.iter().flat_map(|listener| &listener.routes);
-    let tcp = routes.flat_map(|route| &route.backends).map(|backend| {
-        let cluster = Cluster {
-            name: backend.cluster(),
-            service: backend.service.clone(),
-            port: backend.port,
-            protocol: UpstreamProtocol::Tcp,
-        };
-        (backend.cluster(), cluster)
-    });
-    http.chain(tcp).collect()
-}
-
-fn cluster(backend: &Backend) -> Cluster {
-    Cluster {
-        name: backend.cluster(),
-        service: backend.service.clone(),
-        port: backend.port,
-        protocol: backend.protocol,
-    }
 }
 
 #[cfg(test)]

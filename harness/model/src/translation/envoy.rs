@@ -172,6 +172,8 @@ pub struct Route {
     pub request_headers: HeaderEdits,
     /// Edits of the response's header fields.
     pub response_headers: HeaderEdits,
+    /// What pages of other origins may do; `None` says nothing about origins.
+    pub cors: Option<Cors>,
 }
 
 /// When a route applies: all of it must hold.
@@ -254,7 +256,7 @@ pub struct Forward {
     pub host_rewrite: Option<String>,
     /// Rewrites the path.
     pub path_rewrite: Option<PathRewrite>,
-    /// Answer 504 after this; `None` waits without limit.
+    /// Answer 504 after this; `None` and zero wait without limit.
     pub timeout: Option<Duration>,
     /// Copies of the request, whose answers are thrown away.
     pub mirrors: Vec<Mirror>,
@@ -303,12 +305,60 @@ pub struct Mirror {
 /// Retries of a forwarded request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retry {
-    /// How often.
-    pub attempts: u32,
+    /// When one is made.
+    pub on: RetryOn,
+    /// How often; `None` is Envoy's default, once.
+    pub attempts: Option<u32>,
     /// On which status codes.
     pub codes: Vec<u16>,
-    /// Base of the back-off.
+    /// Base of the back-off; twice as long is the longest.
     pub backoff: Option<Duration>,
+}
+
+/// When a retry is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryOn {
+    /// Never: Envoy's `retryOn` is not set, and the rest of the policy has no effect.
+    Nothing,
+    /// On the listed status codes, and when a connection fails, is reset or refuses a stream.
+    CodesAndConnection,
+}
+
+impl Retry {
+    /// How many retries can follow the first try.
+    pub fn limit(&self) -> u32 {
+        match self.on {
+            RetryOn::Nothing => 0,
+            RetryOn::CodesAndConnection => self.attempts.unwrap_or(1),
+        }
+    }
+}
+
+/// What pages of other origins may do (Envoy's `CorsPolicy`). Envoy answers a preflight itself,
+/// also one that does not match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cors {
+    /// Origins, exact or as an RE2 pattern.
+    pub origins: Vec<ValueMatch>,
+    /// Whether credentials may be sent.
+    pub credentials: Credentials,
+    /// For `Access-Control-Allow-Methods`.
+    pub methods: String,
+    /// For `Access-Control-Allow-Headers`.
+    pub headers: String,
+    /// For `Access-Control-Expose-Headers`.
+    pub expose_headers: String,
+    /// For `Access-Control-Max-Age`, in seconds.
+    pub max_age: String,
+}
+
+/// Whether pages of other origins may send credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// They may.
+    Allowed,
+    /// They may not.
+    Refused,
 }
 
 /// A redirect answer. Parts that are absent are taken from the request.
@@ -364,6 +414,20 @@ pub struct Cluster {
     pub port: u16,
     /// Which HTTP version is spoken upstream.
     pub protocol: UpstreamProtocol,
+    /// TLS to the endpoints; `None` speaks without.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// TLS to the endpoints of a cluster. The certificate must come from the authority; Cilium has Envoy
+/// check no name in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// The server name that is asked for (SNI).
+    pub server_name: String,
+    /// The ConfigMap with the authority's certificates in `ca.crt`.
+    pub authority: NamespacedName,
+    /// The name Envoy asks for over SDS.
+    pub sds_name: String,
 }
 
 /// Which HTTP version is spoken to a backend.

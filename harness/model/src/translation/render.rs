@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::config::INSECURE;
-use super::envoy::{Cluster, EnvoyConfig, UpstreamProtocol};
+use super::envoy::{Cluster, EnvoyConfig, UpstreamProtocol, UpstreamTls};
 use super::objects::{annotations, gateway_labels, object_metadata, shared_annotations};
 use crate::Input;
 use crate::facts::Behaviour;
@@ -133,7 +133,27 @@ fn cluster(input: &Input<'_>, cluster: &Cluster) -> Value {
     if input.holds(Behaviour::ConnectTimeout) {
         value["connectTimeout"] = json!("5s");
     }
+    if let Some(tls) = &cluster.tls {
+        value["transportSocket"] = upstream_tls(tls);
+    }
     value
+}
+
+fn upstream_tls(tls: &UpstreamTls) -> Value {
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typedConfig": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": tls.server_name,
+            "commonTlsContext": {
+                "tlsParams": {"tlsMaximumProtocolVersion": "TLSv1_3"},
+                "combinedValidationContext": {
+                    "defaultValidationContext": {},
+                    "validationContextSdsSecretConfig": {"name": tls.sds_name},
+                },
+            },
+        },
+    })
 }
 
 fn protocol_options(protocol: UpstreamProtocol) -> Option<Value> {

@@ -103,6 +103,7 @@ mod tests {
             service: NamespacedName::new("apps", "web"),
             port,
             protocol: UpstreamProtocol::AsDownstream,
+            tls: None,
         };
         let pod =
             PodSocket { ports: BTreeSet::from([8080]), socket: ECHO.parse().expect("a socket") };

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use gateproof_model::translation::envoy::{Action, Forward, Mirror, PathRewrite, Retry, Route};
+use gateproof_model::translation::envoy::{
+    Action, Forward, Mirror, PathRewrite, Retry, RetryOn, Route,
+};
 use http::Request;
 use http_body_util::Empty;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -109,7 +111,12 @@ async fn retry_follows_listed_codes_as_often_as_allowed_and_no_others() {
     for (replies, attempts, expected) in cases {
         let (socket, _heads) = backend::scripted(replies).await;
         let mut forward = sample::forwarding(&[("a", 1)]);
-        forward.retry = Some(Retry { attempts, codes: vec![503], backoff: None });
+        forward.retry = Some(Retry {
+            on: RetryOn::CodesAndConnection,
+            attempts: Some(attempts),
+            codes: vec![503],
+            backoff: None,
+        });
         let world = world(route(forward), &[("a", socket)]).await;
         let answer = get(world.dial(PORT), "a.test", "/app").await;
         assert_eq!(answer.status, expected, "{attempts} retries");

@@ -53,6 +53,7 @@ pub(crate) fn route(matcher: RouteMatch, action: Action) -> Route {
         action,
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
+        cors: None,
     }
 }
 
@@ -101,6 +102,7 @@ pub(crate) fn config(listener: Listener, routes: Vec<Route>) -> EnvoyConfig {
         service: NamespacedName::new("apps", name),
         port: 80,
         protocol: UpstreamProtocol::AsDownstream,
+        tls: None,
     };
     EnvoyConfig {
         name: NamespacedName::new("apps", "cilium-gateway-web"),

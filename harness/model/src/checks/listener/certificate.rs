@@ -20,7 +20,7 @@ pub(crate) fn is_permitted(
     permits(
         &input.resources.grants,
         Referrer { kind: "Gateway", namespace: &gateway.name.namespace },
-        Target { kind: "Secret", namespace: &secret.namespace, name: &secret.name },
+        Target { group: "", kind: "Secret", namespace: &secret.namespace, name: &secret.name },
     )
 }
 

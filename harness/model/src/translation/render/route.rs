@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::translation::envoy::{
-    Action, Forward, HeaderEdits, HeaderMatch, Mirror, PathMatch, PathRewrite, Redirect,
-    RedirectPath, Retry, Route, RouteMatch, RouteTable, ValueMatch,
+    Action, Cors, Credentials, Forward, HeaderEdits, HeaderMatch, Mirror, PathMatch, PathRewrite,
+    Redirect, RedirectPath, Retry, RetryOn, Route, RouteMatch, RouteTable, ValueMatch,
 };
 
 /// One route table.
@@ -39,6 +39,32 @@ fn route(route: &Route) -> Value {
         }
     }
     header_edits(&mut value, &route.request_headers, &route.response_headers);
+    if let Some(policy) = &route.cors {
+        value["typedPerFilterConfig"] = json!({"envoy.filters.http.cors": cors(policy)});
+    }
+    value
+}
+
+fn cors(policy: &Cors) -> Value {
+    let mut value = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy",
+        "allowCredentials": policy.credentials == Credentials::Allowed,
+        "forwardNotMatchingPreflights": false,
+        "maxAge": policy.max_age,
+    });
+    if !policy.origins.is_empty() {
+        let origins = policy.origins.iter().map(string_match);
+        value["allowOriginStringMatch"] = json!(origins.collect::<Vec<_>>());
+    }
+    for (key, text) in [
+        ("allowMethods", &policy.methods),
+        ("allowHeaders", &policy.headers),
+        ("exposeHeaders", &policy.expose_headers),
+    ] {
+        if !text.is_empty() {
+            value[key] = json!(text);
+        }
+    }
     value
 }
 
@@ -136,7 +162,16 @@ fn mirror(mirror: &Mirror) -> Value {
 }
 
 fn retry(retry: &Retry) -> Value {
-    let mut value = json!({"numRetries": retry.attempts, "retriableStatusCodes": retry.codes});
+    let mut value = json!({});
+    if retry.on == RetryOn::CodesAndConnection {
+        value["retryOn"] = json!("retriable-status-codes,connect-failure,reset,refused-stream");
+    }
+    if let Some(attempts) = retry.attempts {
+        value["numRetries"] = json!(attempts);
+    }
+    if !retry.codes.is_empty() {
+        value["retriableStatusCodes"] = json!(retry.codes);
+    }
     if let Some(base) = retry.backoff {
         value["retryBackOff"] =
             json!({"baseInterval": duration(base), "maxInterval": duration(base * 2)});

@@ -1,0 +1,194 @@
+//! The statuses of routes, and which routes each Gateway takes
+//! (cilium/cilium `operator/pkg/gateway-api/gateway_reconcile.go` `set…RouteStatuses`; before 1.18.3
+//! `httproute_reconcile.go` and `grpcroute_reconcile.go`).
+//!
+//! Only parents that are Gateways are looked at. A Service as parent makes a route one of the mesh,
+//! which is no part of the model.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Outcome, StatusUpdate, own_classes};
+use crate::checks::attachment::Attached;
+use crate::checks::listener::Problem;
+use crate::checks::reference::resolve;
+use crate::checks::route::{Acceptances, ListenerOwner, accept, missing_gateway};
+use crate::checks::value::unsupported_value;
+use crate::facts::Behaviour;
+use crate::resources::gateway::Gateway;
+use crate::resources::http_route::ParentRef;
+use crate::resources::route::{Route, RouteKind};
+use crate::{Input, Unmodelled};
+
+/// Routes with what was found about them.
+pub(super) struct Judged<'a> {
+    routes: Vec<(Route<'a>, Verdict)>,
+}
+
+struct Verdict {
+    acceptances: Acceptances,
+    unresolved: Option<Problem>,
+}
+
+/// Judges every route and writes its status.
+pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judged<'a> {
+    let mut judged = Judged { routes: Vec::new() };
+    for route in input.resources.all_routes() {
+        note_mesh(input, route, &mut outcome.unmodelled);
+        let acceptances = acceptances(input, route);
+        if acceptances.is_empty() {
+            continue;
+        }
+        note_unordered_host_edits(input, route, &mut outcome.unmodelled);
+        let verdict = Verdict { acceptances, unresolved: resolve(input, route) };
+        outcome.statuses.push(StatusUpdate {
+            api_version: "gateway.networking.k8s.io/v1".to_owned(),
+            kind: route.kind().as_str().to_owned(),
+            namespace: Some(route.name().namespace.clone()),
+            name: route.name().name.clone(),
+            status: status(input, route, &verdict),
+        });
+        judged.routes.push((route, verdict));
+    }
+    judged
+}
+
+impl<'a> Judged<'a> {
+    /// Routes that a Gateway takes.
+    pub(super) fn attached(&self, input: &Input<'_>, gateway: &Gateway) -> Vec<Attached<'a>> {
+        let unresolved_attaches = input.holds(Behaviour::UnresolvedRouteAttaches);
+        let takes = |(route, verdict): &&(Route<'a>, Verdict)| {
+            let mut parents = route.parents().iter().enumerate();
+            parents.any(|(index, parent)| {
+                parent.gateway(&route.name().namespace).as_ref() == Some(&gateway.name)
+                    && verdict.acceptances.get(&index).is_some_and(|acceptance| {
+                        acceptance.is_ok() || (unresolved_attaches && verdict.unresolved.is_some())
+                    })
+            })
+        };
+        self.routes.iter().filter(takes).map(|(route, _)| Attached { route: *route }).collect()
+    }
+}
+
+/// Whether every parent of the route gets a status, own Gateway or not.
+fn every_parent(input: &Input<'_>, kind: RouteKind) -> bool {
+    match kind {
+        RouteKind::Http => input.holds(Behaviour::EveryParentGetsStatus),
+        RouteKind::Grpc => input.holds(Behaviour::EveryGrpcParentGetsStatus),
+    }
+}
+
+fn acceptances(input: &Input<'_>, route: Route<'_>) -> Acceptances {
+    let namespace = &route.name().namespace;
+    let every = every_parent(input, route.kind());
+    let unsupported = unsupported_value(input, route);
+    let mut acceptances = Acceptances::new();
+    for (index, parent) in route.parents().iter().enumerate() {
+        let Some(name) = parent.gateway(namespace) else { continue };
+        let acceptance = match input.resources.gateways.get(&name) {
+            Some(gateway) if every || is_own(input, gateway) => {
+                accept(input, ListenerOwner::from(gateway), route, parent)
+            }
+            None if every => Err(missing_gateway(route.kind(), &name)),
+            Some(_) | None => continue,
+        };
+        acceptances.insert(index, unsupported.clone().map_or(acceptance, Err));
+    }
+    acceptances
+}
+
+fn is_own(input: &Input<'_>, gateway: &Gateway) -> bool {
+    own_classes(input).any(|class| class.name == gateway.spec.gateway_class_name)
+}
+
+/// A Service as parent is for the mesh. In versions that judge every parent two reconcilers write
+/// the status of a route that has both; which of them wins was not seen.
+fn note_mesh(input: &Input<'_>, route: Route<'_>, unmodelled: &mut Vec<Unmodelled>) {
+    let is_service = |parent: &ParentRef| parent.group.is_empty() && parent.kind == "Service";
+    if !route.parents().iter().any(is_service) {
+        return;
+    }
+    let both = route.parents().iter().any(|parent| !is_service(parent));
+    let what = if both && every_parent(input, route.kind()) {
+        "parents that are Services beside Gateways, for which two reconcilers write one status"
+    } else {
+        "a parent that is a Service, which makes it a route of the mesh"
+    };
+    unmodelled.push(Unmodelled::new(route.object(), what));
+}
+
+/// Envoy refuses a configuration that edits the Host field by name. From 1.19 the operator notices
+/// `Host` spelled so and leaves off, without a word, before it comes to routes it listed later.
+fn note_unordered_host_edits(
+    input: &Input<'_>,
+    route: Route<'_>,
+    unmodelled: &mut Vec<Unmodelled>,
+) {
+    if input.holds(Behaviour::HostModifierRefused) && unsupported_value(input, route).is_some() {
+        return;
+    }
+    let edits_host = route.rules().iter().flat_map(|rule| rule.filters).any(|filter| {
+        filter.request_header_modifier.as_ref().is_some_and(|modifier| {
+            let named = modifier.set.iter().chain(&modifier.add).map(|header| &header.name);
+            named.chain(&modifier.remove).any(|name| name.eq_ignore_ascii_case("host"))
+        })
+    });
+    if edits_host {
+        unmodelled.push(Unmodelled::new(
+            route.object(),
+            "a header modifier for Host, which Envoy refuses with everything beside it",
+        ));
+    }
+}
+
+/// The status of a route: parents that this operator writes only.
+fn status(input: &Input<'_>, route: Route<'_>, verdict: &Verdict) -> Value {
+    let resolved = match &verdict.unresolved {
+        None => ("True", "ResolvedRefs", "Service reference is valid"),
+        Some(problem) => ("False", problem.reason, problem.message.as_str()),
+    };
+    let resolved = condition(route, "ResolvedRefs", resolved);
+    let kind = match route.kind() {
+        RouteKind::Grpc if input.holds(Behaviour::GrpcRouteAcceptedAsHttpRoute) => RouteKind::Http,
+        kind => kind,
+    };
+    let accepted_message = format!("Accepted {}", kind.as_str());
+    let every = every_parent(input, route.kind());
+    // The same reference twice is one parent.
+    let mut seen = BTreeSet::new();
+    let parents = verdict.acceptances.iter().filter_map(|(index, acceptance)| {
+        let parent = route.parents()[*index].to_json();
+        if !seen.insert(parent.to_string()) {
+            return None;
+        }
+        let accepted = match acceptance {
+            Ok(()) => ("True", "Accepted", accepted_message.as_str()),
+            Err(problem) => ("False", problem.reason, problem.message.as_str()),
+        };
+        let accepted = condition(route, "Accepted", accepted);
+        // Where every parent gets a status, the first one's turn writes `ResolvedRefs` of all.
+        let conditions = if every && *index > 0 {
+            [resolved.clone(), accepted]
+        } else {
+            [accepted, resolved.clone()]
+        };
+        Some(json!({
+            "conditions": conditions,
+            "controllerName": super::CONTROLLER,
+            "parentRef": parent,
+        }))
+    });
+    json!({"parents": parents.collect::<Vec<_>>()})
+}
+
+fn condition(route: Route<'_>, kind: &str, (status, reason, message): (&str, &str, &str)) -> Value {
+    let mut value = json!({"type": kind, "status": status, "reason": reason, "message": message});
+    if let Some(generation) = route.generation() {
+        value["observedGeneration"] = json!(generation);
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! A route of any kind, as far as attachment and references go: what kinds of routes have in common.
+
+use gateproof_core::name::NamespacedName;
+
+use super::grpc_route::GrpcRoute;
+use super::http_route::{BackendRef, Filter, HttpRoute, ParentRef};
+
+/// A kind of route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RouteKind {
+    Http,
+    Grpc,
+}
+
+impl RouteKind {
+    /// As Kubernetes names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "HTTPRoute",
+            Self::Grpc => "GRPCRoute",
+        }
+    }
+
+    /// Protocols of the listeners it attaches to.
+    pub(crate) fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Http | Self::Grpc => &["HTTP", "HTTPS"],
+        }
+    }
+}
+
+/// A route, seen as one that attaches to parents and refers to backends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Route<'a> {
+    Http(&'a HttpRoute),
+    Grpc(&'a GrpcRoute),
+}
+
+impl<'a> Route<'a> {
+    pub(crate) fn kind(self) -> RouteKind {
+        match self {
+            Self::Http(_) => RouteKind::Http,
+            Self::Grpc(_) => RouteKind::Grpc,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'a NamespacedName {
+        match self {
+            Self::Http(route) => &route.name,
+            Self::Grpc(route) => &route.name,
+        }
+    }
+
+    /// `Kind namespace/name`.
+    pub(crate) fn object(self) -> String {
+        format!("{} {}", self.kind().as_str(), self.name())
+    }
+
+    pub(crate) fn generation(self) -> Option<i64> {
+        match self {
+            Self::Http(route) => route.generation,
+            Self::Grpc(route) => route.generation,
+        }
+    }
+
+    pub(crate) fn parents(self) -> &'a [ParentRef] {
+        match self {
+            Self::Http(route) => &route.spec.parent_refs,
+            Self::Grpc(route) => &route.spec.parent_refs,
+        }
+    }
+
+    pub(crate) fn hostnames(self) -> &'a [String] {
+        match self {
+            Self::Http(route) => &route.spec.hostnames,
+            Self::Grpc(route) => &route.spec.hostnames,
+        }
+    }
+
+    /// Paths of fields that are not read.
+    pub(crate) fn unread(self) -> &'a [String] {
+        match self {
+            Self::Http(route) => &route.unread,
+            Self::Grpc(route) => &route.unread,
+        }
+    }
+
+    /// Its rules: filters and references.
+    pub(crate) fn rules(self) -> Vec<RuleRefs<'a>> {
+        match self {
+            Self::Http(route) => (route.spec.rules.iter())
+                .map(|rule| RuleRefs { filters: &rule.filters, backends: &rule.backend_refs })
+                .collect(),
+            Self::Grpc(route) => (route.spec.rules.iter())
+                .map(|rule| RuleRefs { filters: &rule.filters, backends: &rule.backend_refs })
+                .collect(),
+        }
+    }
+}
+
+/// The filters and references of one rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RuleRefs<'a> {
+    pub filters: &'a [Filter],
+    pub backends: &'a [BackendRef],
+}
