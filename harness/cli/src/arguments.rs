@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Print what Cilium of a version would make of manifests, without a cluster.
     Predict(PredictArguments),
+    /// Print what differs between Cilium versions, with sources: what predictions stand on.
+    Facts(FactsArguments),
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Make reports from event logs.
@@ -149,19 +151,48 @@ pub(crate) struct PredictArguments {
     /// Services of type LoadBalancer.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "pool")]
     pub(crate) load_balancer: Option<String>,
+    /// Print what changes on the way to this version, and which facts are behind it.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) compare: Option<String>,
+    /// With `--compare`: end with exit code 1 when something changes.
+    #[arg(long, requires = "compare")]
+    pub(crate) exit_code: bool,
+    /// How to print it; by default yaml, and table with `--compare`.
+    #[arg(short, long, value_enum)]
+    pub(crate) output: Option<PredictOutput>,
+}
+
+/// `gateproof facts`.
+#[derive(Debug, Args)]
+pub(crate) struct FactsArguments {
+    /// Cilium versions to tell about; with two of them, only what differs.
+    #[arg(value_name = "VERSION", num_args = 0..=2)]
+    pub(crate) versions: Vec<String>,
     /// How to print it.
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: PredictOutput,
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FactsFormat,
+}
+
+/// `facts --format`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FactsFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// All facts as a page of documentation.
+    Markdown,
 }
 
 /// `predict --output`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PredictOutput {
-    /// Kubernetes objects as one would read them back from the cluster.
-    #[default]
+    /// Kubernetes objects as one would read them back from the cluster; with `--compare` their
+    /// difference after the words.
     Yaml,
     /// The same for programs, with what is not covered as a field.
     Json,
+    /// For people: conditions, which sockets accept, and where requests go.
+    Table,
 }
 
 /// `gateproof report`.

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 
 pub(crate) mod clean;
 pub(crate) mod cluster;
+pub(crate) mod facts;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod report;

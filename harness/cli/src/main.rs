@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
-use crate::command::{CommandError, clean, cluster, plan, predict, report, run, schema, validate};
+use crate::command::{
+    CommandError, clean, cluster, facts, plan, predict, report, run, schema, validate,
+};
 use crate::environment::Environment;
 
 /// Exit code for wrong input; the others come from a run's report.
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => validate::run(&arguments, &environment),
         Command::Plan(arguments) => plan::run(&arguments, &environment),
         Command::Predict(arguments) => predict::run(&arguments, &environment),
+        Command::Facts(arguments) => facts::run(&arguments, &environment),
         Command::Schema => schema::run(),
         Command::Report(ReportCommand::Merge { logs, report }) => {
             report::merge(&logs, &report, &environment)

@@ -9,9 +9,33 @@
 
 use gateproof_core::cilium::CiliumVersion;
 
-/// A behaviour that some Cilium versions have and others do not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Behaviour {
+macro_rules! behaviours {
+    ($($(#[doc = $line:literal])+ $name:ident,)+) => {
+        /// A behaviour that some Cilium versions have and others do not.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        pub enum Behaviour {
+            $($(#[doc = $line])+ $name,)+
+        }
+
+        impl Behaviour {
+            /// Its name, such as `SpecAddresses`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// What it is, in a sentence or two.
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($line),+).trim_start(),)+
+                }
+            }
+        }
+    };
+}
+
+behaviours! {
     /// Objects carry the label `gateway.networking.k8s.io/gateway-name`.
     GatewayNameLabel,
     /// Infrastructure labels and annotations go onto the endpoint object and the
@@ -179,7 +203,8 @@ pub enum Behaviour {
 }
 
 /// How much a row can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// Recorded from the real operator on both sides of the boundary.
     Recorded,

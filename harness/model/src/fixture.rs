@@ -120,7 +120,7 @@ impl Cluster {
     pub(crate) fn run<T>(&self, check: impl FnOnce(&Input<'_>) -> T) -> T {
         let (resources, skipped) = Resources::from_objects(&self.objects);
         assert!(skipped.is_empty(), "{skipped:?}");
-        check(&Input { version: &self.version, config: &self.config, resources: &resources })
+        check(&Input::new(&self.version, &self.config, &resources))
     }
 
     /// Reconciles.

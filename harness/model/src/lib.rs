@@ -44,12 +44,23 @@ pub struct Input<'a> {
     pub config: &'a CiliumConfig,
     /// The objects in the cluster.
     pub resources: &'a Resources,
+    /// A behaviour that is turned over, to learn what it alone changes.
+    pub(crate) turned: Option<facts::Behaviour>,
 }
 
-impl Input<'_> {
+impl<'a> Input<'a> {
+    /// A version as it is.
+    pub fn new(
+        version: &'a CiliumVersion,
+        config: &'a CiliumConfig,
+        resources: &'a Resources,
+    ) -> Self {
+        Self { version, config, resources, turned: None }
+    }
+
     /// Whether this version shows a behaviour.
     pub(crate) fn holds(&self, behaviour: facts::Behaviour) -> bool {
-        facts::holds(self.version, behaviour)
+        facts::holds(self.version, behaviour) != (self.turned == Some(behaviour))
     }
 }
 

@@ -8,7 +8,10 @@
 //! Everything starts from the given objects: a prediction for two versions is two fresh starts,
 //! not an upgrade of what the older one made.
 
+pub mod comparison;
+mod missing;
 mod objects;
+pub mod overview;
 mod service;
 
 use std::collections::BTreeMap;
@@ -18,6 +21,7 @@ use gateproof_core::name::NamespacedName;
 use serde_json::{Value, json};
 
 use self::service::complete;
+use crate::facts::Behaviour;
 use crate::lb_ipam::{IpamAssignment, assign};
 use crate::resources::meta::identity;
 use crate::{Input, Outcome, Resources, Skipped, Unmodelled, reconcile};
@@ -39,6 +43,25 @@ pub struct Question<'a> {
     pub objects: &'a [Value],
     /// Who gives load-balancer addresses.
     pub load_balancer: LoadBalancer<'a>,
+    /// A behaviour that is turned over, to learn what it alone changes.
+    turned: Option<Behaviour>,
+}
+
+impl<'a> Question<'a> {
+    /// What these objects become on this version; LB-IPAM gives addresses.
+    pub fn new(version: &'a CiliumVersion, config: &'a CiliumConfig, objects: &'a [Value]) -> Self {
+        Self { version, config, objects, load_balancer: LoadBalancer::Ipam, turned: None }
+    }
+
+    /// The same with somebody else giving load-balancer addresses.
+    #[must_use]
+    pub fn balanced_by(self, load_balancer: LoadBalancer<'a>) -> Self {
+        Self { load_balancer, ..self }
+    }
+    /// What the model works on when these are the resources.
+    fn input<'r>(&'r self, resources: &'r Resources) -> Input<'r> {
+        Input { turned: self.turned, ..Input::new(self.version, self.config, resources) }
+    }
 }
 
 /// Who gives addresses to Services of type LoadBalancer.
@@ -60,6 +83,8 @@ pub struct Prediction {
     pub outcome: Outcome,
     /// The cluster as it settled.
     pub resources: Resources,
+    /// The cluster's objects as they settled, by group, kind, namespace and name.
+    cluster: BTreeMap<Key, Value>,
     /// Objects that were not read.
     pub skipped: Vec<Skipped>,
     /// What is not covered, sorted; with any, the prediction is incomplete.
@@ -73,6 +98,14 @@ impl Prediction {
     pub fn is_complete(&self) -> bool {
         self.unmodelled.is_empty()
     }
+
+    /// An object of the cluster as it settled.
+    fn find(&self, kind: &str, name: &NamespacedName) -> Option<&Value> {
+        let found = |((_, of, namespace, called), _): &(&Key, &Value)| {
+            of == kind && *namespace == name.namespace && *called == name.name
+        };
+        self.cluster.iter().find(found).map(|(_, object)| object)
+    }
 }
 
 /// Works out what a setup settles to.
@@ -81,13 +114,11 @@ pub fn predict(question: &Question<'_>) -> Prediction {
     let mut rounds = 0;
     loop {
         let (resources, skipped) = Resources::from_objects(cluster.objects.values());
-        let input =
-            Input { version: question.version, config: question.config, resources: &resources };
-        let outcome = reconcile(&input);
+        let outcome = reconcile(&question.input(&resources));
         rounds += 1;
         let changed = cluster.settle(question, &outcome);
         if !changed || rounds == MOST_ROUNDS {
-            return conclude(question, &cluster, resources, skipped, outcome, changed);
+            return conclude(question, cluster, resources, skipped, outcome, changed);
         }
     }
 }
@@ -149,9 +180,7 @@ impl Cluster {
         if resources.pools.is_empty() {
             return;
         }
-        let input =
-            Input { version: question.version, config: question.config, resources: &resources };
-        for assignment in assign(&input) {
+        for assignment in assign(&question.input(&resources)) {
             let IpamAssignment { service, addresses, request, unmodelled } = assignment;
             self.unmodelled.extend(unmodelled);
             let Some(object) = self.objects.get_mut(&service_key(&service)) else { continue };
@@ -169,7 +198,7 @@ impl Cluster {
 
 fn conclude(
     question: &Question<'_>,
-    cluster: &Cluster,
+    cluster: Cluster,
     resources: Resources,
     skipped: Vec<Skipped>,
     outcome: Outcome,
@@ -210,13 +239,15 @@ fn conclude(
         }
     }
     notes.extend(ignored_gateways(question, &resources));
+    notes.extend(missing::notes(&cluster.objects));
     unmodelled.sort();
     unmodelled.dedup();
     let objects = read_back(&outcome, |wanted| {
         let object = cluster.objects.get(&key(wanted))?;
         Some(if is_service(wanted) { service::shown(object) } else { object.clone() })
     });
-    Prediction { objects, outcome, resources, skipped, unmodelled, notes }
+    let cluster = cluster.objects;
+    Prediction { objects, outcome, resources, cluster, skipped, unmodelled, notes }
 }
 
 /// Gateways that Cilium leaves alone, which looks like forgetting them.

@@ -285,7 +285,7 @@ fn compare(folder: &str, version: &str, case: &str, mode: &str) -> String {
     assert!(skipped.is_empty(), "{folder}/{case}: {skipped:?}");
     let version: CiliumVersion = version.parse().expect("a version");
     let config = config(mode);
-    let outcome = reconcile(&Input { version: &version, config: &config, resources: &resources });
+    let outcome = reconcile(&Input::new(&version, &config, &resources));
 
     let mut out = String::new();
     for limit in &outcome.unmodelled {

@@ -6,7 +6,8 @@
 //!
 //! Read in this order: [`reporter`] and [`reporters`] (how records flow), [`spec`] and
 //! `destination` (which reports go where), `view` (what every human report shows), `layout`
-//! (text in a given width), then one module for each kind of report.
+//! (text in a given width), then one module for each kind of report. [`prediction`] is the odd one
+//! out: it lays out what the reference model says, without a run.
 
 pub mod reporter;
 pub mod reporters;
@@ -24,6 +25,7 @@ pub mod jsonl;
 mod junit;
 mod markdown;
 
+pub mod prediction;
 pub mod yaml;
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const CLUSTER_IP: &str = "192.0.2.1";
 const FIRST_STAND_IN: usize = 64_000;
 
 /// Whether a node port is a stand-in.
-pub(super) fn is_allocated(port: u16) -> bool {
+pub(super) fn is_stand_in(port: u16) -> bool {
     usize::from(port) >= FIRST_STAND_IN
 }
 
@@ -93,19 +93,19 @@ fn stand_in(rank: usize, index: usize) -> Value {
 /// The Service with its stand-ins as [`ALLOCATED`].
 pub(super) fn shown(service: &Value) -> Value {
     let mut service = service.clone();
-    let is_stand_in = |value: &Value| {
-        value.as_u64().and_then(|port| u16::try_from(port).ok()).is_some_and(is_allocated)
+    let chosen_freely = |value: &Value| {
+        value.as_u64().and_then(|port| u16::try_from(port).ok()).is_some_and(is_stand_in)
     };
     let Some(spec) = service["spec"].as_object_mut() else { return service };
     if spec["clusterIP"] == json!(CLUSTER_IP) {
         spec.insert("clusterIP".to_owned(), json!(ALLOCATED));
         spec.insert("clusterIPs".to_owned(), json!([ALLOCATED]));
     }
-    if spec.get("healthCheckNodePort").is_some_and(is_stand_in) {
+    if spec.get("healthCheckNodePort").is_some_and(chosen_freely) {
         spec.insert("healthCheckNodePort".to_owned(), json!(ALLOCATED));
     }
     for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-        if port.get("nodePort").is_some_and(is_stand_in) {
+        if port.get("nodePort").is_some_and(chosen_freely) {
             port["nodePort"] = json!(ALLOCATED);
         }
     }

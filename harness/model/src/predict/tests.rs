@@ -16,7 +16,7 @@ fn http() -> Value {
 
 fn predicted(cluster: &Cluster, load_balancer: LoadBalancer<'_>) -> Prediction {
     let (version, config) = (&cluster.version, &cluster.config);
-    predict(&Question { version, config, objects: &cluster.objects, load_balancer })
+    predict(&Question::new(version, config, &cluster.objects).balanced_by(load_balancer))
 }
 
 fn object<'a>(prediction: &'a Prediction, kind: &str) -> &'a Value {

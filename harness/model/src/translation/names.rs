@@ -75,7 +75,7 @@ mod tests {
     fn with<T>(version: &str, check: impl FnOnce(&Input<'_>) -> T) -> T {
         let version: CiliumVersion = version.parse().expect("a version");
         let (config, resources) = (CiliumConfig::default(), Resources::default());
-        check(&Input { version: &version, config: &config, resources: &resources })
+        check(&Input::new(&version, &config, &resources))
     }
 
     #[test]

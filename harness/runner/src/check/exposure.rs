@@ -70,7 +70,7 @@ async fn reference(
     )?;
     let (resources, _) = Resources::from_objects(&snapshot.objects);
     let plan = circumstances.plan;
-    let input = Input { version: &plan.cilium, config: &plan.config, resources: &resources };
+    let input = Input::new(&plan.cilium, &plan.config, &resources);
     let expected = gateproof_model::exposure::exposure(&input, &claim.gateway).map_err(|gap| {
         Box::new(undecided("the reference model covers this Gateway", &gap.to_string()))
     })?;

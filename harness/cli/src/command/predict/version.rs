@@ -7,7 +7,10 @@ use gateproof_model::facts::covers;
 use crate::command::CommandError;
 
 /// The version, and what was made of a minor version alone.
-pub(super) fn chosen(text: &str) -> Result<(CiliumVersion, Vec<String>), CommandError> {
+pub(crate) fn chosen(
+    option: &str,
+    text: &str,
+) -> Result<(CiliumVersion, Vec<String>), CommandError> {
     let range = "the model covers 1.16.0 up to 1.21-dev";
     let (version, notes) = if let Some(version) = newest_known(text) {
         let note =
@@ -16,12 +19,12 @@ pub(super) fn chosen(text: &str) -> Result<(CiliumVersion, Vec<String>), Command
     } else {
         let version: CiliumVersion = text
             .parse()
-            .map_err(|error| CommandError::Usage(format!("--cilium: {error}; {range}")))?;
+            .map_err(|error| CommandError::Usage(format!("{option}{error}; {range}")))?;
         (version, Vec::new())
     };
     if covers(&version) {
         Ok((version, notes))
     } else {
-        Err(CommandError::Usage(format!("--cilium: Cilium {version} is not covered; {range}")))
+        Err(CommandError::Usage(format!("{option}Cilium {version} is not covered; {range}")))
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn desired(
     resources: &Resources,
     now: &str,
 ) -> (Vec<Write>, Vec<Unmodelled>) {
-    let input = Input { version: &stack.version, config: &stack.config, resources };
+    let input = Input::new(&stack.version, &stack.config, resources);
     let assignments = assign(&input);
     let assigned: BTreeSet<(String, String)> = assignments
         .iter()

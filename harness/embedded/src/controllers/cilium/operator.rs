@@ -68,7 +68,7 @@ impl Operator {
             }
             return reconciled;
         }
-        let input = Input { version: &stack.version, config: &stack.config, resources };
+        let input = Input::new(&stack.version, &stack.config, resources);
         let outcome = reconcile(&input);
         for object in &outcome.objects {
             reconciled

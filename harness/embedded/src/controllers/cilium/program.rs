@@ -35,7 +35,7 @@ pub(crate) fn program(
     configs: Vec<EnvoyConfig>,
     backends: &Backends,
 ) -> Programmed {
-    let input = Input { version: &stack.version, config: &stack.config, resources };
+    let input = Input::new(&stack.version, &stack.config, resources);
     let datapath = datapath(&input, &configs, &node_states(snapshot, stack));
     let mut sockets = SocketTable::default();
     for socket in datapath.sockets {
