@@ -2,22 +2,25 @@
 //! (cilium/cilium `operator/pkg/lbipam`).
 //!
 //! Which free address is taken is not promised by Cilium; the model takes the lowest, from pools
-//! in order of their names. Address sharing is not modelled.
+//! in order of their names.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod pools;
+mod range;
+mod sharing;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use gateproof_core::name::NamespacedName;
 use serde_json::{Value, json};
 
+use self::pools::{Offer, State, settle};
+use self::sharing::{Taken, annotation, key};
 use crate::resources::core::Service;
-use crate::resources::pool::Pool;
 use crate::{Input, Unmodelled};
 
 /// Annotations that ask for addresses; the second is an alias.
 const REQUESTS: [&str; 2] = ["lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips"];
-/// Annotations that share an address; the second is an alias.
-const SHARING: [&str; 2] = ["lbipam.cilium.io/sharing-key", "io.cilium/lb-ipam-sharing-key"];
 /// Classes that LB-IPAM serves besides none.
 const OWN_CLASSES: [&str; 2] = ["io.cilium/bgp-control-plane", "io.cilium/l2-announcer"];
 
@@ -49,6 +52,8 @@ pub enum IpamRequest {
     PoolSelectorMismatch(IpAddr),
     /// This requested address belongs to another Service.
     AlreadyAllocated(IpAddr),
+    /// This requested address belongs to a Service that it cannot be shared with, for this reason.
+    Incompatible(IpAddr, &'static str),
 }
 
 impl IpamRequest {
@@ -76,6 +81,12 @@ impl IpamRequest {
                 "already_allocated",
                 format!("The IP '{address}' is already allocated to another service"),
             ),
+            Self::Incompatible(address, why) => (
+                "already_allocated_incompatible_service",
+                format!(
+                    "The IP '{address}' is already allocated to an incompatible service. Reason: {why}"
+                ),
+            ),
         };
         let status = if self == Self::Satisfied { "True" } else { "False" };
         json!({"type": "cilium.io/IPAMRequestSatisfied", "status": status, "reason": reason, "message": message})
@@ -85,35 +96,21 @@ impl IpamRequest {
 /// Assigns addresses to all Services of type LoadBalancer that LB-IPAM serves, sorted by Service.
 /// Services keep what they have; the others are served by age, then by name.
 pub fn assign(input: &Input<'_>) -> Vec<IpamAssignment> {
-    let pools: Vec<Ranges<'_>> = input
-        .resources
-        .pools
-        .values()
-        .filter(|pool| !pool.spec.disabled)
-        .map(Ranges::new)
-        .collect();
+    let pools = settle(input.resources.pools.values());
     let mut services: Vec<&Service> =
         input.resources.services.values().filter(|service| is_served(service)).collect();
     services.sort_by_key(|service| (service.created.clone(), service.name.clone()));
 
-    let mut taken: BTreeSet<IpAddr> = BTreeSet::new();
+    let mut office = Office { input, pools: &pools, taken: Taken::default() };
     let mut kept: BTreeMap<&NamespacedName, Vec<IpAddr>> = BTreeMap::new();
-    for service in services.iter().filter(|service| !shares(service)) {
-        let wanted = requested(service);
-        let keeps: Vec<IpAddr> = service
-            .ingress_addresses()
-            .into_iter()
-            .filter(|address| wanted.is_empty() || wanted.contains(address))
-            .filter(|address| pools.iter().any(|pool| pool.offers(service, *address)))
-            .filter(|address| taken.insert(*address))
-            .collect();
-        kept.insert(&service.name, keeps);
+    for service in &services {
+        kept.insert(&service.name, office.keep(service));
     }
     let mut assignments: Vec<IpamAssignment> = services
         .iter()
         .map(|service| {
             let keeps = kept.remove(&service.name).unwrap_or_default();
-            serve(input, service, keeps, &pools, &mut taken)
+            office.serve(service, keeps)
         })
         .collect();
     assignments.sort_by(|a, b| a.service.cmp(&b.service));
@@ -129,72 +126,145 @@ fn is_served(service: &Service) -> bool {
             .is_none_or(|class| OWN_CLASSES.contains(&class))
 }
 
-fn shares(service: &Service) -> bool {
-    SHARING.iter().any(|key| service.annotations.contains_key(*key))
-}
-
-/// Addresses a Service asks for by annotation or `spec.loadBalancerIP`.
+/// Addresses a Service asks for by `spec.loadBalancerIP` and by annotation.
 fn requested(service: &Service) -> Vec<IpAddr> {
-    let annotated = REQUESTS.iter().filter_map(|key| service.annotations.get(*key));
-    let mut wanted: Vec<IpAddr> = annotated
-        .flat_map(|text| text.split(','))
-        .chain(service.spec.load_balancer_ip.as_deref())
-        .filter_map(|text| text.trim().parse().ok())
-        .collect();
+    let annotated = annotation(service, REQUESTS).into_iter().flat_map(|text| text.split(','));
+    let texts = service.spec.load_balancer_ip.as_deref().into_iter().chain(annotated);
+    let mut wanted: Vec<IpAddr> = texts.filter_map(|text| text.trim().parse().ok()).collect();
     wanted.dedup();
     wanted
 }
 
-fn serve(
-    input: &Input<'_>,
-    service: &Service,
-    mut addresses: Vec<IpAddr>,
-    pools: &[Ranges<'_>],
-    taken: &mut BTreeSet<IpAddr>,
-) -> IpamAssignment {
-    let name = service.name.clone();
-    if shares(service) {
-        let unmodelled =
-            Unmodelled::new(format!("Service {name}"), "sharing of load-balancer addresses");
-        return IpamAssignment {
-            service: name,
-            addresses: Vec::new(),
-            request: IpamRequest::NoPool,
-            unmodelled: Some(unmodelled),
-        };
-    }
-    let mut request = IpamRequest::Satisfied;
-    let wanted = requested(service);
-    if wanted.is_empty() {
-        for family in families(input, service) {
-            if addresses.iter().any(|address| family.holds(*address)) {
+/// Gives addresses away, one Service after the other.
+struct Office<'a> {
+    input: &'a Input<'a>,
+    pools: &'a [Offer<'a>],
+    taken: Taken<'a>,
+}
+
+impl<'a> Office<'a> {
+    /// What a Service keeps of the addresses it has.
+    fn keep(&mut self, service: &'a Service) -> Vec<IpAddr> {
+        let wanted = requested(service);
+        let families = families(self.input, service);
+        let mut kept = Vec::new();
+        for address in service.ingress_addresses() {
+            let is_wanted = wanted.is_empty() || wanted.contains(&address);
+            let fits = families.iter().any(|family| family.holds(address));
+            if !is_wanted || !fits || self.look_up(service, address) != LookUp::Offered {
                 continue;
             }
-            match allocate(service, family, pools, taken) {
-                Ok(address) => addresses.push(address),
+            let shares = key(service).is_some() && self.taken.obstacle(address, service).is_none();
+            if !kept.contains(&address) && (self.taken.is_free(address) || shares) {
+                self.taken.give(address, service);
+                kept.push(address);
+            }
+        }
+        kept
+    }
+
+    fn serve(&mut self, service: &'a Service, mut addresses: Vec<IpAddr>) -> IpamAssignment {
+        let mut request = IpamRequest::Satisfied;
+        let wanted = requested(service);
+        for address in &wanted {
+            if addresses.contains(address) {
+                continue;
+            }
+            match self.request(service, *address) {
+                Ok(()) => addresses.push(*address),
                 Err(problem) => request = problem,
             }
         }
-    } else {
-        for address in wanted {
-            if addresses.contains(&address) {
-                continue;
-            }
-            let holds = pools.iter().any(|pool| pool.holds(address));
-            if pools.iter().any(|pool| pool.offers(service, address)) {
-                if taken.insert(address) {
-                    addresses.push(address);
-                } else {
-                    request = IpamRequest::AlreadyAllocated(address);
+        if wanted.is_empty() {
+            for family in families(self.input, service) {
+                if addresses.iter().any(|address| family.holds(*address)) {
+                    continue;
                 }
-            } else if holds {
-                request = IpamRequest::PoolSelectorMismatch(address);
-            } else {
-                request = IpamRequest::NotInAnyPool(address);
+                match self.any(service, family) {
+                    Ok(address) => addresses.push(address),
+                    Err(problem) => request = problem,
+                }
             }
         }
+        let undecided = self.pools.iter().find_map(|pool| match pool.state {
+            State::Undecided(other) if pool.selects(service) => Some((&pool.pool.name, other)),
+            State::Undecided(_) | State::Usable | State::Conflicting => None,
+        });
+        let unmodelled = undecided.map(|(pool, other)| {
+            Unmodelled::new(
+                format!("Service {}", service.name),
+                format!("pools {pool} and {other}, which overlap while neither is older"),
+            )
+        });
+        if unmodelled.is_some() {
+            addresses.clear();
+        }
+        IpamAssignment { service: service.name.clone(), addresses, request, unmodelled }
     }
-    IpamAssignment { service: name, addresses, request, unmodelled: None }
+
+    /// Gives a requested address.
+    fn request(&mut self, service: &'a Service, address: IpAddr) -> Result<(), IpamRequest> {
+        match self.look_up(service, address) {
+            LookUp::Offered => {}
+            LookUp::OfferedToOthers => return Err(IpamRequest::PoolSelectorMismatch(address)),
+            LookUp::Nowhere => return Err(IpamRequest::NotInAnyPool(address)),
+        }
+        if !self.taken.is_free(address) {
+            if key(service).is_none() {
+                return Err(IpamRequest::AlreadyAllocated(address));
+            }
+            if let Some(why) = self.taken.obstacle(address, service) {
+                return Err(IpamRequest::Incompatible(address, why));
+            }
+        }
+        self.taken.give(address, service);
+        Ok(())
+    }
+
+    /// Gives any address of a family: one that can be shared, else the lowest free one.
+    fn any(&mut self, service: &'a Service, family: Family) -> Result<IpAddr, IpamRequest> {
+        if let Some(address) = self.taken.shareable(service, |address| family.holds(address)) {
+            self.taken.give(address, service);
+            return Ok(address);
+        }
+        let mut problem = IpamRequest::NoPool;
+        let usable = self.pools.iter().filter(|pool| pool.state == State::Usable);
+        for pool in usable.filter(|pool| pool.selects(service)) {
+            for range in pool.ranges.iter().filter(|range| family.holds(range.family_address())) {
+                problem = IpamRequest::OutOfIps;
+                let free = range.addresses().find(|address| self.taken.is_free(*address));
+                if let Some(free) = free {
+                    self.taken.give(free, service);
+                    return Ok(free);
+                }
+            }
+        }
+        Err(problem)
+    }
+
+    /// Whether a pool offers this address to a Service.
+    fn look_up(&self, service: &Service, address: IpAddr) -> LookUp {
+        let usable = self.pools.iter().filter(|pool| pool.state == State::Usable);
+        let mut holding = usable
+            .filter(|pool| pool.ranges.iter().any(|range| range.contains(address)))
+            .peekable();
+        if holding.peek().is_none() {
+            return LookUp::Nowhere;
+        }
+        if holding.any(|pool| pool.selects(service)) {
+            LookUp::Offered
+        } else {
+            LookUp::OfferedToOthers
+        }
+    }
+}
+
+/// Where an address is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LookUp {
+    Offered,
+    OfferedToOthers,
+    Nowhere,
 }
 
 /// An address family.
@@ -210,154 +280,26 @@ impl Family {
     }
 }
 
-/// Families a Service gets an address of: its own among the enabled ones.
+/// Families a Service gets an address of, by its policy: one, or all that are enabled
+/// (`serviceIPFamilyRequest`).
 fn families(input: &Input<'_>, service: &Service) -> Vec<Family> {
-    let asks = |name: &str| service.spec.ip_families.iter().any(|family| family == name);
-    let unsaid = service.spec.ip_families.is_empty();
-    let mut families = Vec::new();
-    if input.config.ipv4 && (unsaid || asks("IPv4")) {
-        families.push(Family::V4);
-    }
-    if input.config.ipv6 && (asks("IPv6") || (unsaid && !input.config.ipv4)) {
-        families.push(Family::V6);
-    }
-    families
-}
-
-fn allocate(
-    service: &Service,
-    family: Family,
-    pools: &[Ranges<'_>],
-    taken: &mut BTreeSet<IpAddr>,
-) -> Result<IpAddr, IpamRequest> {
-    let mut problem = IpamRequest::NoPool;
-    for pool in pools.iter().filter(|pool| pool.selects(service)) {
-        for range in pool.ranges.iter().filter(|range| family.holds(range.family_address())) {
-            problem = IpamRequest::OutOfIps;
-            if let Some(free) = range.addresses().find(|address| !taken.contains(address)) {
-                taken.insert(free);
-                return Ok(free);
-            }
+    let named: Vec<Family> = service
+        .spec
+        .ip_families
+        .iter()
+        .map(|family| if family == "IPv4" { Family::V4 } else { Family::V6 })
+        .collect();
+    let enabled: Vec<Family> = [(input.config.ipv4, Family::V4), (input.config.ipv6, Family::V6)]
+        .into_iter()
+        .filter_map(|(enabled, family)| enabled.then_some(family))
+        .collect();
+    match service.spec.ip_family_policy.as_deref() {
+        Some("RequireDualStack") => enabled,
+        Some("PreferDualStack") if named.is_empty() => enabled,
+        Some("PreferDualStack") => {
+            enabled.into_iter().filter(|family| named.contains(family)).collect()
         }
-    }
-    Err(problem)
-}
-
-/// The ranges of one enabled pool.
-struct Ranges<'a> {
-    pool: &'a Pool,
-    ranges: Vec<Range>,
-}
-
-/// An inclusive range of addresses of one family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Range {
-    V4(u32, u32),
-    V6(u128, u128),
-}
-
-impl<'a> Ranges<'a> {
-    fn new(pool: &'a Pool) -> Self {
-        let without_ends = pool.spec.allow_first_last_ips.as_deref() == Some("No");
-        let ranges = pool
-            .spec
-            .blocks
-            .iter()
-            .filter_map(|block| match (&block.cidr, &block.start) {
-                (Some(cidr), _) => {
-                    let range = Range::of_cidr(cidr)?;
-                    Some(if without_ends { range.without_ends() } else { range })
-                }
-                (None, Some(start)) => {
-                    Range::between(start, block.stop.as_deref().unwrap_or(start))
-                }
-                (None, None) => None,
-            })
-            .collect();
-        Self { pool, ranges }
-    }
-
-    fn selects(&self, service: &Service) -> bool {
-        let Some(selector) = &self.pool.spec.service_selector else { return true };
-        let mut labels = service.labels.clone();
-        labels.insert("io.kubernetes.service.namespace".to_owned(), service.name.namespace.clone());
-        labels.insert("io.kubernetes.service.name".to_owned(), service.name.name.clone());
-        selector.matches(&labels)
-    }
-
-    fn offers(&self, service: &Service, address: IpAddr) -> bool {
-        self.selects(service) && self.holds(address)
-    }
-
-    fn holds(&self, address: IpAddr) -> bool {
-        self.ranges.iter().any(|range| range.contains(address))
-    }
-}
-
-impl Range {
-    fn of_cidr(text: &str) -> Option<Self> {
-        let (address, length) = text.split_once('/')?;
-        let length: u32 = length.parse().ok()?;
-        match address.parse().ok()? {
-            IpAddr::V4(address) if length <= 32 => {
-                let mask = u32::MAX.checked_shl(32 - length).unwrap_or(0);
-                let first = u32::from(address) & mask;
-                Some(Self::V4(first, first | !mask))
-            }
-            IpAddr::V6(address) if length <= 128 => {
-                let mask = u128::MAX.checked_shl(128 - length).unwrap_or(0);
-                let first = u128::from(address) & mask;
-                Some(Self::V6(first, first | !mask))
-            }
-            IpAddr::V4(_) | IpAddr::V6(_) => None,
-        }
-    }
-
-    fn between(start: &str, stop: &str) -> Option<Self> {
-        match (start.parse().ok()?, stop.parse().ok()?) {
-            (IpAddr::V4(start), IpAddr::V4(stop)) => Some(Self::V4(start.into(), stop.into())),
-            (IpAddr::V6(start), IpAddr::V6(stop)) => Some(Self::V6(start.into(), stop.into())),
-            _ => None,
-        }
-    }
-
-    /// Without network and broadcast address; ranges of one or two addresses stay whole.
-    fn without_ends(self) -> Self {
-        match self {
-            Self::V4(first, last) if last - first > 1 => Self::V4(first + 1, last - 1),
-            Self::V6(first, last) if last - first > 1 => Self::V6(first + 1, last - 1),
-            small => small,
-        }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        match (self, address) {
-            (Self::V4(first, last), IpAddr::V4(address)) => {
-                (first..=last).contains(&address.into())
-            }
-            (Self::V6(first, last), IpAddr::V6(address)) => {
-                (first..=last).contains(&address.into())
-            }
-            _ => false,
-        }
-    }
-
-    fn family_address(self) -> IpAddr {
-        match self {
-            Self::V4(first, _) => IpAddr::V4(first.into()),
-            Self::V6(first, _) => IpAddr::V6(first.into()),
-        }
-    }
-
-    fn addresses(self) -> Box<dyn Iterator<Item = IpAddr>> {
-        match self {
-            Self::V4(first, last) => {
-                Box::new((first..=last).map(|address| IpAddr::V4(address.into())))
-            }
-            Self::V6(first, last) => {
-                Box::new((first..=last).map(|address| IpAddr::V6(address.into())))
-            }
-        }
+        _ => named.first().or(enabled.first()).copied().into_iter().collect(),
     }
 }
 

@@ -128,18 +128,147 @@ fn a_selector_chooses_by_label_and_by_name() {
 }
 
 #[test]
-fn other_types_and_classes_are_left_alone_and_sharing_is_not_guessed() {
+fn other_types_and_classes_are_left_alone() {
     let mut foreign = balanced("a", json!({}), &[]);
     foreign["spec"]["loadBalancerClass"] = json!("service.k8s.aws/nlb");
     let mut internal = balanced("b", json!({}), &[]);
     internal["spec"]["type"] = json!("ClusterIP");
-    let shared = balanced("c", json!({"lbipam.cilium.io/sharing-key": "x"}), &[]);
     let result = assigned(vec![
         pool("p", json!({"blocks": [{"cidr": "192.0.2.0/28"}]})),
         foreign,
         internal,
-        shared,
+        balanced("c", json!({}), &[]),
     ]);
     assert_eq!(result.len(), 1);
-    assert!(result[0].addresses.is_empty() && result[0].unmodelled.is_some());
+    assert_eq!(addresses(&result), [["192.0.2.0"]]);
+}
+
+/// A Service on this port that shares by this key, changed by `change`.
+fn sharing(name: &str, port: u16, key: &str, change: impl Fn(&mut Value)) -> Value {
+    let mut service = balanced(name, json!({"lbipam.cilium.io/sharing-key": key}), &[]);
+    service["spec"]["ports"] = json!([{"port": port}]);
+    change(&mut service);
+    service
+}
+
+#[test]
+fn services_of_one_key_share_an_address_when_nothing_speaks_against_it() {
+    let annotate = |service: &mut Value, key: &str, value: &str| {
+        service["metadata"]["annotations"][key] = json!(value);
+    };
+    let same = |_: &mut Value| {};
+    let udp = |service: &mut Value| service["spec"]["ports"][0]["protocol"] = json!("UDP");
+    let local = |service: &mut Value| service["spec"]["externalTrafficPolicy"] = json!("Local");
+    let elsewhere = |service: &mut Value| service["metadata"]["namespace"] = json!("other");
+    let across = move |service: &mut Value| {
+        annotate(service, "lbipam.cilium.io/sharing-cross-namespace", "*");
+    };
+    for (what, first, second, shared) in [
+        ("other port", sharing("a", 80, "x", same), sharing("b", 81, "x", same), true),
+        ("same port", sharing("a", 80, "x", same), sharing("b", 80, "x", same), false),
+        ("same number, UDP", sharing("a", 80, "x", same), sharing("b", 80, "x", udp), true),
+        ("other key", sharing("a", 80, "x", same), sharing("b", 81, "y", same), false),
+        ("no key", sharing("a", 80, "x", same), balanced("b", json!({}), &[]), false),
+        ("other policy", sharing("a", 80, "x", same), sharing("b", 81, "x", local), false),
+        ("local without pods", sharing("a", 80, "x", local), sharing("b", 81, "x", local), false),
+        ("other namespace", sharing("a", 80, "x", same), sharing("b", 81, "x", elsewhere), false),
+        (
+            "other namespace, one side lets",
+            sharing("a", 80, "x", across),
+            sharing("b", 81, "x", elsewhere),
+            false,
+        ),
+        (
+            "other namespace, both let",
+            sharing("a", 80, "x", across),
+            sharing("b", 81, "x", |service| {
+                elsewhere(service);
+                across(service);
+            }),
+            true,
+        ),
+    ] {
+        let result =
+            assigned(vec![pool("p", json!({"blocks": [{"cidr": "192.0.2.0/28"}]})), first, second]);
+        let found = addresses(&result);
+        assert_eq!(found[0] == found[1], shared, "{what}: {found:?}");
+        assert!(found.iter().all(|addresses| addresses.len() == 1), "{what}: {found:?}");
+    }
+}
+
+#[test]
+fn a_requested_address_is_shared_or_the_obstacle_is_told() {
+    let wants = |service: &mut Value| {
+        service["metadata"]["annotations"]["lbipam.cilium.io/ips"] = json!("192.0.2.7");
+    };
+    let pools = pool("p", json!({"blocks": [{"cidr": "192.0.2.0/28"}]}));
+    let together =
+        assigned(vec![pools.clone(), sharing("a", 80, "x", wants), sharing("b", 81, "x", wants)]);
+    assert_eq!(addresses(&together), [["192.0.2.7"], ["192.0.2.7"]]);
+    let refused = assigned(vec![pools, sharing("a", 80, "x", wants), sharing("b", 80, "x", wants)]);
+    let condition = refused[1].request.condition();
+    assert_eq!(condition["reason"], "already_allocated_incompatible_service");
+    assert_eq!(
+        condition["message"],
+        "The IP '192.0.2.7' is already allocated to an incompatible service. Reason: same port and protocol"
+    );
+}
+
+#[test]
+fn of_overlapping_pools_the_younger_is_not_used_and_without_ages_nobody_knows() {
+    let aged = |name: &str, cidr: &str, created: &str| {
+        let mut pool = pool(name, json!({"blocks": [{"cidr": cidr}]}));
+        pool["metadata"]["creationTimestamp"] = json!(created);
+        pool
+    };
+    let result = assigned(vec![
+        aged("a", "192.0.2.0/28", "2026-02-01T00:00:00Z"),
+        aged("b", "192.0.2.8/29", "2026-01-01T00:00:00Z"),
+        balanced("s", json!({}), &[]),
+    ]);
+    assert_eq!(addresses(&result), [["192.0.2.8"]], "from the older one");
+    let apart = assigned(vec![
+        aged("a", "192.0.2.0/29", "2026-02-01T00:00:00Z"),
+        aged("b", "192.0.2.8/29", "2026-01-01T00:00:00Z"),
+        balanced("s", json!({}), &[]),
+    ]);
+    assert_eq!(addresses(&apart), [["192.0.2.0"]], "a look-alike that does not overlap");
+    let tied = assigned(vec![
+        pool("a", json!({"blocks": [{"cidr": "192.0.2.0/28"}]})),
+        pool("b", json!({"blocks": [{"cidr": "192.0.2.8/29"}]})),
+        balanced("s", json!({}), &[]),
+    ]);
+    assert!(tied[0].addresses.is_empty());
+    let limit = tied[0].unmodelled.as_ref().expect("a limit").to_string();
+    assert!(limit.contains("pools a and b, which overlap while neither is older"), "{limit}");
+    let inside = assigned(vec![
+        pool("a", json!({"blocks": [{"cidr": "192.0.2.0/28"}, {"cidr": "192.0.2.8/29"}]})),
+        balanced("s", json!({}), &[]),
+    ]);
+    assert_eq!(inside[0].request, IpamRequest::NoPool, "a pool that overlaps itself");
+}
+
+#[test]
+fn the_policy_decides_how_many_families_get_an_address() {
+    let two = |families: Value, policy: Value| {
+        let mut cluster = Cluster::new("1.20.0");
+        cluster.config.ipv6 = true;
+        let mut service = balanced("a", json!({}), &[]);
+        service["spec"]["ipFamilies"] = families;
+        service["spec"]["ipFamilyPolicy"] = policy;
+        cluster.objects.extend([
+            pool("p", json!({"blocks": [{"cidr": "192.0.2.0/28"}, {"cidr": "2001:db8::/120"}]})),
+            service,
+        ]);
+        addresses(&cluster.run(assign)).concat()
+    };
+    for (families, policy, expected) in [
+        (json!([]), json!(null), vec!["192.0.2.0"]),
+        (json!(["IPv6"]), json!("SingleStack"), vec!["2001:db8::"]),
+        (json!(["IPv4"]), json!("PreferDualStack"), vec!["192.0.2.0"]),
+        (json!([]), json!("PreferDualStack"), vec!["192.0.2.0", "2001:db8::"]),
+        (json!(["IPv4"]), json!("RequireDualStack"), vec!["192.0.2.0", "2001:db8::"]),
+    ] {
+        assert_eq!(two(families.clone(), policy.clone()), expected, "{families} {policy}");
+    }
 }

@@ -31,6 +31,9 @@ pub(crate) struct ServiceSpec {
     pub cluster_ip: String,
     pub ports: Vec<ServicePort>,
     pub ip_families: Vec<String>,
+    pub ip_family_policy: Option<String>,
+    pub external_traffic_policy: Option<String>,
+    pub selector: BTreeMap<String, String>,
     pub load_balancer_class: Option<String>,
     #[serde(rename = "loadBalancerIP")]
     pub load_balancer_ip: Option<String>,
@@ -43,6 +46,14 @@ pub(crate) struct ServicePort {
     pub port: u16,
     pub node_port: Option<u16>,
     pub app_protocol: Option<String>,
+    pub protocol: Option<String>,
+}
+
+impl ServicePort {
+    /// `TCP` where nothing is said.
+    pub(crate) fn transport(&self) -> &str {
+        self.protocol.as_deref().unwrap_or("TCP")
+    }
 }
 
 /// An entry of `status.loadBalancer.ingress`.
@@ -70,6 +81,11 @@ impl Service {
             spec: object.spec,
             ingress,
         })
+    }
+
+    /// `Cluster` where nothing is said.
+    pub(crate) fn traffic_policy(&self) -> &str {
+        self.spec.external_traffic_policy.as_deref().unwrap_or("Cluster")
     }
 
     /// Its cluster addresses.

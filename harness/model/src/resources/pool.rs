@@ -9,6 +9,7 @@ use super::selector::LabelSelector;
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
     pub name: String,
+    pub created: Option<String>,
     pub spec: PoolSpec,
 }
 
@@ -34,6 +35,7 @@ pub(crate) struct Block {
 
 impl From<Object<PoolSpec>> for Pool {
     fn from(object: Object<PoolSpec>) -> Self {
-        Self { name: object.metadata.name, spec: object.spec }
+        let created = object.metadata.creation_timestamp;
+        Self { name: object.metadata.name, created, spec: object.spec }
     }
 }
