@@ -101,11 +101,11 @@ behaviours! {
     WildcardsIntersect,
     /// Every parent of a route gets a status, also one that is a foreign or missing Gateway.
     EveryParentGetsStatus,
-    /// The same of GRPCRoutes, whose reconciler was replaced later.
+    /// The same of GRPCRoutes and TLSRoutes, whose reconcilers were replaced later.
     EveryGrpcParentGetsStatus,
     /// GRPCRoutes are reconciled together with Gateways; before, they did not count as attached.
     GrpcRoutesWithGateways,
-    /// An accepted GRPCRoute reads `Accepted HTTPRoute`.
+    /// An accepted GRPCRoute or TLSRoute reads `Accepted HTTPRoute`.
     GrpcRouteAcceptedAsHttpRoute,
     /// A route whose references are not resolved attaches although no parent accepts it.
     UnresolvedRouteAttaches,
@@ -295,7 +295,8 @@ facts! {
         "cilium/cilium 6a91c71920, after the 1.20 cut; back-ports to 1.20 were not read";
     KindsDefaultToProtocol: [between((18, 11), (19, 0)), since(19, 5)], Read,
         "cilium/cilium deb88646e0 first in 1.18.11 and fa306ce2ca first in 1.19.5";
-    WildcardsIntersect: [since(20, 0)], Read, "cilium/cilium 6292f7d719, operator/pkg/model/helpers.go 1.20 cut";
+    WildcardsIntersect: [since(19, 2)], Read,
+        "cilium/cilium 6292f7d719, operator/pkg/model/helpers.go 1.19.1 and 1.19.2";
     EveryParentGetsStatus: [between((16, 0), (18, 0))], Read,
         "cilium/cilium httproute_reconcile.go at the 1.16 and 1.17 cuts and in 1.18.2; 04e4aea674";
     EveryGrpcParentGetsStatus: [between((16, 0), (18, 3))], Read, "cilium/cilium grpcroute_reconcile.go 1.18.2; 5625858b91";

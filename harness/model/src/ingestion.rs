@@ -49,17 +49,7 @@ pub(crate) fn ingest(
     routes: &[Attached<'_>],
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<HttpListener> {
-    let rejects = input.holds(Behaviour::RejectedListenersNotServed);
-    gateway
-        .spec
-        .listeners
-        .iter()
-        .zip(validate_all(input, gateway))
-        .filter(|(_, validity)| !rejects || validity.is_valid())
-        .map(|(listener, _)| listener)
-        .filter(|listener| {
-            matches!(listener.speaks(), Protocol::Http | Protocol::Https | Protocol::Tls)
-        })
+    served(input, gateway)
         .map(|listener| HttpListener {
             hostname: listener.hostname().unwrap_or("*").to_owned(),
             port: listener.port,
@@ -70,6 +60,19 @@ pub(crate) fn ingest(
                 .collect(),
         })
         .collect()
+}
+
+/// The listeners that become part of an Envoy configuration.
+fn served<'a>(input: &Input<'_>, gateway: &'a Gateway) -> impl Iterator<Item = &'a Listener> {
+    let rejects = input.holds(Behaviour::RejectedListenersNotServed);
+    let validities = validate_all(input, gateway);
+    let listeners = gateway.spec.listeners.iter().zip(validities);
+    listeners
+        .filter(move |(_, validity)| !rejects || validity.is_valid())
+        .map(|(listener, _)| listener)
+        .filter(|listener| {
+            matches!(listener.speaks(), Protocol::Http | Protocol::Https | Protocol::Tls)
+        })
 }
 
 /// The Secrets of a listener that the Gateway may use.
@@ -103,5 +106,6 @@ fn serve(
     match attached.route {
         Route::Http(route) => http::read(input, route, place, unmodelled),
         Route::Grpc(route) => grpc::read(input, route, place, unmodelled),
+        Route::Tls(_) => Vec::new(),
     }
 }

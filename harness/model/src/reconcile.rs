@@ -21,7 +21,7 @@ use self::routes::Judged;
 use crate::checks::coverage::gateway_limits;
 use crate::checks::listener::validate_all;
 use crate::facts::{Behaviour, covers};
-use crate::ingestion::ingest;
+use crate::ingestion::{ingest, passthrough};
 use crate::resources::class_config::ClassConfig;
 use crate::resources::gateway::{Gateway, GatewayClass};
 use crate::translation::config::Served;
@@ -59,7 +59,7 @@ pub struct Outcome {
 pub struct StatusUpdate {
     /// Such as `gateway.networking.k8s.io/v1`.
     pub api_version: String,
-    /// GatewayClass, CiliumGatewayClassConfig, Gateway, HTTPRoute or GRPCRoute.
+    /// GatewayClass, CiliumGatewayClassConfig, Gateway, HTTPRoute, GRPCRoute or TLSRoute.
     pub kind: String,
     /// The namespace, unless the kind has none.
     pub namespace: Option<String>,
@@ -148,6 +148,10 @@ fn note_other_kinds(
     gateways: &BTreeMap<&NamespacedName, &Gateway>,
     unmodelled: &mut Vec<Unmodelled>,
 ) {
+    if !input.holds(Behaviour::LayerFourRoutes) {
+        // Older operators know none of these kinds.
+        return;
+    }
     for other in &input.resources.others {
         if other.kind == "BackendTLSPolicy" {
             unmodelled.push(Unmodelled::new(&other.object, "TLS to backends"));
@@ -197,7 +201,8 @@ fn reconcile_gateway(
     let ports = listeners.iter().map(|listener| listener.port).collect();
     outcome.objects.push(objects::service(input, gateway, service_parameters, ports));
     outcome.objects.push(objects::placeholder(input, gateway, service_parameters));
-    let served = Served { http: &listeners, passthrough: &[] };
+    let passthrough = passthrough::ingest(input, gateway, &routes, &mut outcome.unmodelled);
+    let served = Served { http: &listeners, passthrough: &passthrough };
     if let Some(config) = config::build(input, gateway, served, &mut outcome.unmodelled) {
         outcome.objects.push(render::envoy_config(input, gateway, parameters, &config));
         outcome.envoy.push(config);

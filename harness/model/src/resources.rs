@@ -15,6 +15,7 @@ pub(crate) mod route;
 pub(crate) mod selector;
 pub(crate) mod service_import;
 mod shape;
+pub(crate) mod tls_route;
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,7 @@ use self::pool::Pool;
 use self::route::Route;
 use self::service_import::ServiceImport;
 use self::shape::unread_fields;
+use self::tls_route::TlsRoute;
 
 /// The objects of a cluster, as far as the model reads them.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +45,7 @@ pub struct Resources {
     pub(crate) gateways: BTreeMap<NamespacedName, Gateway>,
     pub(crate) routes: BTreeMap<NamespacedName, HttpRoute>,
     pub(crate) grpc_routes: BTreeMap<NamespacedName, GrpcRoute>,
+    pub(crate) tls_routes: BTreeMap<NamespacedName, TlsRoute>,
     pub(crate) service_imports: BTreeMap<NamespacedName, ServiceImport>,
     pub(crate) service_import_definition: Definition,
     pub(crate) grants: Vec<ReferenceGrant>,
@@ -107,7 +110,7 @@ impl std::fmt::Display for Skipped {
 
 /// Kinds that attach to Gateways or Services but are not modelled yet.
 const UNMODELLED_KINDS: &[&str] =
-    &["TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet", "BackendTLSPolicy"];
+    &["TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet", "BackendTLSPolicy"];
 
 impl Resources {
     /// Reads objects. Those of kinds the model does not read are skipped and listed; broken ones
@@ -156,6 +159,11 @@ impl Resources {
                 let mut route: GrpcRoute = Object::into(parse(value)?);
                 route.unread = unread_fields(value.get("spec"), &grpc_route::SHAPE);
                 self.grpc_routes.insert(route.name.clone(), route);
+            }
+            ("gateway.networking.k8s.io", "TLSRoute") => {
+                let mut route: TlsRoute = Object::into(parse(value)?);
+                route.unread = unread_fields(value.get("spec"), &tls_route::SHAPE);
+                self.tls_routes.insert(route.name.clone(), route);
             }
             ("multicluster.x-k8s.io", "ServiceImport") => {
                 let import = ServiceImport::from(parse::<Object<Value>>(value)?.metadata);
@@ -210,7 +218,8 @@ impl Resources {
     /// Every route of a modelled kind, by kind, namespace and name.
     pub(crate) fn all_routes(&self) -> impl Iterator<Item = Route<'_>> {
         let http = self.routes.values().map(Route::Http);
-        http.chain(self.grpc_routes.values().map(Route::Grpc))
+        let grpc = self.grpc_routes.values().map(Route::Grpc);
+        http.chain(grpc).chain(self.tls_routes.values().map(Route::Tls))
     }
 }
 

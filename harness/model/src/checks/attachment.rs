@@ -73,7 +73,12 @@ fn gateway_takes(input: &Input<'_>, gateway: &Gateway, route: Route<'_>) -> bool
         return true;
     }
     let listeners = &gateway.spec.listeners;
-    let all: Vec<&str> = listeners.iter().filter_map(Listener::hostname).collect();
+    let all: Vec<&str> = match route.kind() {
+        RouteKind::Tls => Vec::new(),
+        RouteKind::Http | RouteKind::Grpc => {
+            listeners.iter().filter_map(Listener::hostname).collect()
+        }
+    };
     let fits = |listener: &Listener| {
         let wildcards = Wildcards::of(input);
         !intersect(wildcards, route.hostnames(), listener.hostname(), &all).is_empty()

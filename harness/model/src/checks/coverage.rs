@@ -16,7 +16,10 @@ pub(crate) fn gateway_limits(
         gateway.unread.iter().map(|field| format!("field spec.{field}")).collect();
     class_limits(input, class, &mut what);
     for other in &input.resources.others {
-        if other.kind.ends_with("ListenerSet") && other.gateways.contains(&gateway.name) {
+        if input.holds(Behaviour::LayerFourRoutes)
+            && other.kind == "ListenerSet"
+            && other.gateways.contains(&gateway.name)
+        {
             what.push(format!("the attached {}", other.object));
         }
     }
@@ -55,9 +58,6 @@ fn listener_limits(input: &Input<'_>, listener: &Listener, what: &mut Vec<String
     }
     let layer_four = matches!(listener.speaks(), Protocol::Tcp | Protocol::Udp);
     if layer_four && input.holds(Behaviour::LayerFourRoutes) {
-        what.push(format!("listener {name} of protocol {protocol}"));
-    }
-    if listener.speaks() == Protocol::Tls {
         what.push(format!("listener {name} of protocol {protocol}"));
     }
 }

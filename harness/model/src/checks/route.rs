@@ -110,6 +110,7 @@ pub(crate) fn missing_gateway(kind: RouteKind, name: &NamespacedName) -> Problem
         reason: match kind {
             RouteKind::Http => "InvalidHTTPRoute",
             RouteKind::Grpc => "InvalidGRPCRoute",
+            RouteKind::Tls => "InvalidTLSRoute",
         },
         message: format!(
             "gateway \"{name}\" does not exist: Gateway.gateway.networking.k8s.io \"{name}\" not found"

@@ -61,6 +61,7 @@ pub(crate) fn patterns(route: Route<'_>) -> Vec<(&'static str, &str)> {
                 patterns.extend(regexps("queryParam", &found.query_params));
             }
         }
+        Route::Tls(_) => {}
         Route::Grpc(route) => {
             for found in route.spec.rules.iter().flat_map(|rule| &rule.matches) {
                 let method = found.method.iter();

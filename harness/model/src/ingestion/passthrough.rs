@@ -3,6 +3,16 @@
 
 use gateproof_core::name::NamespacedName;
 
+use super::served;
+use crate::checks::attachment::{Attached, served_hosts};
+use crate::checks::reference::usable_service;
+use crate::facts::Behaviour;
+use crate::resources::gateway::{Gateway, Listener, Protocol};
+use crate::resources::http_route::BackendRef;
+use crate::resources::route::Route;
+use crate::resources::tls_route::TlsRoute;
+use crate::{Input, Unmodelled};
+
 /// A listener that may pass TLS through.
 #[derive(Debug, Clone)]
 pub(crate) struct PassthroughListener {
@@ -36,3 +46,68 @@ impl PassthroughBackend {
         format!("{}:{}:{}", self.service.namespace, self.service.name, self.port)
     }
 }
+
+/// Works out what a Gateway's listeners pass through.
+pub(crate) fn ingest(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    routes: &[Attached<'_>],
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Vec<PassthroughListener> {
+    let tls_only = input.holds(Behaviour::PassthroughOnTlsOnly);
+    served(input, gateway)
+        .filter(|listener| !tls_only || listener.speaks() == Protocol::Tls)
+        .map(|listener| PassthroughListener {
+            name: listener.name.clone(),
+            hostname: listener.hostname().unwrap_or("*").to_owned(),
+            port: listener.port,
+            routes: routes
+                .iter()
+                .flat_map(|attached| rules(input, gateway, listener, *attached, unmodelled))
+                .collect(),
+        })
+        .collect()
+}
+
+/// The rules of a TLSRoute that a listener serves.
+fn rules(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    listener: &Listener,
+    attached: Attached<'_>,
+    unmodelled: &mut Vec<Unmodelled>,
+) -> Vec<PassthroughRoute> {
+    let Route::Tls(route) = attached.route else { return Vec::new() };
+    let mut hostnames = served_hosts(input, gateway, listener, attached);
+    if hostnames.is_empty() {
+        return Vec::new();
+    }
+    if hostnames == ["*"] {
+        hostnames.clear();
+    }
+    unmodelled.extend(
+        route
+            .unread
+            .iter()
+            .map(|field| Unmodelled::new(attached.route.object(), format!("field spec.{field}"))),
+    );
+    let rules = route.spec.rules.iter();
+    rules
+        .map(|rule| PassthroughRoute {
+            hostnames: hostnames.clone(),
+            backends: rule.backend_refs.iter().filter_map(|b| backend(input, route, b)).collect(),
+        })
+        .collect()
+}
+
+fn backend(
+    input: &Input<'_>,
+    route: &TlsRoute,
+    backend: &BackendRef,
+) -> Option<PassthroughBackend> {
+    let service = usable_service(input, Route::Tls(route), backend)?;
+    Some(PassthroughBackend { service, port: backend.port?, weight: backend.weight })
+}
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judg
         note_unordered_host_edits(input, route, &mut outcome.unmodelled);
         let verdict = Verdict { acceptances, unresolved: resolve(input, route) };
         outcome.statuses.push(StatusUpdate {
-            api_version: "gateway.networking.k8s.io/v1".to_owned(),
+            api_version: api_version(input, route.kind()).to_owned(),
             kind: route.kind().as_str().to_owned(),
             namespace: Some(route.name().namespace.clone()),
             name: route.name().name.clone(),
@@ -71,11 +71,21 @@ impl<'a> Judged<'a> {
     }
 }
 
+/// The version that the operator writes a kind in.
+fn api_version(input: &Input<'_>, kind: RouteKind) -> &'static str {
+    match kind {
+        RouteKind::Tls if !input.holds(Behaviour::LayerFourRoutes) => {
+            "gateway.networking.k8s.io/v1alpha2"
+        }
+        RouteKind::Http | RouteKind::Grpc | RouteKind::Tls => "gateway.networking.k8s.io/v1",
+    }
+}
+
 /// Whether every parent of the route gets a status, own Gateway or not.
 fn every_parent(input: &Input<'_>, kind: RouteKind) -> bool {
     match kind {
         RouteKind::Http => input.holds(Behaviour::EveryParentGetsStatus),
-        RouteKind::Grpc => input.holds(Behaviour::EveryGrpcParentGetsStatus),
+        RouteKind::Grpc | RouteKind::Tls => input.holds(Behaviour::EveryGrpcParentGetsStatus),
     }
 }
 
@@ -150,7 +160,11 @@ fn status(input: &Input<'_>, route: Route<'_>, verdict: &Verdict) -> Value {
     };
     let resolved = condition(route, "ResolvedRefs", resolved);
     let kind = match route.kind() {
-        RouteKind::Grpc if input.holds(Behaviour::GrpcRouteAcceptedAsHttpRoute) => RouteKind::Http,
+        RouteKind::Grpc | RouteKind::Tls
+            if input.holds(Behaviour::GrpcRouteAcceptedAsHttpRoute) =>
+        {
+            RouteKind::Http
+        }
         kind => kind,
     };
     let accepted_message = format!("Accepted {}", kind.as_str());

@@ -366,10 +366,9 @@ fn what_is_not_covered_is_named_and_never_dropped() {
     let outcome = Cluster::new("1.20.0").gateway(http()).route("r", field).outcome();
     assert!(limits(&outcome).contains("field spec.rules[0].novelty"), "{}", limits(&outcome));
 
-    let passthrough =
-        json!([{"name": "tls", "port": 443, "protocol": "TLS", "tls": {"mode": "Passthrough"}}]);
-    let outcome = Cluster::new("1.20.0").gateway(passthrough).outcome();
-    assert!(limits(&outcome).contains("listener tls of protocol TLS"), "{}", limits(&outcome));
+    let layer_four = json!([{"name": "tcp", "port": 443, "protocol": "TCP"}]);
+    let outcome = Cluster::new("1.20.0").gateway(layer_four).outcome();
+    assert!(limits(&outcome).contains("listener tcp of protocol TCP"), "{}", limits(&outcome));
     assert!(outcome.objects.is_empty(), "nothing is made of a Gateway that is not covered");
 
     let udp = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "UDPRoute",

@@ -4,12 +4,14 @@ use gateproof_core::name::NamespacedName;
 
 use super::grpc_route::GrpcRoute;
 use super::http_route::{BackendRef, Filter, HttpRoute, ParentRef};
+use super::tls_route::TlsRoute;
 
 /// A kind of route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RouteKind {
     Http,
     Grpc,
+    Tls,
 }
 
 impl RouteKind {
@@ -18,6 +20,7 @@ impl RouteKind {
         match self {
             Self::Http => "HTTPRoute",
             Self::Grpc => "GRPCRoute",
+            Self::Tls => "TLSRoute",
         }
     }
 
@@ -25,6 +28,7 @@ impl RouteKind {
     pub(crate) fn protocols(self) -> &'static [&'static str] {
         match self {
             Self::Http | Self::Grpc => &["HTTP", "HTTPS"],
+            Self::Tls => &["TLS"],
         }
     }
 }
@@ -34,6 +38,7 @@ impl RouteKind {
 pub(crate) enum Route<'a> {
     Http(&'a HttpRoute),
     Grpc(&'a GrpcRoute),
+    Tls(&'a TlsRoute),
 }
 
 impl<'a> Route<'a> {
@@ -41,6 +46,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Http(_) => RouteKind::Http,
             Self::Grpc(_) => RouteKind::Grpc,
+            Self::Tls(_) => RouteKind::Tls,
         }
     }
 
@@ -48,6 +54,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Http(route) => &route.name,
             Self::Grpc(route) => &route.name,
+            Self::Tls(route) => &route.name,
         }
     }
 
@@ -60,6 +67,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Http(route) => route.generation,
             Self::Grpc(route) => route.generation,
+            Self::Tls(route) => route.generation,
         }
     }
 
@@ -67,6 +75,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Http(route) => &route.spec.parent_refs,
             Self::Grpc(route) => &route.spec.parent_refs,
+            Self::Tls(route) => &route.spec.parent_refs,
         }
     }
 
@@ -74,6 +83,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Http(route) => &route.spec.hostnames,
             Self::Grpc(route) => &route.spec.hostnames,
+            Self::Tls(route) => &route.spec.hostnames,
         }
     }
 
@@ -82,6 +92,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Http(route) => &route.unread,
             Self::Grpc(route) => &route.unread,
+            Self::Tls(route) => &route.unread,
         }
     }
 
@@ -93,6 +104,9 @@ impl<'a> Route<'a> {
                 .collect(),
             Self::Grpc(route) => (route.spec.rules.iter())
                 .map(|rule| RuleRefs { filters: &rule.filters, backends: &rule.backend_refs })
+                .collect(),
+            Self::Tls(route) => (route.spec.rules.iter())
+                .map(|rule| RuleRefs { filters: &[], backends: &rule.backend_refs })
                 .collect(),
         }
     }
