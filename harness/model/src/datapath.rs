@@ -13,6 +13,7 @@ use gateproof_core::name::{NamespacedName, NodeName};
 use crate::Input;
 use crate::facts::Behaviour;
 use crate::resources::core::{Node, Service};
+use crate::resources::gateway::Protocol;
 use crate::translation::envoy::EnvoyConfig;
 
 /// Host ports that Cilium's own components hold on every node: Envoy's health and metrics ports,
@@ -190,7 +191,7 @@ impl Plan<'_> {
             let Some(service) = service.filter(|service| has_family(service, address)) else {
                 continue;
             };
-            for port in &service.spec.ports {
+            for port in service.spec.ports.iter().filter(|port| port.transport() == "TCP") {
                 if let Some(node_port) = port.node_port {
                     let role = PortRole::NodePort { listener: port.port };
                     add(address, node_port, role, self.service_port(host, port.port));
@@ -250,6 +251,11 @@ impl Plan<'_> {
         if let Err(behaviour) = self.applied(host) {
             return behaviour;
         }
+        if self.is_direct(port) {
+            return SocketBehaviour::Unmodelled(format!(
+                "port {port} of a TCP listener, whose connections go to backends past Envoy"
+            ));
+        }
         let listener = match self.config.listener_of(port) {
             Ok(Some(listener)) => listener,
             Ok(None) => return self.unredirected(),
@@ -261,6 +267,16 @@ impl Plan<'_> {
             ),
             EnvoyState::Running => SocketBehaviour::Serves { config: self.index, listener },
         }
+    }
+
+    /// Whether a port belongs to a TCP listener.
+    fn is_direct(&self, port: u16) -> bool {
+        let gateway = self.input.resources.gateways.get(&self.config.gateway);
+        self.input.holds(Behaviour::LayerFourRoutes)
+            && gateway.is_some_and(|gateway| {
+                let mut listeners = gateway.spec.listeners.iter();
+                listeners.any(|found| found.port == port && found.speaks() == Protocol::Tcp)
+            })
     }
 
     /// The health-check node port: 200 once frontends are redirected, since then every node counts
@@ -342,7 +358,8 @@ impl Plan<'_> {
         balanced
             .chain(internal)
             .flat_map(|(address, kind)| {
-                service.spec.ports.iter().map(move |port| Frontend {
+                let ports = service.spec.ports.iter().filter(|port| port.transport() == "TCP");
+                ports.map(move |port| Frontend {
                     address,
                     port: port.port,
                     kind,

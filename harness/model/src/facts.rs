@@ -113,7 +113,7 @@ behaviours! {
     GatewayWideRouteFilter,
     /// Routing looks at whose listener a parent reference names.
     ParentIdentityInRouting,
-    /// Routing looks at `parentRefs[].port` of every kind of route, not only of HTTPRoutes.
+    /// Routing looks at `parentRefs[].port` of GRPCRoutes and TLSRoutes too.
     ParentPortOfEveryRoute,
     /// A port that the Service does not have leaves a reference unresolved.
     BackendPortMustExist,

@@ -8,6 +8,7 @@ mod duration;
 mod filter;
 mod grpc;
 mod http;
+pub(crate) mod layer_four;
 pub(crate) mod passthrough;
 mod rule;
 
@@ -19,7 +20,7 @@ pub(crate) use self::rule::{HttpRule, RuleProtocol};
 use crate::checks::attachment::{Attached, served_hosts};
 use crate::checks::listener::{is_permitted, validate_all};
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, Listener, Protocol};
+use crate::resources::gateway::{Gateway, Listener};
 use crate::resources::route::Route;
 use crate::{Input, Unmodelled};
 
@@ -50,6 +51,7 @@ pub(crate) fn ingest(
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<HttpListener> {
     served(input, gateway)
+        .filter(|listener| listener.is_envoys())
         .map(|listener| HttpListener {
             hostname: listener.hostname().unwrap_or("*").to_owned(),
             port: listener.port,
@@ -62,7 +64,7 @@ pub(crate) fn ingest(
         .collect()
 }
 
-/// The listeners that become part of an Envoy configuration.
+/// The listeners that are served.
 fn served<'a>(input: &Input<'_>, gateway: &'a Gateway) -> impl Iterator<Item = &'a Listener> {
     let rejects = input.holds(Behaviour::RejectedListenersNotServed);
     let validities = validate_all(input, gateway);
@@ -70,9 +72,13 @@ fn served<'a>(input: &Input<'_>, gateway: &'a Gateway) -> impl Iterator<Item = &
     listeners
         .filter(move |(_, validity)| !rejects || validity.is_valid())
         .map(|(listener, _)| listener)
-        .filter(|listener| {
-            matches!(listener.speaks(), Protocol::Http | Protocol::Https | Protocol::Tls)
-        })
+}
+
+/// Names the fields of a route that are not read.
+fn unread(route: Route<'_>, unmodelled: &mut Vec<Unmodelled>) {
+    let fields = route.unread().iter();
+    unmodelled
+        .extend(fields.map(|field| Unmodelled::new(route.object(), format!("field spec.{field}"))));
 }
 
 /// The Secrets of a listener that the Gateway may use.
@@ -106,6 +112,6 @@ fn serve(
     match attached.route {
         Route::Http(route) => http::read(input, route, place, unmodelled),
         Route::Grpc(route) => grpc::read(input, route, place, unmodelled),
-        Route::Tls(_) => Vec::new(),
+        Route::Tls(_) | Route::Tcp(_) | Route::Udp(_) => Vec::new(),
     }
 }

@@ -21,12 +21,14 @@ use self::routes::Judged;
 use crate::checks::coverage::gateway_limits;
 use crate::checks::listener::validate_all;
 use crate::facts::{Behaviour, covers};
-use crate::ingestion::{ingest, passthrough};
-use crate::resources::class_config::ClassConfig;
+use crate::ingestion::layer_four::{self, LayerFourListener};
+use crate::ingestion::{HttpListener, ingest, passthrough};
+use crate::resources::class_config::{ClassConfig, ServiceParameters};
 use crate::resources::gateway::{Gateway, GatewayClass};
 use crate::translation::config::Served;
 use crate::translation::envoy::EnvoyConfig;
-use crate::translation::{config, names, objects, render};
+use crate::translation::objects::{Balancing, ServicePort};
+use crate::translation::{config, endpoint_slices, names, objects, render};
 use crate::{Input, Unmodelled};
 
 /// The name Cilium's operator answers to.
@@ -59,7 +61,7 @@ pub struct Outcome {
 pub struct StatusUpdate {
     /// Such as `gateway.networking.k8s.io/v1`.
     pub api_version: String,
-    /// GatewayClass, CiliumGatewayClassConfig, Gateway, HTTPRoute, GRPCRoute or TLSRoute.
+    /// GatewayClass, CiliumGatewayClassConfig, Gateway, or a route.
     pub kind: String,
     /// The namespace, unless the kind has none.
     pub namespace: Option<String>,
@@ -198,15 +200,40 @@ fn reconcile_gateway(
         return;
     }
     let listeners = ingest(input, gateway, &routes, &mut outcome.unmodelled);
-    let ports = listeners.iter().map(|listener| listener.port).collect();
-    outcome.objects.push(objects::service(input, gateway, service_parameters, ports));
-    outcome.objects.push(objects::placeholder(input, gateway, service_parameters));
+    let direct = layer_four::ingest(input, gateway, &routes, &mut outcome.unmodelled);
+    let service = service(input, gateway, service_parameters, (&listeners, &direct));
+    let slices = endpoint_slices::desired(input, gateway, &direct, &service);
+    outcome.objects.push(service);
+    if slices.is_empty() && !listeners.is_empty() {
+        outcome.objects.push(objects::placeholder(input, gateway, service_parameters));
+    }
+    outcome.objects.extend(slices);
     let passthrough = passthrough::ingest(input, gateway, &routes, &mut outcome.unmodelled);
     let served = Served { http: &listeners, passthrough: &passthrough };
     if let Some(config) = config::build(input, gateway, served, &mut outcome.unmodelled) {
         outcome.objects.push(render::envoy_config(input, gateway, parameters, &config));
         outcome.envoy.push(config);
     }
+}
+
+/// The Service with the ports of all listeners.
+fn service(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    parameters: Option<&ServiceParameters>,
+    (listeners, direct): (&[HttpListener], &[LayerFourListener]),
+) -> Value {
+    let mut ports: Vec<ServicePort> =
+        listeners.iter().map(|listener| ServicePort::tcp(listener.port)).collect();
+    ports.extend(
+        direct
+            .iter()
+            .map(|listener| ServicePort { port: listener.port, transport: listener.transport }),
+    );
+    // The CRD gives every backend a weight.
+    let weighted = direct.iter().any(|listener| !listener.backends.is_empty());
+    let balancing = if weighted { Balancing::ByWeight } else { Balancing::Usual };
+    objects::service(input, gateway, parameters, ports, balancing)
 }
 
 /// Existing Secrets of own Gateways that may be used are copied; that a grant is needed for the

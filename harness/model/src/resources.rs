@@ -9,6 +9,7 @@ pub(crate) mod core;
 pub(crate) mod gateway;
 pub(crate) mod grpc_route;
 pub(crate) mod http_route;
+pub(crate) mod layer_four_route;
 pub(crate) mod meta;
 pub(crate) mod pool;
 pub(crate) mod route;
@@ -29,6 +30,7 @@ use self::core::{Namespace, Node, Secret, Service};
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
 use self::grpc_route::GrpcRoute;
 use self::http_route::{HttpRoute, ParentRef};
+use self::layer_four_route::LayerFourRoute;
 use self::meta::Object;
 pub use self::meta::identity;
 use self::pool::Pool;
@@ -46,6 +48,8 @@ pub struct Resources {
     pub(crate) routes: BTreeMap<NamespacedName, HttpRoute>,
     pub(crate) grpc_routes: BTreeMap<NamespacedName, GrpcRoute>,
     pub(crate) tls_routes: BTreeMap<NamespacedName, TlsRoute>,
+    pub(crate) tcp_routes: BTreeMap<NamespacedName, LayerFourRoute>,
+    pub(crate) udp_routes: BTreeMap<NamespacedName, LayerFourRoute>,
     pub(crate) service_imports: BTreeMap<NamespacedName, ServiceImport>,
     pub(crate) service_import_definition: Definition,
     pub(crate) grants: Vec<ReferenceGrant>,
@@ -109,8 +113,7 @@ impl std::fmt::Display for Skipped {
 }
 
 /// Kinds that attach to Gateways or Services but are not modelled yet.
-const UNMODELLED_KINDS: &[&str] =
-    &["TCPRoute", "UDPRoute", "ListenerSet", "XListenerSet", "BackendTLSPolicy"];
+const UNMODELLED_KINDS: &[&str] = &["ListenerSet", "XListenerSet", "BackendTLSPolicy"];
 
 impl Resources {
     /// Reads objects. Those of kinds the model does not read are skipped and listed; broken ones
@@ -164,6 +167,13 @@ impl Resources {
                 let mut route: TlsRoute = Object::into(parse(value)?);
                 route.unread = unread_fields(value.get("spec"), &tls_route::SHAPE);
                 self.tls_routes.insert(route.name.clone(), route);
+            }
+            ("gateway.networking.k8s.io", "TCPRoute" | "UDPRoute") => {
+                let mut route: LayerFourRoute = Object::into(parse(value)?);
+                route.unread = unread_fields(value.get("spec"), &layer_four_route::SHAPE);
+                let routes =
+                    if kind == "TCPRoute" { &mut self.tcp_routes } else { &mut self.udp_routes };
+                routes.insert(route.name.clone(), route);
             }
             ("multicluster.x-k8s.io", "ServiceImport") => {
                 let import = ServiceImport::from(parse::<Object<Value>>(value)?.metadata);
@@ -219,7 +229,10 @@ impl Resources {
     pub(crate) fn all_routes(&self) -> impl Iterator<Item = Route<'_>> {
         let http = self.routes.values().map(Route::Http);
         let grpc = self.grpc_routes.values().map(Route::Grpc);
-        http.chain(grpc).chain(self.tls_routes.values().map(Route::Tls))
+        let tls = self.tls_routes.values().map(Route::Tls);
+        let tcp = self.tcp_routes.values().map(Route::Tcp);
+        let udp = self.udp_routes.values().map(Route::Udp);
+        http.chain(grpc).chain(tls).chain(tcp).chain(udp)
     }
 }
 

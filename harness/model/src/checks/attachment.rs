@@ -74,7 +74,7 @@ fn gateway_takes(input: &Input<'_>, gateway: &Gateway, route: Route<'_>) -> bool
     }
     let listeners = &gateway.spec.listeners;
     let all: Vec<&str> = match route.kind() {
-        RouteKind::Tls => Vec::new(),
+        RouteKind::Tls | RouteKind::Tcp | RouteKind::Udp => Vec::new(),
         RouteKind::Http | RouteKind::Grpc => {
             listeners.iter().filter_map(Listener::hostname).collect()
         }
@@ -99,8 +99,8 @@ fn names_listener(
         |parent: &ParentRef| parent.section_name.as_ref().is_none_or(|s| *s == listener.name);
     let own =
         !input.holds(Behaviour::ParentIdentityInRouting) || attached.parents(gateway).any(section);
-    let port_counts =
-        attached.route.kind() == RouteKind::Http || input.holds(Behaviour::ParentPortOfEveryRoute);
+    let port_counts = !matches!(attached.route.kind(), RouteKind::Grpc | RouteKind::Tls)
+        || input.holds(Behaviour::ParentPortOfEveryRoute);
     own && attached
         .route
         .parents()

@@ -3,7 +3,7 @@
 
 use super::listener::supported_kinds;
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, GatewayClass, Listener, Protocol};
+use crate::resources::gateway::{Gateway, GatewayClass, Listener};
 use crate::{Input, Unmodelled};
 
 /// Everything about a Gateway of this class that is not covered.
@@ -55,9 +55,5 @@ fn listener_limits(input: &Input<'_>, listener: &Listener, what: &mut Vec<String
         && !input.holds(Behaviour::GranularListenerReasons)
     {
         what.push(format!("listener {name} of protocol {protocol}, whose status is refused"));
-    }
-    let layer_four = matches!(listener.speaks(), Protocol::Tcp | Protocol::Udp);
-    if layer_four && input.holds(Behaviour::LayerFourRoutes) {
-        what.push(format!("listener {name} of protocol {protocol}"));
     }
 }

@@ -111,6 +111,8 @@ pub(crate) fn missing_gateway(kind: RouteKind, name: &NamespacedName) -> Problem
             RouteKind::Http => "InvalidHTTPRoute",
             RouteKind::Grpc => "InvalidGRPCRoute",
             RouteKind::Tls => "InvalidTLSRoute",
+            RouteKind::Tcp => "InvalidTCPRoute",
+            RouteKind::Udp => "InvalidUDPRoute",
         },
         message: format!(
             "gateway \"{name}\" does not exist: Gateway.gateway.networking.k8s.io \"{name}\" not found"

@@ -61,7 +61,7 @@ pub(crate) fn patterns(route: Route<'_>) -> Vec<(&'static str, &str)> {
                 patterns.extend(regexps("queryParam", &found.query_params));
             }
         }
-        Route::Tls(_) => {}
+        Route::Tls(_) | Route::Tcp(_) | Route::Udp(_) => {}
         Route::Grpc(route) => {
             for found in route.spec.rules.iter().flat_map(|rule| &rule.matches) {
                 let method = found.method.iter();

@@ -3,7 +3,7 @@
 
 use gateproof_core::name::NamespacedName;
 
-use super::served;
+use super::{served, unread};
 use crate::checks::attachment::{Attached, served_hosts};
 use crate::checks::reference::usable_service;
 use crate::facts::Behaviour;
@@ -56,6 +56,7 @@ pub(crate) fn ingest(
 ) -> Vec<PassthroughListener> {
     let tls_only = input.holds(Behaviour::PassthroughOnTlsOnly);
     served(input, gateway)
+        .filter(|listener| listener.is_envoys())
         .filter(|listener| !tls_only || listener.speaks() == Protocol::Tls)
         .map(|listener| PassthroughListener {
             name: listener.name.clone(),
@@ -85,12 +86,7 @@ fn rules(
     if hostnames == ["*"] {
         hostnames.clear();
     }
-    unmodelled.extend(
-        route
-            .unread
-            .iter()
-            .map(|field| Unmodelled::new(attached.route.object(), format!("field spec.{field}"))),
-    );
+    unread(attached.route, unmodelled);
     let rules = route.spec.rules.iter();
     rules
         .map(|rule| PassthroughRoute {

@@ -35,6 +35,9 @@ struct Verdict {
 pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judged<'a> {
     let mut judged = Judged { routes: Vec::new() };
     for route in input.resources.all_routes() {
+        if route.kind().is_layer_four() && !input.holds(Behaviour::LayerFourRoutes) {
+            continue;
+        }
         note_mesh(input, route, &mut outcome.unmodelled);
         let acceptances = acceptances(input, route);
         if acceptances.is_empty() {
@@ -77,7 +80,7 @@ fn api_version(input: &Input<'_>, kind: RouteKind) -> &'static str {
         RouteKind::Tls if !input.holds(Behaviour::LayerFourRoutes) => {
             "gateway.networking.k8s.io/v1alpha2"
         }
-        RouteKind::Http | RouteKind::Grpc | RouteKind::Tls => "gateway.networking.k8s.io/v1",
+        _ => "gateway.networking.k8s.io/v1",
     }
 }
 
@@ -86,13 +89,15 @@ fn every_parent(input: &Input<'_>, kind: RouteKind) -> bool {
     match kind {
         RouteKind::Http => input.holds(Behaviour::EveryParentGetsStatus),
         RouteKind::Grpc | RouteKind::Tls => input.holds(Behaviour::EveryGrpcParentGetsStatus),
+        RouteKind::Tcp | RouteKind::Udp => false,
     }
 }
 
 fn acceptances(input: &Input<'_>, route: Route<'_>) -> Acceptances {
     let namespace = &route.name().namespace;
     let every = every_parent(input, route.kind());
-    let unsupported = unsupported_value(input, route);
+    let unsupported =
+        refused_by_host_network(input, route).or_else(|| unsupported_value(input, route));
     let mut acceptances = Acceptances::new();
     for (index, parent) in route.parents().iter().enumerate() {
         let Some(name) = parent.gateway(namespace) else { continue };
@@ -155,6 +160,12 @@ fn note_unordered_host_edits(
 /// The status of a route: parents that this operator writes only.
 fn status(input: &Input<'_>, route: Route<'_>, verdict: &Verdict) -> Value {
     let resolved = match &verdict.unresolved {
+        _ if refused_by_host_network(input, route).is_some() => (
+            "Unknown",
+            "Pending",
+            "Backend references were not evaluated because this route type is not supported in \
+             Gateway API Host Network mode",
+        ),
         None => ("True", "ResolvedRefs", "Service reference is valid"),
         Some(problem) => ("False", problem.reason, problem.message.as_str()),
     };
@@ -194,6 +205,20 @@ fn status(input: &Input<'_>, route: Route<'_>, verdict: &Verdict) -> Value {
         }))
     });
     json!({"parents": parents.collect::<Vec<_>>()})
+}
+
+/// Why a TCPRoute or UDPRoute is not supported, where host network has no use for it.
+fn refused_by_host_network(input: &Input<'_>, route: Route<'_>) -> Option<Problem> {
+    let refused = route.kind().is_layer_four()
+        && input.config.host_network.is_on()
+        && input.holds(Behaviour::HostNetworkRefusesLayerFour);
+    refused.then(|| Problem {
+        reason: "UnsupportedValue",
+        message: format!(
+            "{} is not supported when Gateway API Host Network mode is enabled",
+            route.kind().as_str()
+        ),
+    })
 }
 
 fn condition(route: Route<'_>, kind: &str, (status, reason, message): (&str, &str, &str)) -> Value {

@@ -366,22 +366,13 @@ fn what_is_not_covered_is_named_and_never_dropped() {
     let outcome = Cluster::new("1.20.0").gateway(http()).route("r", field).outcome();
     assert!(limits(&outcome).contains("field spec.rules[0].novelty"), "{}", limits(&outcome));
 
-    let layer_four = json!([{"name": "tcp", "port": 443, "protocol": "TCP"}]);
-    let outcome = Cluster::new("1.20.0").gateway(layer_four).outcome();
-    assert!(limits(&outcome).contains("listener tcp of protocol TCP"), "{}", limits(&outcome));
+    let set = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
+        "metadata": {"name": "s", "namespace": "apps"}, "spec": {"parentRef": {"name": "gw"}}});
+    let outcome = Cluster::new("1.20.0").gateway(http()).with(set.clone()).outcome();
+    assert!(limits(&outcome).contains("the attached ListenerSet apps/s"), "{}", limits(&outcome));
     assert!(outcome.objects.is_empty(), "nothing is made of a Gateway that is not covered");
-
-    let udp = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "UDPRoute",
-        "metadata": {"name": "g", "namespace": "apps"}, "spec": {"parentRefs": [{"name": "gw"}]}});
-    let elsewhere = {
-        let mut route = udp.clone();
-        route["spec"]["parentRefs"][0]["name"] = json!("unrelated");
-        route
-    };
-    let outcome = Cluster::new("1.20.0").gateway(http()).with(udp).outcome();
-    assert!(limits(&outcome).contains("UDPRoute apps/g"), "{}", limits(&outcome));
-    let outcome = Cluster::new("1.20.0").gateway(http()).with(elsewhere).outcome();
-    assert!(outcome.unmodelled.is_empty(), "a route of another Gateway asks nothing of this one");
+    let before = Cluster::new("1.19.6").gateway(http()).with(set).outcome();
+    assert!(before.unmodelled.is_empty(), "older operators do not know it: {}", limits(&before));
 }
 
 #[test]

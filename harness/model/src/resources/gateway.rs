@@ -197,6 +197,11 @@ impl Listener {
         }
     }
 
+    /// Whether it can become part of an Envoy configuration.
+    pub(crate) fn is_envoys(&self) -> bool {
+        matches!(self.speaks(), Protocol::Http | Protocol::Https | Protocol::Tls)
+    }
+
     /// Whether TLS is passed through: protocol TLS whose mode says so, where nothing said is
     /// `Terminate` (the CRD's default).
     pub(crate) fn passes_through(&self) -> bool {

@@ -4,6 +4,7 @@ use gateproof_core::name::NamespacedName;
 
 use super::grpc_route::GrpcRoute;
 use super::http_route::{BackendRef, Filter, HttpRoute, ParentRef};
+use super::layer_four_route::LayerFourRoute;
 use super::tls_route::TlsRoute;
 
 /// A kind of route.
@@ -12,15 +13,24 @@ pub(crate) enum RouteKind {
     Http,
     Grpc,
     Tls,
+    Tcp,
+    Udp,
 }
 
 impl RouteKind {
+    /// Whether it is about connections, not about anything in them.
+    pub(crate) fn is_layer_four(self) -> bool {
+        matches!(self, Self::Tcp | Self::Udp)
+    }
+
     /// As Kubernetes names it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Http => "HTTPRoute",
             Self::Grpc => "GRPCRoute",
             Self::Tls => "TLSRoute",
+            Self::Tcp => "TCPRoute",
+            Self::Udp => "UDPRoute",
         }
     }
 
@@ -29,6 +39,8 @@ impl RouteKind {
         match self {
             Self::Http | Self::Grpc => &["HTTP", "HTTPS"],
             Self::Tls => &["TLS"],
+            Self::Tcp => &["TCP"],
+            Self::Udp => &["UDP"],
         }
     }
 }
@@ -39,6 +51,8 @@ pub(crate) enum Route<'a> {
     Http(&'a HttpRoute),
     Grpc(&'a GrpcRoute),
     Tls(&'a TlsRoute),
+    Tcp(&'a LayerFourRoute),
+    Udp(&'a LayerFourRoute),
 }
 
 impl<'a> Route<'a> {
@@ -47,6 +61,8 @@ impl<'a> Route<'a> {
             Self::Http(_) => RouteKind::Http,
             Self::Grpc(_) => RouteKind::Grpc,
             Self::Tls(_) => RouteKind::Tls,
+            Self::Tcp(_) => RouteKind::Tcp,
+            Self::Udp(_) => RouteKind::Udp,
         }
     }
 
@@ -55,6 +71,7 @@ impl<'a> Route<'a> {
             Self::Http(route) => &route.name,
             Self::Grpc(route) => &route.name,
             Self::Tls(route) => &route.name,
+            Self::Tcp(route) | Self::Udp(route) => &route.name,
         }
     }
 
@@ -68,6 +85,7 @@ impl<'a> Route<'a> {
             Self::Http(route) => route.generation,
             Self::Grpc(route) => route.generation,
             Self::Tls(route) => route.generation,
+            Self::Tcp(route) | Self::Udp(route) => route.generation,
         }
     }
 
@@ -76,6 +94,7 @@ impl<'a> Route<'a> {
             Self::Http(route) => &route.spec.parent_refs,
             Self::Grpc(route) => &route.spec.parent_refs,
             Self::Tls(route) => &route.spec.parent_refs,
+            Self::Tcp(route) | Self::Udp(route) => &route.spec.parent_refs,
         }
     }
 
@@ -84,6 +103,7 @@ impl<'a> Route<'a> {
             Self::Http(route) => &route.spec.hostnames,
             Self::Grpc(route) => &route.spec.hostnames,
             Self::Tls(route) => &route.spec.hostnames,
+            Self::Tcp(_) | Self::Udp(_) => &[],
         }
     }
 
@@ -93,6 +113,7 @@ impl<'a> Route<'a> {
             Self::Http(route) => &route.unread,
             Self::Grpc(route) => &route.unread,
             Self::Tls(route) => &route.unread,
+            Self::Tcp(route) | Self::Udp(route) => &route.unread,
         }
     }
 
@@ -106,6 +127,9 @@ impl<'a> Route<'a> {
                 .map(|rule| RuleRefs { filters: &rule.filters, backends: &rule.backend_refs })
                 .collect(),
             Self::Tls(route) => (route.spec.rules.iter())
+                .map(|rule| RuleRefs { filters: &[], backends: &rule.backend_refs })
+                .collect(),
+            Self::Tcp(route) | Self::Udp(route) => (route.spec.rules.iter())
                 .map(|rule| RuleRefs { filters: &[], backends: &rule.backend_refs })
                 .collect(),
         }

@@ -58,7 +58,8 @@ pub(crate) fn secret_copy(input: &Input<'_>, secret: &NamespacedName) -> Namespa
     NamespacedName::new(input.config.secrets_namespace.as_str(), name)
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
+/// A SHA-256 in hexadecimal digits.
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     let nibbles = digest(&SHA256, bytes);
     let nibbles = nibbles.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
     nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect()

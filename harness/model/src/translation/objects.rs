@@ -57,7 +57,8 @@ pub(crate) fn service(
     input: &Input<'_>,
     gateway: &Gateway,
     parameters: Option<&ServiceParameters>,
-    mut ports: Vec<u16>,
+    mut ports: Vec<ServicePort>,
+    balancing: Balancing,
 ) -> Value {
     if input.holds(Behaviour::SortedServicePorts) {
         ports.sort_unstable();
@@ -71,10 +72,7 @@ pub(crate) fn service(
             ServiceType::NodePort => "NodePort",
             ServiceType::ClusterIp => "ClusterIP",
         },
-        "ports": ports
-            .iter()
-            .map(|port| json!({"name": format!("port-{port}"), "port": port, "protocol": "TCP"}))
-            .collect::<Vec<_>>(),
+        "ports": ports.into_iter().map(ServicePort::to_json).collect::<Vec<_>>(),
     });
     if let Some(policy) = traffic_policy(input, parameters) {
         spec["externalTrafficPolicy"] = json!(policy);
@@ -86,12 +84,63 @@ pub(crate) fn service(
         let live = input.resources.services.get(&names::service(&gateway.name));
         write_parameters(parameters, kind, live, &mut spec);
     }
-    let metadata = metadata(
-        gateway,
-        owned_labels(input, gateway),
-        service_annotations(input, gateway, parameters),
-    );
+    let mut annotations = service_annotations(input, gateway, parameters);
+    if balancing == Balancing::ByWeight {
+        annotations.insert("service.cilium.io/lb-algorithm".to_owned(), "maglev".to_owned());
+    }
+    let metadata = metadata(gateway, owned_labels(input, gateway), annotations);
     json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+}
+
+/// Whether the agent spreads connections of the Service over weighted backends, for which it needs
+/// another algorithm than usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Balancing {
+    Usual,
+    ByWeight,
+}
+
+/// A port of the Service: TCP before UDP where a number has both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ServicePort {
+    pub port: u16,
+    pub transport: Transport,
+}
+
+/// What is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Transport {
+    Tcp,
+    Udp,
+}
+
+impl Transport {
+    /// As Kubernetes names it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
+}
+
+impl ServicePort {
+    pub(crate) fn tcp(port: u16) -> Self {
+        Self { port, transport: Transport::Tcp }
+    }
+
+    fn to_json(self) -> Value {
+        let name = port_name(self.port, self.transport);
+        json!({"name": name, "port": self.port, "protocol": self.transport.as_str()})
+    }
+}
+
+/// The name of a port of the Service.
+pub(crate) fn port_name(port: u16, transport: Transport) -> String {
+    match transport {
+        Transport::Tcp => format!("port-{port}"),
+        Transport::Udp => format!("port-{port}-udp"),
+    }
 }
 
 /// The setting of the installation, unless the class has its own; none on host network.
