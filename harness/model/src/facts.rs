@@ -1,7 +1,7 @@
 //! What differs between Cilium versions: one table, one row for each behaviour, with the releases
 //! it holds in, where that was read and how certain it is.
 //!
-//! Nothing else in this crate compares versions. What holds in every covered version is no row
+//! Nothing else in this crate compares versions, but for the features that a class claims. What holds in every covered version is no row
 //! here but plain code. Every patch release of 1.18 and 1.19 was read; of 1.20 the main branch just
 //! before its cut, which stands for 1.20.0, and of later patches only charts and issues. The first
 //! release of 1.19 stands for the main branch before its cut likewise. Rows that lean on less say
