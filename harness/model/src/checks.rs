@@ -4,6 +4,7 @@
 //! A check looks at resources only. It builds no configuration and writes no status.
 
 pub(crate) mod attachment;
+pub(crate) mod backend_tls;
 pub(crate) mod coverage;
 pub(crate) mod hostname;
 pub(crate) mod listener;

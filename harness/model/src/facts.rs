@@ -147,6 +147,8 @@ behaviours! {
     CorsFilter,
     /// The filter ExternalAuth has an effect.
     ExternalAuthFilter,
+    /// BackendTLSPolicies are read.
+    BackendTlsPolicies,
     /// The Gateway is programmed only once it has an address, listeners can be not accepted, and
     /// reconciliation ends when no listener is.
     WaitsForAddress,
@@ -295,8 +297,7 @@ facts! {
         "cilium/cilium 6a91c71920, after the 1.20 cut; back-ports to 1.20 were not read";
     KindsDefaultToProtocol: [between((18, 11), (19, 0)), since(19, 5)], Read,
         "cilium/cilium deb88646e0 first in 1.18.11 and fa306ce2ca first in 1.19.5";
-    WildcardsIntersect: [since(19, 2)], Read,
-        "cilium/cilium 6292f7d719, operator/pkg/model/helpers.go 1.19.1 and 1.19.2";
+    WildcardsIntersect: [since(19, 2)], Read, "cilium/cilium 9ee2db2b32, first in 1.19.2; not in 1.18.12";
     EveryParentGetsStatus: [between((16, 0), (18, 0))], Read,
         "cilium/cilium httproute_reconcile.go at the 1.16 and 1.17 cuts and in 1.18.2; 04e4aea674";
     EveryGrpcParentGetsStatus: [between((16, 0), (18, 3))], Read, "cilium/cilium grpcroute_reconcile.go 1.18.2; 5625858b91";
@@ -327,6 +328,7 @@ facts! {
     RetryEffective: [since(20, 0)], Read, "cilium/cilium e3de836c26, before the 1.20 cut; not in 1.19.6";
     CorsFilter: [since(20, 0)], Read, "cilium/cilium dc111999a5, before the 1.20 cut";
     ExternalAuthFilter: [since(20, 0)], Read, "cilium/cilium fc687457d3, before the 1.20 cut";
+    BackendTlsPolicies: [since(20, 0)], Read, "cilium/cilium d82835fb9b, before the 1.20 cut; not in 1.19.6";
     WaitsForAddress: [since(18, 3)], Read, "cilium/cilium gateway_reconcile.go 1.18.2 and 1.18.3; recorded from 1.18.10 on";
     FailedRefsObserved: [since(20, 0)], Recorded, "operator recordings, case 09";
     UnpermittedCertificateServedPlain: [since(19, 6)], Read,

@@ -18,6 +18,7 @@ pub(crate) use self::backend::Backend;
 pub(crate) use self::filter::Rewrite;
 pub(crate) use self::rule::{HttpRule, RuleProtocol};
 use crate::checks::attachment::{Attached, served_hosts};
+use crate::checks::backend_tls::Policies;
 use crate::checks::listener::{is_permitted, validate_all};
 use crate::facts::Behaviour;
 use crate::resources::gateway::{Gateway, Listener};
@@ -48,6 +49,7 @@ pub(crate) fn ingest(
     input: &Input<'_>,
     gateway: &Gateway,
     routes: &[Attached<'_>],
+    policies: &Policies<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<HttpListener> {
     served(input, gateway)
@@ -58,7 +60,11 @@ pub(crate) fn ingest(
             security: security(input, gateway, listener),
             rules: routes
                 .iter()
-                .flat_map(|attached| serve(input, gateway, listener, *attached, unmodelled))
+                .flat_map(|attached| {
+                    let hosts = served_hosts(input, gateway, listener, *attached);
+                    let place = rule::Place { hosts: &hosts, port: listener.port, policies };
+                    serve(input, attached.route, place, unmodelled)
+                })
                 .collect(),
         })
         .collect()
@@ -96,22 +102,22 @@ fn security(input: &Input<'_>, gateway: &Gateway, listener: &Listener) -> Securi
     Security::Tls(secrets)
 }
 
-/// The rules of one route that a listener serves.
+/// The rules of one route in a place.
 fn serve(
     input: &Input<'_>,
-    gateway: &Gateway,
-    listener: &Listener,
-    attached: Attached<'_>,
+    route: Route<'_>,
+    place: rule::Place<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<HttpRule> {
-    let hosts = served_hosts(input, gateway, listener, attached);
-    if hosts.is_empty() {
+    if place.hosts.is_empty() {
         return Vec::new();
     }
-    let place = rule::Place { hosts: &hosts, port: listener.port };
-    match attached.route {
+    match route {
         Route::Http(route) => http::read(input, route, place, unmodelled),
         Route::Grpc(route) => grpc::read(input, route, place, unmodelled),
         Route::Tls(_) | Route::Tcp(_) | Route::Udp(_) => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 mod class;
 mod ending;
 mod features;
+mod policies;
 mod routes;
 mod status;
 
@@ -17,7 +18,9 @@ use gateproof_core::name::NamespacedName;
 use serde_json::Value;
 
 use self::ending::Ending;
+use self::policies::Ancestors;
 use self::routes::Judged;
+use crate::checks::backend_tls::Policies;
 use crate::checks::coverage::gateway_limits;
 use crate::checks::listener::validate_all;
 use crate::facts::{Behaviour, covers};
@@ -61,7 +64,7 @@ pub struct Outcome {
 pub struct StatusUpdate {
     /// Such as `gateway.networking.k8s.io/v1`.
     pub api_version: String,
-    /// GatewayClass, CiliumGatewayClassConfig, Gateway, or a route.
+    /// GatewayClass, CiliumGatewayClassConfig, Gateway, a route or BackendTLSPolicy.
     pub kind: String,
     /// The namespace, unless the kind has none.
     pub namespace: Option<String>,
@@ -101,9 +104,11 @@ pub fn reconcile(input: &Input<'_>) -> Outcome {
     let gateways = own_gateways(input, &mut outcome.unmodelled);
     note_other_kinds(input, &gateways, &mut outcome.unmodelled);
     let judged = routes::judge_routes(input, &mut outcome);
+    let mut ancestors = Ancestors::default();
     for gateway in gateways.values() {
-        reconcile_gateway(input, gateway, &judged, &mut outcome);
+        reconcile_gateway(input, gateway, &judged, &mut ancestors, &mut outcome);
     }
+    ancestors.write(&mut outcome);
     sync_secrets(input, &gateways, &mut outcome);
     sort(&mut outcome);
     outcome
@@ -155,10 +160,7 @@ fn note_other_kinds(
         return;
     }
     for other in &input.resources.others {
-        if other.kind == "BackendTLSPolicy" {
-            unmodelled.push(Unmodelled::new(&other.object, "TLS to backends"));
-        } else if let Some(gateway) = other.gateways.iter().find(|name| gateways.contains_key(name))
-        {
+        if let Some(gateway) = other.gateways.iter().find(|name| gateways.contains_key(name)) {
             unmodelled.push(Unmodelled::new(
                 &other.object,
                 format!("a route of kind {} on Gateway {gateway}", other.kind),
@@ -167,13 +169,15 @@ fn note_other_kinds(
     }
 }
 
-fn reconcile_gateway(
-    input: &Input<'_>,
+fn reconcile_gateway<'a>(
+    input: &Input<'a>,
     gateway: &Gateway,
-    judged: &Judged<'_>,
+    judged: &Judged<'a>,
+    ancestors: &mut Ancestors<'a>,
     outcome: &mut Outcome,
 ) {
     let routes = judged.attached(input, gateway);
+    let policies = Policies::judge(input, &routes, &mut outcome.unmodelled);
     let Some(class) = own_class(input, gateway) else { return };
     let parameters = parameters(input, class);
     let service_parameters = parameters.and_then(|config| config.spec.service.as_ref());
@@ -182,6 +186,9 @@ fn reconcile_gateway(
         Ok(ending) => ending,
         Err(limit) => return outcome.unmodelled.push(limit),
     };
+    if !matches!(ending, Ending::Refused(_)) {
+        ancestors.add(input, &gateway.name, &policies);
+    }
     outcome.statuses.push(StatusUpdate {
         api_version: "gateway.networking.k8s.io/v1".to_owned(),
         kind: "Gateway".to_owned(),
@@ -199,7 +206,7 @@ fn reconcile_gateway(
         }
         return;
     }
-    let listeners = ingest(input, gateway, &routes, &mut outcome.unmodelled);
+    let listeners = ingest(input, gateway, &routes, &policies, &mut outcome.unmodelled);
     let direct = layer_four::ingest(input, gateway, &routes, &mut outcome.unmodelled);
     let service = service(input, gateway, service_parameters, (&listeners, &direct));
     let slices = endpoint_slices::desired(input, gateway, &direct, &service);

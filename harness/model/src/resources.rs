@@ -4,6 +4,7 @@
 //! objects from a live API read alike. Fields the model does not read are remembered with their
 //! object, because ignoring them silently would make a wrong prediction look like a right one.
 
+pub(crate) mod backend_tls;
 pub(crate) mod class_config;
 pub(crate) mod core;
 pub(crate) mod gateway;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use self::backend_tls::{BackendTlsPolicy, ConfigMap};
 use self::class_config::ClassConfig;
 use self::core::{Namespace, Node, Secret, Service};
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
@@ -52,6 +54,8 @@ pub struct Resources {
     pub(crate) udp_routes: BTreeMap<NamespacedName, LayerFourRoute>,
     pub(crate) service_imports: BTreeMap<NamespacedName, ServiceImport>,
     pub(crate) service_import_definition: Definition,
+    pub(crate) backend_tls_policies: BTreeMap<NamespacedName, BackendTlsPolicy>,
+    pub(crate) config_maps: BTreeMap<NamespacedName, ConfigMap>,
     pub(crate) grants: Vec<ReferenceGrant>,
     pub(crate) services: BTreeMap<NamespacedName, Service>,
     pub(crate) secrets: BTreeMap<NamespacedName, Secret>,
@@ -113,7 +117,7 @@ impl std::fmt::Display for Skipped {
 }
 
 /// Kinds that attach to Gateways or Services but are not modelled yet.
-const UNMODELLED_KINDS: &[&str] = &["ListenerSet", "XListenerSet", "BackendTLSPolicy"];
+const UNMODELLED_KINDS: &[&str] = &["ListenerSet", "XListenerSet"];
 
 impl Resources {
     /// Reads objects. Those of kinds the model does not read are skipped and listed; broken ones
@@ -174,6 +178,14 @@ impl Resources {
                 let routes =
                     if kind == "TCPRoute" { &mut self.tcp_routes } else { &mut self.udp_routes };
                 routes.insert(route.name.clone(), route);
+            }
+            ("gateway.networking.k8s.io", "BackendTLSPolicy") => {
+                let policy: BackendTlsPolicy = Object::into(parse(value)?);
+                self.backend_tls_policies.insert(policy.name.clone(), policy);
+            }
+            ("", "ConfigMap") => {
+                let found = ConfigMap::from_value(&parse::<Object<Value>>(value)?.metadata, value);
+                self.config_maps.insert(found.name.clone(), found);
             }
             ("multicluster.x-k8s.io", "ServiceImport") => {
                 let import = ServiceImport::from(parse::<Object<Value>>(value)?.metadata);
@@ -269,9 +281,9 @@ mod tests {
     #[test]
     fn kinds_without_use_are_listed_and_not_an_error() {
         let (_, skipped) = Resources::from_objects([&json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": "y"}
+            "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "x", "namespace": "y"}
         })]);
-        assert_eq!(skipped[0].object, "ConfigMap y/x");
+        assert_eq!(skipped[0].object, "LimitRange y/x");
         assert_eq!(skipped[0].reason, SkipReason::NotRead);
     }
 

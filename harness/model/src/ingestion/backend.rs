@@ -4,6 +4,7 @@ use gateproof_core::name::NamespacedName;
 
 use super::filter::edits;
 use crate::Input;
+use crate::checks::backend_tls::{BackendTls, Origination, Policies};
 use crate::checks::reference::usable_service;
 use crate::resources::http_route::{BackendRef, Filter};
 use crate::resources::route::Route;
@@ -17,6 +18,8 @@ pub(crate) struct Backend {
     pub weight: u32,
     /// What the Service says is spoken at that port.
     pub app_protocol: Option<String>,
+    /// TLS that a policy asks for.
+    pub tls: Option<BackendTls>,
 }
 
 impl Backend {
@@ -46,7 +49,7 @@ pub(super) fn backend(
     let app_protocol = found.and_then(|service| {
         service.spec.ports.iter().find(|found| found.port == port)?.app_protocol.clone()
     });
-    Backend { service, port, weight: reference.weight, app_protocol }
+    Backend { service, port, weight: reference.weight, app_protocol, tls: None }
 }
 
 /// The backends of a rule that can be used, and the header edits of their filters, in order. The
@@ -55,11 +58,21 @@ pub(super) fn backends(
     input: &Input<'_>,
     route: Route<'_>,
     references: &[BackendRef],
+    policies: Option<&Policies<'_>>,
 ) -> (Vec<Backend>, Vec<BackendEdits>) {
     let (mut backends, mut all_edits) = (Vec::new(), Vec::new());
     for reference in references {
         let Some(service) = usable_service(input, route, reference) else { continue };
-        let backend = backend(input, service, reference);
+        let mut backend = backend(input, service, reference);
+        if let (Some(policies), Some(service)) =
+            (policies, input.resources.services.get(&backend.service))
+        {
+            match policies.origination(service, backend.port) {
+                Origination::Plain => {}
+                Origination::Tls(tls) => backend.tls = Some(tls),
+                Origination::Excluded => continue,
+            }
+        }
         all_edits
             .extend(reference.filters.iter().filter_map(|filter| filter_edits(&backend, filter)));
         backends.push(backend);

@@ -23,8 +23,8 @@ pub(super) fn read(
         if !is_covered(route, index, limits, unmodelled) {
             continue;
         }
-        // Filters of a backend have no effect on a GRPCRoute.
-        let (backends, _) = backends(input, route, &rule.backend_refs);
+        // Filters of a backend have no effect on a GRPCRoute, nor have policies for TLS.
+        let (backends, _) = backends(input, route, &rule.backend_refs, None);
         let filters: Vec<_> =
             rule.filters.iter().filter(|f| is_grpc_filter(&f.kind)).cloned().collect();
         let treatment = treatment(input, route, &filters);

@@ -24,7 +24,7 @@ pub(super) fn read(
         if !is_covered(route, index, limits(input, rule), unmodelled) {
             continue;
         }
-        let (backends, edits) = backends(input, route, &rule.backend_refs);
+        let (backends, edits) = backends(input, route, &rule.backend_refs, Some(place.policies));
         let mut treatment = treatment(input, route, &rule.filters);
         treatment.timeout = timeout(&rule.timeouts);
         treatment.retry = retry(input, rule.retry.as_ref());

@@ -3,6 +3,7 @@
 
 use super::backend::Backend;
 use super::filter::Treatment;
+use crate::checks::backend_tls::Policies;
 use crate::facts::Behaviour;
 use crate::resources::http_route::{ValueKind, ValueMatch};
 use crate::resources::route::Route;
@@ -45,6 +46,7 @@ pub(crate) enum RuleProtocol {
 pub(super) struct Place<'a> {
     pub hosts: &'a [String],
     pub port: u16,
+    pub policies: &'a Policies<'a>,
 }
 
 /// A match of any kind of route.

@@ -102,7 +102,12 @@ pub(super) fn ending(
     })
 }
 
-fn refusal(input: &Input<'_>, gateway: &Gateway, class: &GatewayClass) -> Option<Refusal> {
+/// Whether parameters are refused, which ends everything.
+pub(super) fn refusal(
+    input: &Input<'_>,
+    gateway: &Gateway,
+    class: &GatewayClass,
+) -> Option<Refusal> {
     if gateway.spec.infrastructure.parameters_ref.is_some()
         && input.holds(Behaviour::GatewayParametersRefused)
     {

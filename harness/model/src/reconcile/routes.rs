@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Outcome, StatusUpdate, own_classes};
+use super::ending::refusal;
+use super::{Outcome, StatusUpdate, own_class};
 use crate::checks::attachment::Attached;
 use crate::checks::listener::Problem;
 use crate::checks::reference::resolve;
@@ -40,7 +41,7 @@ pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judg
         }
         note_mesh(input, route, &mut outcome.unmodelled);
         let acceptances = acceptances(input, route);
-        if acceptances.is_empty() {
+        if acceptances.is_empty() || !any_gateway_comes_to(input, route) {
             continue;
         }
         note_unordered_host_edits(input, route, &mut outcome.unmodelled);
@@ -113,8 +114,20 @@ fn acceptances(input: &Input<'_>, route: Route<'_>) -> Acceptances {
     acceptances
 }
 
+/// Where Gateways judge routes, one whose parameters are refused ends before it does.
+fn any_gateway_comes_to(input: &Input<'_>, route: Route<'_>) -> bool {
+    if !input.holds(Behaviour::GrpcRoutesWithGateways) {
+        return true;
+    }
+    let names = route.parents().iter().filter_map(|p| p.gateway(&route.name().namespace));
+    let mut gateways = names.filter_map(|name| input.resources.gateways.get(&name));
+    gateways.any(|gateway| {
+        own_class(input, gateway).is_some_and(|class| refusal(input, gateway, class).is_none())
+    })
+}
+
 fn is_own(input: &Input<'_>, gateway: &Gateway) -> bool {
-    own_classes(input).any(|class| class.name == gateway.spec.gateway_class_name)
+    own_class(input, gateway).is_some()
 }
 
 /// A Service as parent is for the mesh. In versions that judge every parent two reconcilers write

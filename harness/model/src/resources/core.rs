@@ -47,6 +47,7 @@ pub(crate) struct ServicePort {
     pub node_port: Option<u16>,
     pub app_protocol: Option<String>,
     pub protocol: Option<String>,
+    pub name: String,
 }
 
 impl ServicePort {
@@ -117,6 +118,13 @@ pub(crate) struct Secret {
 pub(crate) enum Pem {
     Present,
     Missing,
+}
+
+impl Pem {
+    /// Looks at a text.
+    pub(super) fn of(text: &str) -> Self {
+        if is_pem(text) { Self::Present } else { Self::Missing }
+    }
 }
 
 impl Secret {

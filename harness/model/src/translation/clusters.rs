@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::config::Served;
-use super::envoy::{Cluster, UpstreamProtocol};
+use super::envoy::{Cluster, UpstreamProtocol, UpstreamTls};
+use super::names;
 use crate::Input;
 use crate::ingestion::{Backend, HttpRule, RuleProtocol};
 
@@ -39,8 +40,21 @@ fn cluster(input: &Input<'_>, rules: &[&HttpRule], backend: &Backend) -> Cluster
         service: backend.service.clone(),
         port: backend.port,
         protocol: protocol(input, rules, backend),
-        tls: None,
+        tls: tls(input, rules, backend),
     }
+}
+
+/// TLS of a cluster, if a rule that has it as backend asks for it and says with which authority.
+fn tls(input: &Input<'_>, rules: &[&HttpRule], backend: &Backend) -> Option<UpstreamTls> {
+    let same = |other: &&Backend| other.service == backend.service && other.port == backend.port;
+    let of_backends = rules.iter().flat_map(|rule| &rule.backends);
+    let asked = of_backends.filter(same).find_map(|other| other.tls.as_ref())?;
+    let authority = asked.authority.as_ref()?;
+    (!asked.server_name.is_empty()).then(|| UpstreamTls {
+        server_name: asked.server_name.clone(),
+        authority: authority.clone(),
+        sds_name: names::authority_copy(input, authority).to_string(),
+    })
 }
 
 /// What is spoken to a cluster, by the rules that have it as backend: HTTP/2 when one is for gRPC;

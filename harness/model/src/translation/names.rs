@@ -58,6 +58,17 @@ pub(crate) fn secret_copy(input: &Input<'_>, secret: &NamespacedName) -> Namespa
     NamespacedName::new(input.config.secrets_namespace.as_str(), name)
 }
 
+/// The copy of an authority's ConfigMap that Envoy reads.
+pub(crate) fn authority_copy(input: &Input<'_>, config_map: &NamespacedName) -> NamespacedName {
+    let name = if input.holds(Behaviour::HashedSecretNames) {
+        let text = format!("configmap\0{}\0{}", config_map.namespace, config_map.name);
+        format!("cilium-sync-cfgmap-{}", sha256_hex(text.as_bytes()))
+    } else {
+        format!("{}-cfgmap-{}", config_map.namespace, config_map.name)
+    };
+    NamespacedName::new(input.config.secrets_namespace.as_str(), name)
+}
+
 /// A SHA-256 in hexadecimal digits.
 pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     let nibbles = digest(&SHA256, bytes);

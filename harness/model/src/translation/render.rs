@@ -109,7 +109,7 @@ fn resources(
     parameters: Option<&ClassConfig>,
     config: &EnvoyConfig,
 ) -> Vec<Value> {
-    let context = listener::Context { input, parameters };
+    let context = listener::Context { input, parameters, config };
     let listeners = config.listeners.iter().map(|found| listener::listener(context, found));
     let mut tables: Vec<_> = config.route_tables.iter().collect();
     tables.sort_by_key(|(name, _)| name.as_str() != INSECURE);

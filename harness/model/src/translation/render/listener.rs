@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Input;
 use crate::facts::Behaviour;
 use crate::resources::class_config::ClassConfig;
-use crate::translation::envoy::{Listener, PassthroughChain, TlsChain};
+use crate::translation::envoy::{EnvoyConfig, Listener, PassthroughChain, TlsChain};
 
 /// What all listeners of a Gateway are written with.
 #[derive(Clone, Copy)]
@@ -13,6 +13,8 @@ pub(super) struct Context<'a> {
     pub input: &'a Input<'a>,
     /// The parameters of the Gateway's class.
     pub parameters: Option<&'a ClassConfig>,
+    /// Everything the Gateway is given.
+    pub config: &'a EnvoyConfig,
 }
 
 /// One listener.
@@ -179,6 +181,10 @@ fn http_filters(context: Context<'_>) -> Vec<Value> {
         "grpc_stats.v3.FilterConfig",
         json!({"emitFilterState": true, "enableUpstreamStats": true}),
     ));
+    let hosts = context.config.route_tables.values().flat_map(|table| &table.virtual_hosts);
+    if hosts.flat_map(|host| &host.routes).any(|route| route.cors.is_some()) {
+        filters.push(http_filter("cors", "cors.v3.Cors", json!({})));
+    }
     filters.push(http_filter("router", "router.v3.Router", json!({})));
     filters
 }
