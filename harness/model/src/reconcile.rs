@@ -243,8 +243,8 @@ fn service(
     objects::service(input, gateway, parameters, ports, balancing)
 }
 
-/// Existing Secrets of own Gateways that may be used are copied; that a grant is needed for the
-/// copy, and not only for the listener, is inferred.
+/// Every existing Secret that a listener of an own Gateway names is copied, whether a grant permits
+/// the listener to use it or not.
 fn sync_secrets(
     input: &Input<'_>,
     gateways: &BTreeMap<&NamespacedName, &Gateway>,
@@ -257,9 +257,7 @@ fn sync_secrets(
         let listeners = gateway.spec.listeners.iter().filter_map(|listener| listener.tls.as_ref());
         for certificate in listeners.flat_map(|tls| &tls.certificate_refs) {
             let source = certificate.secret(&gateway.name.namespace);
-            if input.resources.secrets.contains_key(&source)
-                && crate::checks::listener::is_permitted(input, gateway, certificate)
-            {
+            if certificate.is_secret() && input.resources.secrets.contains_key(&source) {
                 let copy = names::secret_copy(input, &source);
                 outcome.synced_secrets.push(SyncedSecret { source, copy });
             }

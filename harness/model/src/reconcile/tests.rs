@@ -157,13 +157,29 @@ fn a_certificate_elsewhere_needs_a_grant_there() {
         let outcome = cluster.outcome();
         (listener_condition(&outcome, "https", "ResolvedRefs"), outcome.synced_secrets.len())
     };
-    let refused = ("False RefNotPermitted: CertificateRef is not permitted".to_owned(), 0);
+    // A copy is made without asking for a grant.
+    let refused = ("False RefNotPermitted: CertificateRef is not permitted".to_owned(), 1);
     assert_eq!(refs(Cluster::new("1.20.0").gateway(https.clone())), refused);
     assert_eq!(refs(Cluster::new("1.20.0").gateway(https.clone()).with(grant("apps"))), refused);
     assert_eq!(
         refs(Cluster::new("1.20.0").gateway(https).with(grant("other"))),
         ("True ResolvedRefs: Resolved Refs".to_owned(), 1)
     );
+}
+
+#[test]
+fn only_secrets_that_exist_are_copied() {
+    let https = json!([{"name": "https", "port": 443, "protocol": "HTTPS",
+                        "tls": {"options": {"example.test/cipher": "any"}, "certificateRefs": [
+                            {"name": "cert", "namespace": "other"},
+                            {"name": "cert", "namespace": "other"},
+                            {"name": "absent", "namespace": "other"},
+                            {"name": "cert", "namespace": "other", "kind": "ConfigMap"}]}}]);
+    let outcome = Cluster::new("1.20.0").gateway(https).outcome();
+    let sources: Vec<String> =
+        outcome.synced_secrets.iter().map(|secret| secret.source.to_string()).collect();
+    assert_eq!(sources, ["other/cert"]);
+    assert!(outcome.unmodelled.is_empty(), "{:?}", outcome.unmodelled);
 }
 
 #[test]

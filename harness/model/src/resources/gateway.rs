@@ -36,7 +36,15 @@ pub(super) const SHAPE: Shape = Shape::Fields(&[
                 "allowedRoutes",
                 Shape::Fields(&[("namespaces", Shape::Whole), ("kinds", Shape::Whole)]),
             ),
-            ("tls", Shape::Fields(&[("mode", Shape::Whole), ("certificateRefs", Shape::Whole)])),
+            (
+                "tls",
+                Shape::Fields(&[
+                    ("mode", Shape::Whole),
+                    ("certificateRefs", Shape::Whole),
+                    // Cilium never looks at these.
+                    ("options", Shape::Whole),
+                ]),
+            ),
         ])),
     ),
 ]);
@@ -233,6 +241,11 @@ fn secret() -> String {
 }
 
 impl CertificateRef {
+    /// Whether the reference is to a Secret, and to no other kind.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.group.is_empty() && self.kind == "Secret"
+    }
+
     /// The Secret, seen from a Gateway in this namespace.
     pub(crate) fn secret(&self, namespace: &str) -> NamespacedName {
         NamespacedName::new(self.namespace.as_deref().unwrap_or(namespace), self.name.as_str())

@@ -37,7 +37,7 @@ pub(super) fn check(
         };
         Err((problem, format!("Invalid CertificateRef, {detail}")))
     };
-    if certificate.kind != "Secret" || !certificate.group.is_empty() {
+    if !certificate.is_secret() {
         return invalid("must be a Secret.".to_owned());
     }
     if !is_permitted(input, gateway, certificate) {

@@ -177,3 +177,25 @@ fn grpc_web_can_be_switched_off_from_1_20_on() {
         assert_eq!(found.expect("filters").len(), filters, "{version}");
     }
 }
+
+#[test]
+fn the_filter_for_cors_is_there_when_a_route_asks_for_it_from_1_20_on() {
+    let filters = |version: &str, filters: Value| {
+        let spec = json!({"parentRefs": [{"name": "gw"}], "rules": [
+            {"filters": filters, "backendRefs": [{"name": "web", "port": 80}]}]});
+        let gateway = json!([{"name": "http", "port": 80, "protocol": "HTTP"}]);
+        let outcome = Cluster::new(version).gateway(gateway).route("r", spec).outcome();
+        let config = outcome.objects.iter().find(|object| object["kind"] == "CiliumEnvoyConfig");
+        let manager = &config.unwrap()["spec"]["resources"][0]["filterChains"][0]["filters"][0];
+        let names = manager["typedConfig"]["httpFilters"].as_array().unwrap().iter();
+        names.map(|filter| filter["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let usual =
+        ["grpc_web", "grpc_stats", "router"].map(|name| format!("envoy.filters.http.{name}"));
+    let cors = json!([{"type": "CORS", "cors": {"allowOrigins": ["https://a.test"]}}]);
+    assert_eq!(filters("1.20.0", json!([])), usual);
+    assert_eq!(filters("1.19.6", cors.clone()), usual);
+    let mut with_cors = usual.to_vec();
+    with_cors.insert(2, "envoy.filters.http.cors".to_owned());
+    assert_eq!(filters("1.20.0", cors), with_cors);
+}

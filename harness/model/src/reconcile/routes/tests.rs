@@ -400,3 +400,23 @@ fn a_service_as_parent_is_passed_over_with_a_note() {
     assert!(outcome.unmodelled[0].to_string().contains("a route of the mesh"));
     assert!(outcome.statuses.iter().all(|update| update.kind != "HTTPRoute"));
 }
+
+#[test]
+fn the_operator_leaves_off_at_refused_parameters_before_it_comes_to_routes() {
+    let refused = json!({"gatewayClassName": "cilium", "listeners": http(), "infrastructure": {
+        "parametersRef": {"group": "cilium.io", "kind": "CiliumGatewayClassConfig", "name": "c"}}});
+    let written = |version: &str, parents: Value| {
+        let outcome = Cluster::new(version)
+            .gateway_spec(refused.clone())
+            .with(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+                "metadata": {"name": "fine", "namespace": "apps", "generation": 1},
+                "spec": {"gatewayClassName": "cilium", "listeners": http()}}))
+            .route("r", to_web(&parents))
+            .outcome();
+        [0, 1].map(|parent| conditions(&outcome, "HTTPRoute", parent).len())
+    };
+    let (alone, both) = (json!([{"name": "gw"}]), json!([{"name": "gw"}, {"name": "fine"}]));
+    assert_eq!(written("1.19.6", alone.clone()), [2, 0], "not looked at yet");
+    assert_eq!(written("1.20.0", alone), [0, 0]);
+    assert_eq!(written("1.20.0", both), [2, 2], "the other Gateway's turn");
+}
