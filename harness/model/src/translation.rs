@@ -9,6 +9,7 @@ pub mod envoy;
 mod clusters;
 pub(crate) mod config;
 pub(crate) mod endpoint_slices;
+pub(crate) mod http_manager;
 pub(crate) mod names;
 pub(crate) mod objects;
 pub(crate) mod render;

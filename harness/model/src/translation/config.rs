@@ -13,7 +13,7 @@ use gateproof_core::cilium::HostNetwork;
 
 use self::chains::{Chains, passthrough_chains, tls_chains};
 use super::envoy::{EnvoyConfig, HttpChain, Listener, PortRedirect, RouteTable, ServiceRedirect};
-use super::{clusters, names, route_table};
+use super::{clusters, http_manager, names, route_table};
 use crate::facts::Behaviour;
 use crate::ingestion::passthrough::PassthroughListener;
 use crate::ingestion::{HttpListener, Security};
@@ -63,6 +63,7 @@ pub(crate) fn build(
             service: names::service(&gateway.name),
             redirects: layout.redirects,
         },
+        http: http_manager::build(input),
         listeners: layout.listeners,
         route_tables: route_tables(input, served, &layout.secure_tables, unmodelled),
         clusters: clusters::of(input, served),

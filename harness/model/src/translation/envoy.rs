@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use gateproof_core::name::NamespacedName;
 
+pub use super::http_manager::{AddressRange, ClientAddress, HttpManager};
+
 /// Everything one CiliumEnvoyConfig holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvoyConfig {
@@ -16,6 +18,8 @@ pub struct EnvoyConfig {
     pub node_selector: Option<BTreeMap<String, String>>,
     /// The Service whose frontends are redirected to the listener, with the ports listed.
     pub service: ServiceRedirect,
+    /// How the HTTP connection managers of all listeners treat requests.
+    pub http: HttpManager,
     /// The listeners, `listener` first.
     pub listeners: Vec<Listener>,
     /// Route tables by name, such as `listener-insecure`.

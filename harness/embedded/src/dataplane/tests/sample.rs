@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use gateproof_core::name::NamespacedName;
 use gateproof_kubernetes::cluster::AddressBook as _;
 use gateproof_model::translation::envoy::{
-    Action, Cluster, EnvoyConfig, Forward, HeaderEdits, HttpChain, Listener, PathMatch,
+    Action, Cluster, EnvoyConfig, Forward, HeaderEdits, HttpChain, HttpManager, Listener, PathMatch,
     PortRedirect, Route, RouteMatch, RouteTable, ServiceRedirect, TlsChain, UpstreamProtocol,
     VirtualHost, WeightedCluster,
 };
@@ -112,6 +112,7 @@ pub(crate) fn config(listener: Listener, routes: Vec<Route>) -> EnvoyConfig {
             service: NamespacedName::new("apps", "cilium-gateway-web"),
             redirects: vec![PortRedirect { listener: None, ports: vec![80] }],
         },
+        http: HttpManager::default(),
         listeners: vec![listener],
         route_tables: BTreeMap::from([
             ("listener-insecure".to_owned(), table.clone()),
