@@ -19,8 +19,10 @@ mod certificate;
 mod connection;
 mod draw;
 mod exchange;
+mod format;
 mod forward;
 mod headers;
+mod manager;
 mod opening;
 mod passthrough;
 mod payload;
@@ -43,7 +45,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::address::{AddressBlock, LoopbackBook};
 
-pub use access_log::{AccessEvent, AccessRecord, CloseCause, RequestRecord, ServedBy};
+pub use access_log::{
+    AccessEvent, AccessRecord, CloseCause, RequestRecord, ResponseFlag, ServedBy,
+};
 pub use certificate::{CertificateProblem, CertifiedKeyPem};
 
 use access_log::AccessLog;

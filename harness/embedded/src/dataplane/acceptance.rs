@@ -2,7 +2,7 @@
 //!
 //! A refused listener or route table changes nothing: what was there before stays, and nothing
 //! is there if nothing was. Sources: envoyproxy/envoy `source/common/router/config_impl.cc` (sum
-//! of weights, unique domains, regular expressions) and
+//! of weights, unique domains, regular expressions, values of header fields) and
 //! `source/common/listener_manager/filter_chain_manager_impl.cc` (overlapping chains), main
 //! branch, 2026. That a refusal concerns the one table or listener and not everything that was
 //! sent with it is inferred from how Cilium's agent serves xDS.
@@ -13,6 +13,8 @@ use gateproof_model::translation::envoy::{
     Action, Listener, PathMatch, PathRewrite, RedirectPath, Route, RouteTable, ValueMatch,
 };
 use regex::Regex;
+
+use super::format;
 
 /// Why Envoy would refuse a route table.
 pub(super) fn table_refusal(table: &RouteTable) -> Option<String> {
@@ -48,10 +50,27 @@ fn route_refusal(route: &Route) -> Option<String> {
             ));
         }
     }
+    if let Some(reason) = values(route).find_map(format::refusal) {
+        return Some(reason);
+    }
     patterns(route).into_iter().find_map(|pattern| {
         let error = Regex::new(pattern).err()?;
         Some(format!("the regular expression {pattern:?} does not compile: {error}"))
     })
+}
+
+/// Every value that a route gives a header field.
+fn values(route: &Route) -> impl Iterator<Item = &str> {
+    let clusters = match &route.action {
+        Action::Forward(forward) => forward.clusters.as_slice(),
+        Action::Redirect(_) | Action::Respond { .. } => &[],
+    };
+    clusters
+        .iter()
+        .flat_map(|cluster| [&cluster.request_headers, &cluster.response_headers])
+        .chain([&route.request_headers, &route.response_headers])
+        .flat_map(|edits| edits.set.iter().chain(&edits.add))
+        .map(|(_, value)| value.as_str())
 }
 
 /// Every regular expression of a route.

@@ -78,8 +78,44 @@ pub struct RequestRecord {
     pub cluster: Option<String>,
     /// The status of the answer.
     pub status: u16,
+    /// Why the data plane answered itself, if it did for a reason.
+    pub flag: Option<ResponseFlag>,
     /// From the end of the request's head to the answer's head.
     pub took: Duration,
+}
+
+/// Why a request was not answered by a backend, as Envoy's access log tells it
+/// (`%RESPONSE_FLAGS%`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseFlag {
+    /// No virtual host or no route: `NR`.
+    NoRoute,
+    /// The cluster has no ready endpoint: `UH`.
+    NoHealthyUpstream,
+    /// No connection to the endpoint: `UF`.
+    ConnectFailure,
+    /// The endpoint ended the connection: `UC`.
+    ConnectionTermination,
+    /// The endpoint does not speak HTTP: `UPE`.
+    UpstreamProtocolError,
+    /// The route's time limit: `UT`.
+    RequestTimeout,
+    /// The client does not speak HTTP as it should: `DPE`.
+    ClientProtocolError,
+}
+
+impl fmt::Display for ResponseFlag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRoute => "NR",
+            Self::NoHealthyUpstream => "UH",
+            Self::ConnectFailure => "UF",
+            Self::ConnectionTermination => "UC",
+            Self::UpstreamProtocolError => "UPE",
+            Self::RequestTimeout => "UT",
+            Self::ClientProtocolError => "DPE",
+        })
+    }
 }
 
 /// Why a connection was closed without an answer.
@@ -154,11 +190,12 @@ impl fmt::Display for AccessRecord {
 
 impl fmt::Display for RequestRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { method, host, path, virtual_host, cluster, status, took } = self;
+        let Self { method, host, path, virtual_host, cluster, status, flag, took } = self;
         let absent = String::from("-");
         write!(
             f,
-            "\"{method} {host} {path}\" {status} virtual_host={} cluster={} took={}us",
+            "\"{method} {host} {path}\" {status} flag={} virtual_host={} cluster={} took={}us",
+            flag.map_or_else(|| absent.clone(), |flag| flag.to_string()),
             virtual_host.as_ref().unwrap_or(&absent),
             cluster.as_ref().unwrap_or(&absent),
             took.as_micros()
@@ -203,7 +240,8 @@ impl fmt::Display for CloseCause {
 #[cfg(test)]
 mod tests {
     use super::{
-        AccessEvent, AccessLog, AccessRecord, CAPACITY, CloseCause, RequestRecord, ServedBy,
+        AccessEvent, AccessLog, AccessRecord, CAPACITY, CloseCause, RequestRecord, ResponseFlag,
+        ServedBy,
     };
     use std::net::IpAddr;
     use std::time::Duration;
@@ -239,12 +277,13 @@ mod tests {
             virtual_host: Some("a.test".into()),
             cluster: None,
             status: 404,
+            flag: Some(ResponseFlag::NoRoute),
             took: Duration::from_micros(40),
         };
         assert_eq!(
             record(80, AccessEvent::Request(request)).to_string(),
             "[+1.250s] 127.0.0.1:50000 -> 127.70.1.2:80 chain=plain \
-             \"GET a.test /x\" 404 virtual_host=a.test cluster=- took=40us"
+             \"GET a.test /x\" 404 flag=NR virtual_host=a.test cluster=- took=40us"
         );
         let no_chain = CloseCause::NoChain { server_name: Some("b.test".into()) };
         assert!(

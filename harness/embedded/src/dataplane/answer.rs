@@ -8,6 +8,8 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Bytes;
 
+use super::access_log::ResponseFlag;
+
 /// Why a body ended early.
 pub(super) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -24,6 +26,26 @@ pub(super) fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
+/// Says of an answer that the data plane gave it itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Local {
+    /// The body's text.
+    text: &'static str,
+    /// Why, in Envoy's letters.
+    pub(super) flag: Option<ResponseFlag>,
+    /// When it was given.
+    pub(super) moment: Moment,
+}
+
+/// When the data plane answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// As soon as the request's head was read.
+    AtOnce,
+    /// Later.
+    Later,
+}
+
 /// An answer without body; a status that is no HTTP status becomes 500.
 pub(super) fn status(status: u16) -> Response<Body> {
     let mut answer = Response::new(empty());
@@ -32,26 +54,74 @@ pub(super) fn status(status: u16) -> Response<Body> {
     answer
 }
 
-fn text(code: StatusCode, text: &'static str) -> Response<Body> {
+/// The same, with its reason.
+pub(super) fn local(status: u16, flag: Option<ResponseFlag>) -> Response<Body> {
+    let mut answer = self::status(status);
+    answer.extensions_mut().insert(Local { text: "", flag, moment: Moment::AtOnce });
+    answer
+}
+
+fn text(code: StatusCode, text: &'static str, flag: ResponseFlag) -> Response<Body> {
     let mut answer = Response::new(whole(Bytes::from_static(text.as_bytes())));
     *answer.status_mut() = code;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let local = Local { text, flag: Some(flag), moment: Moment::Later };
+    answer.extensions_mut().insert(local);
     answer
 }
 
 /// No route, or no virtual host: 404 without body.
 pub(super) fn no_route() -> Response<Body> {
-    status(404)
+    local(404, Some(ResponseFlag::NoRoute))
 }
 
-/// The request has no usable host: 400.
+/// The request cannot be served as it is: 400 without body.
 pub(super) fn bad_request() -> Response<Body> {
-    status(400)
+    local(400, Some(ResponseFlag::ClientProtocolError))
+}
+
+/// What Envoy's codec does not take: the connection ends.
+pub(super) fn refused_by_codec(code: StatusCode) -> Response<Body> {
+    let words = match code {
+        StatusCode::UPGRADE_REQUIRED => "Upgrade Required",
+        _ => "Bad Request",
+    };
+    let mut answer = text(code, words, ResponseFlag::ClientProtocolError);
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// A cluster without ready endpoint: 503.
 pub(super) fn no_healthy_upstream() -> Response<Body> {
-    text(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream")
+    let flag = ResponseFlag::NoHealthyUpstream;
+    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, "no healthy upstream", flag);
+    if let Some(local) = answer.extensions_mut().get_mut::<Local>() {
+        local.moment = Moment::AtOnce;
+    }
+    answer
+}
+
+/// An answer of the data plane as a gRPC client gets it: 200, and the reason as a gRPC status
+/// (envoyproxy/envoy `source/common/grpc/status.cc`, `source/common/http/utility.cc`).
+pub(super) fn as_grpc(mut answer: Response<Body>) -> Response<Body> {
+    let Some(local) = answer.extensions().get::<Local>().copied() else { return answer };
+    let code = match answer.status().as_u16() {
+        400 => "13",
+        401 => "16",
+        403 => "7",
+        404 => "12",
+        429 | 502..=504 => "14",
+        _ => "2",
+    };
+    *answer.status_mut() = StatusCode::OK;
+    *answer.body_mut() = empty();
+    let fields = answer.headers_mut();
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    fields.insert("grpc-status", HeaderValue::from_static(code));
+    if !local.text.is_empty() {
+        fields.insert("grpc-message", HeaderValue::from_static(local.text));
+    }
+    answer
 }
 
 /// Why an endpoint gave no answer.
@@ -74,17 +144,24 @@ pub(super) fn upstream_failed(failure: UpstreamFailure) -> Response<Body> {
             StatusCode::SERVICE_UNAVAILABLE,
             "upstream connect error or disconnect/reset before headers. \
              reset reason: remote connection failure",
+            ResponseFlag::ConnectFailure,
         ),
         UpstreamFailure::Terminated => text(
             StatusCode::SERVICE_UNAVAILABLE,
             "upstream connect error or disconnect/reset before headers. \
              reset reason: connection termination",
+            ResponseFlag::ConnectionTermination,
         ),
         UpstreamFailure::Protocol => text(
             StatusCode::BAD_GATEWAY,
             "upstream connect error or disconnect/reset before headers. \
              reset reason: protocol error",
+            ResponseFlag::UpstreamProtocolError,
         ),
-        UpstreamFailure::TimedOut => text(StatusCode::GATEWAY_TIMEOUT, "upstream request timeout"),
+        UpstreamFailure::TimedOut => text(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream request timeout",
+            ResponseFlag::RequestTimeout,
+        ),
     }
 }

@@ -14,22 +14,24 @@ use gateproof_model::translation::envoy::{
     Forward, Mirror, Retry, Route, UpstreamProtocol, WeightedCluster,
 };
 use http::request::Parts;
-use http::{HeaderName, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderName, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use super::answer::{self, Body, BodyError, UpstreamFailure};
 use super::connection::Connection;
-use super::exchange::{Asked, Done};
+use super::exchange::{Asked, Done, facts};
+use super::format::Facts;
 use super::headers::{self, Upgrade};
 use super::passthrough::tunnel;
 use super::payload::{Payload, Sends};
 use super::serving::Serving;
 
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
 
@@ -53,7 +55,7 @@ struct Outgoing {
 }
 
 /// Forwards a request and answers with what the backend says.
-pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Incoming) -> Done {
+pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Done {
     let shared = &f.connection.port.shared;
     let Some(chosen) = choose_cluster(f.forward, shared.draws.next()) else {
         // A table with such a route is refused before it gets here.
@@ -61,6 +63,8 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Incoming) ->
     };
     let cluster = Some(chosen.cluster.clone());
     let client_version = asked.parts.version;
+    let edits = [&chosen.response_headers, &f.route.response_headers];
+    let asker = edits.iter().any(|edits| headers::asks(edits)).then(|| asked.parts.clone());
     let (outgoing, client_upgrade) = outgoing(f, chosen, asked);
     let Ok(mut payload) = Payload::gather(body, sends(f.forward)).await else {
         return Done { answer: answer::bad_request(), cluster };
@@ -80,7 +84,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Incoming) ->
     let answer = match sent {
         Ok(response) => {
             let came = Came { response, took: began.elapsed(), deadline };
-            relay(f, chosen, came, client_upgrade)
+            relay(f, chosen, came, asker.as_ref(), client_upgrade)
         }
         Err(Undelivered::NoEndpoint) => answer::no_healthy_upstream(),
         Err(Undelivered::Malformed) => answer::bad_request(),
@@ -118,17 +122,29 @@ fn outgoing(
 ) -> (Outgoing, Option<OnUpgrade>) {
     let Asked { mut parts, host, path_and_query, upgrade: client_upgrade } = asked;
     let upgrade = if client_upgrade.is_some() { Upgrade::WebSocket } else { Upgrade::None };
+    let version = parts.version;
     let fields = &mut parts.headers;
     headers::strip_connection(fields, upgrade);
     if let Some(limit) = limit(f.forward) {
         headers::insert(fields, EXPECTED_TIMEOUT, &limit.as_millis().to_string());
     }
-    headers::edit(fields, &chosen.request_headers);
-    headers::edit(fields, &f.route.request_headers);
-    let edited_host = fields.get(header::HOST).and_then(|host| host.to_str().ok());
+    for edits in [&chosen.request_headers, &f.route.request_headers] {
+        let before = headers::asks(edits).then(|| fields.clone());
+        let facts = before.as_ref().map(|request| Facts {
+            request,
+            client: f.connection.client,
+            protocol: if version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" },
+        });
+        headers::edit(fields, edits, facts.as_ref());
+    }
+    let edited_host =
+        fields.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     let host = match (&f.forward.host_rewrite, edited_host) {
-        (Some(rewritten), _) => rewritten.clone(),
-        (None, Some(edited)) => edited.to_owned(),
+        (Some(rewritten), _) => {
+            headers::insert(fields, ORIGINAL_HOST, &host);
+            rewritten.clone()
+        }
+        (None, Some(edited)) => edited,
         (None, None) => host,
     };
     let path_and_query = match &f.forward.path_rewrite {
@@ -198,6 +214,9 @@ fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Requ
         HttpVersion::Http1 => {
             *request.version_mut() = Version::HTTP_11;
             headers::insert(request.headers_mut(), header::HOST, &outgoing.host);
+            if request.body().is_end_stream() && says_its_length(request.method()) {
+                headers::insert(request.headers_mut(), header::CONTENT_LENGTH, "0");
+            }
         }
         HttpVersion::Http2 => {
             *request.version_mut() = Version::HTTP_2;
@@ -206,6 +225,11 @@ fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Requ
         }
     }
     Some(request)
+}
+
+/// Whether a request of this method that has no body says so in HTTP/1.1.
+fn says_its_length(method: &Method) -> bool {
+    ![Method::GET, Method::HEAD, Method::DELETE, Method::TRACE, Method::CONNECT].contains(method)
 }
 
 /// Sends a copy to a mirror and forgets about it. Envoy appends `-shadow` to the host, before its
@@ -270,6 +294,7 @@ fn relay(
     f: &Forwarding<'_>,
     chosen: &WeightedCluster,
     came: Came,
+    asker: Option<&Parts>,
     client_upgrade: Option<OnUpgrade>,
 ) -> Response<Body> {
     let mut response = came.response;
@@ -285,12 +310,14 @@ fn relay(
     parts.version = Version::HTTP_11;
     headers::strip_connection(&mut parts.headers, upgrade);
     headers::insert(&mut parts.headers, SERVICE_TIME, &came.took.as_millis().to_string());
-    headers::edit(&mut parts.headers, &chosen.response_headers);
-    headers::edit(&mut parts.headers, &f.route.response_headers);
+    let facts = asker.map(|parts| facts(f.connection, parts));
+    headers::edit(&mut parts.headers, &chosen.response_headers, facts.as_ref());
+    headers::edit(&mut parts.headers, &f.route.response_headers, facts.as_ref());
     let body = match (upgrade, came.deadline) {
         (Upgrade::WebSocket, _) => answer::empty(),
-        (Upgrade::None, Some(deadline)) => until(deadline, body),
-        (Upgrade::None, None) => body.map_err(BodyError::from).boxed_unsync(),
+        _ if body.is_end_stream() => answer::empty(),
+        (_, Some(deadline)) => until(deadline, body),
+        (_, None) => body.map_err(BodyError::from).boxed_unsync(),
     };
     Response::from_parts(parts, body)
 }

@@ -1,68 +1,19 @@
-//! Header fields as Envoy changes them on the way in, on the way out, and by a route's edits.
-//!
-//! The connection manager is configured as in Cilium's own translation (recorded from Cilium
-//! 1.20): `useRemoteAddress: true`, no trusted hops, internal addresses 10.0.0.0/8,
-//! 172.16.0.0/12, 192.168.0.0/16 and 127.0.0.1/32. What that does is in envoyproxy/envoy
-//! `source/common/http/conn_manager_utility.cc` (main branch, 2026). One deliberate difference: for a client on
-//! loopback Envoy appends its own node's address to X-Forwarded-For; here loopback *is* the
-//! network of the cluster, so the client's address is appended.
+//! Header fields between two connections: those of one connection only, and a route's edits.
 
-use std::net::IpAddr;
-
-use gateproof_model::routing::Scheme;
 use gateproof_model::translation::envoy::HeaderEdits;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
-const EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::format::{self, Facts};
 
 /// Whether the fields of a protocol upgrade survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Upgrade {
     /// The connection becomes a WebSocket.
     WebSocket,
+    /// The client asks for another protocol, which no chain allows.
+    Forbidden,
     /// It does not.
     None,
-}
-
-/// What Envoy's connection manager does to a request before routing.
-pub(super) fn enter(
-    headers: &mut HeaderMap,
-    client: IpAddr,
-    scheme: Scheme,
-    request_id: impl FnOnce() -> String,
-) {
-    let trusted = !headers.contains_key(FORWARDED_FOR);
-    let chain = headers
-        .get_all(FORWARDED_FOR)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .chain([client.to_string()])
-        .collect::<Vec<_>>()
-        .join(",");
-    insert(headers, FORWARDED_FOR, &chain);
-    insert(headers, FORWARDED_PROTO, scheme.as_str());
-    headers.remove(header::HeaderName::from_static("x-envoy-expected-rq-timeout-ms"));
-    let internal = trusted && is_internal(client);
-    if internal {
-        insert(headers, INTERNAL, "true");
-    } else {
-        headers.remove(INTERNAL);
-        insert(headers, EXTERNAL_ADDRESS, &client.to_string());
-    }
-    if !internal || !headers.contains_key(REQUEST_ID) {
-        insert(headers, REQUEST_ID, &request_id());
-    }
-}
-
-fn is_internal(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private() || v4 == std::net::Ipv4Addr::LOCALHOST,
-        IpAddr::V6(_) => false,
-    }
 }
 
 /// Removes the fields that concern one connection only (RFC 9110, section 7.6.1), those that
@@ -102,41 +53,57 @@ pub(super) fn strip_connection(headers: &mut HeaderMap, upgrade: Upgrade) {
     }
 }
 
-/// Whether a request asks to become a WebSocket.
+/// Which upgrade a request asks for. `h2c` is no upgrade: Envoy takes it out and goes on.
 pub(super) fn upgrade(headers: &HeaderMap) -> Upgrade {
-    let says = |name: HeaderName, token: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|word| word.trim().eq_ignore_ascii_case(token))
-    };
-    if says(header::CONNECTION, "upgrade") && says(header::UPGRADE, "websocket") {
-        Upgrade::WebSocket
-    } else {
+    if !says(headers, header::CONNECTION, "upgrade") || !headers.contains_key(header::UPGRADE) {
         Upgrade::None
+    } else if says(headers, header::UPGRADE, "websocket") {
+        Upgrade::WebSocket
+    } else if says(headers, header::UPGRADE, "h2c") {
+        Upgrade::None
+    } else {
+        Upgrade::Forbidden
     }
 }
 
-/// Applies edits in Envoy's order: remove, then replace, then append. A name or value that HTTP
-/// does not allow is left out; the API server refuses those before they get here.
-pub(super) fn edit(headers: &mut HeaderMap, edits: &HeaderEdits) {
+/// Whether a field has this among its comma-separated words.
+pub(super) fn says(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|word| word.trim().eq_ignore_ascii_case(token))
+}
+
+/// Applies edits in Envoy's order: remove, then replace, then append; values are filled in by what
+/// the request was before them. A name or value that HTTP does not allow is left out; the API server
+/// refuses those before they get here.
+pub(super) fn edit(headers: &mut HeaderMap, edits: &HeaderEdits, facts: Option<&Facts<'_>>) {
     for name in &edits.remove {
         headers.remove(name.as_str());
     }
-    for (name, value) in edits.set.iter().filter_map(parse) {
+    for (name, value) in edits.set.iter().filter_map(|edit| parse(edit, facts)) {
         headers.insert(name, value);
     }
-    for (name, value) in edits.add.iter().filter_map(parse) {
+    for (name, value) in edits.add.iter().filter_map(|edit| parse(edit, facts)) {
         headers.append(name, value);
     }
 }
 
-fn parse((name, value): &(String, String)) -> Option<(HeaderName, HeaderValue)> {
-    let parsed = name.parse().ok().zip(HeaderValue::from_str(value).ok());
+/// Whether edits ask for facts of the request.
+pub(super) fn asks(edits: &HeaderEdits) -> bool {
+    edits.set.iter().chain(&edits.add).any(|(_, value)| value.contains('%'))
+}
+
+fn parse(
+    (name, value): &(String, String),
+    facts: Option<&Facts<'_>>,
+) -> Option<(HeaderName, HeaderValue)> {
+    let value = format::filled_in(value, facts);
+    let parsed = name.parse().ok().zip(value.and_then(|value| HeaderValue::from_str(&value).ok()));
     if parsed.is_none() {
-        tracing::warn!(%name, "a route edits a header field with a name or value HTTP forbids");
+        tracing::warn!(%name, "a route's edit of a header field is left out");
     }
     parsed
 }
@@ -165,9 +132,7 @@ pub(super) fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
-    use super::{Scheme, Upgrade, edit, enter, pairs, strip_connection, upgrade};
+    use super::{Upgrade, edit, pairs, strip_connection, upgrade};
     use gateproof_model::translation::envoy::HeaderEdits;
     use http::HeaderMap;
 
@@ -183,36 +148,6 @@ mod tests {
         headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    fn entered(fields: &[(&'static str, &'static str)], client: [u8; 4]) -> HeaderMap {
-        let mut headers = map(fields);
-        enter(&mut headers, IpAddr::from(client), Scheme::Https, || "new-id".into());
-        headers
-    }
-
-    #[test]
-    fn private_client_is_internal_and_public_or_forwarded_one_is_not() {
-        let internal = entered(&[("x-request-id", "kept")], [172, 18, 0, 9]);
-        assert_eq!(value(&internal, "x-envoy-internal"), Some("true"));
-        assert_eq!(value(&internal, "x-envoy-external-address"), None);
-        assert_eq!(value(&internal, "x-request-id"), Some("kept"));
-        let public = entered(&[("x-request-id", "theirs")], [203, 0, 113, 9]);
-        assert_eq!(value(&public, "x-envoy-internal"), None);
-        assert_eq!(value(&public, "x-envoy-external-address"), Some("203.0.113.9"));
-        assert_eq!(value(&public, "x-request-id"), Some("new-id"));
-        let forwarded = entered(
-            &[("x-forwarded-for", "10.0.0.1"), ("x-envoy-internal", "true")],
-            [10, 0, 0, 2],
-        );
-        assert_eq!(value(&forwarded, "x-forwarded-for"), Some("10.0.0.1,10.0.0.2"));
-        assert_eq!(value(&forwarded, "x-envoy-internal"), None);
-    }
-
-    #[test]
-    fn claimed_scheme_of_an_untrusted_client_is_overwritten() {
-        let headers = entered(&[("x-forwarded-proto", "ftp")], [203, 0, 113, 9]);
-        assert_eq!(value(&headers, "x-forwarded-proto"), Some("https"));
-    }
-
     #[test]
     fn edits_remove_then_set_then_add() {
         let text = |pairs: &[(&str, &str)]| {
@@ -225,7 +160,7 @@ mod tests {
         };
         let mut headers =
             map(&[("x-both", "old"), ("x-gone", "1"), ("x-set", "old"), ("x-add", "a")]);
-        edit(&mut headers, &edits);
+        edit(&mut headers, &edits, None);
         let mut fields = pairs(&headers);
         fields.sort();
         assert_eq!(
@@ -267,5 +202,7 @@ mod tests {
         assert_eq!(value(&websocket, "connection"), Some("upgrade"));
         assert_eq!(upgrade(&map(&[("connection", "upgrade"), ("upgrade", "h2c")])), Upgrade::None);
         assert_eq!(upgrade(&map(&[("upgrade", "websocket")])), Upgrade::None);
+        let other = map(&[("connection", "upgrade"), ("upgrade", "tls/1.0")]);
+        assert_eq!(upgrade(&other), Upgrade::Forbidden);
     }
 }

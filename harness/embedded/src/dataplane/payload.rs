@@ -5,10 +5,11 @@
 //! backend and sent nowhere else, as Envoy gives up retries and mirrors then. Trailers of a
 //! kept request body are not kept.
 
-use futures_util::StreamExt;
 use futures_util::stream;
+use futures_util::{FutureExt, StreamExt};
+use http::{HeaderMap, header};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
-use hyper::body::{Bytes, Frame, Incoming};
+use hyper::body::{Body as _, Bytes, Frame, Incoming};
 
 use super::answer::{Body, BodyError, whole};
 
@@ -26,19 +27,31 @@ pub(super) enum Sends {
 
 /// A request body.
 pub(super) enum Payload {
-    /// All of it.
-    Whole(Bytes),
+    /// All of it, and whether its length was said before it.
+    Whole(Bytes, Framing),
     /// To be sent once; nothing when it was.
     Stream(Option<Body>),
 }
 
+/// How a body's end is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By its length, said in advance.
+    Counted,
+    /// By itself.
+    Chunked,
+}
+
 impl Payload {
     /// Takes a body over, reading it when it may be sent more than once.
-    pub(super) async fn gather(body: Incoming, sends: Sends) -> Result<Self, hyper::Error> {
+    pub(super) async fn gather(mut body: Body, sends: Sends) -> Result<Self, BodyError> {
         if sends == Sends::Once {
-            return Ok(Self::Stream(Some(body.map_err(BodyError::from).boxed_unsync())));
+            return Ok(Self::Stream(Some(body)));
         }
-        let mut body = body;
+        let framing = match body.size_hint().exact() {
+            Some(_) => Framing::Counted,
+            None => Framing::Chunked,
+        };
         let mut read: Vec<Bytes> = Vec::new();
         let mut length = 0;
         while let Some(frame) = body.frame().await {
@@ -50,13 +63,13 @@ impl Payload {
                 return Ok(Self::Stream(Some(continued(read, body))));
             }
         }
-        Ok(Self::Whole(Bytes::from(read.concat())))
+        Ok(Self::Whole(Bytes::from(read.concat()), framing))
     }
 
     /// The body to send, if it can still be sent.
     pub(super) fn body(&mut self) -> Option<Body> {
         match self {
-            Self::Whole(bytes) => Some(whole(bytes.clone())),
+            Self::Whole(bytes, framing) => Some(again(bytes, *framing)),
             Self::Stream(body) => body.take(),
         }
     }
@@ -64,15 +77,46 @@ impl Payload {
     /// Another copy for a mirror.
     pub(super) fn copy(&self) -> Option<Body> {
         match self {
-            Self::Whole(bytes) => Some(whole(bytes.clone())),
+            Self::Whole(bytes, framing) => Some(again(bytes, *framing)),
             Self::Stream(_) => None,
         }
     }
 }
 
+fn again(bytes: &Bytes, framing: Framing) -> Body {
+    match framing {
+        Framing::Counted => whole(bytes.clone()),
+        Framing::Chunked => {
+            let frames = stream::iter([Ok(Frame::data(bytes.clone()))]);
+            StreamBody::new(frames).boxed_unsync()
+        }
+    }
+}
+
 /// What was read already, then the rest as it comes.
-fn continued(read: Vec<Bytes>, rest: Incoming) -> Body {
+fn continued(read: Vec<Bytes>, rest: Body) -> Body {
     let read = stream::iter(read.into_iter().map(|data| Ok(Frame::data(data))));
-    let rest = BodyStream::new(rest).map(|frame| frame.map_err(BodyError::from));
-    StreamBody::new(read.chain(rest)).boxed_unsync()
+    StreamBody::new(read.chain(BodyStream::new(rest))).boxed_unsync()
+}
+
+/// A request's body. To a client that waits for `100 Continue` Envoy says it at once, whatever
+/// the answer will be; here the server says it when the body is asked for.
+pub(super) async fn awaited(headers: &HeaderMap, body: Incoming) -> Body {
+    let waits = headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let mut body = body.map_err(BodyError::from).boxed_unsync();
+    if !waits || body.is_end_stream() {
+        return body;
+    }
+    let asked = body.frame().now_or_never();
+    tokio::task::yield_now().await;
+    match asked {
+        None => body,
+        Some(None) => super::answer::empty(),
+        Some(Some(first)) => {
+            let first = stream::iter([first]);
+            StreamBody::new(first.chain(BodyStream::new(body))).boxed_unsync()
+        }
+    }
 }

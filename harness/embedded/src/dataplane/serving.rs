@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gateproof_model::translation::envoy::{
-    EnvoyConfig, Listener, RouteTable, TlsChain, UpstreamProtocol,
+    EnvoyConfig, HttpManager, Listener, RouteTable, TlsChain, UpstreamProtocol,
 };
 use rustls::ServerConfig;
 
@@ -18,6 +18,8 @@ use super::certificate::Certificates;
 pub(super) struct Serving {
     /// The listener.
     pub(super) listener: Listener,
+    /// How requests are treated before routing.
+    pub(super) manager: HttpManager,
     tables: BTreeMap<String, Arc<RouteTable>>,
     destinations: BTreeMap<String, Destination>,
     /// By the chain's index in the listener.
@@ -64,7 +66,7 @@ impl Serving {
             .collect();
         let tls =
             listener.terminate.iter().map(|chain| certificates.server_config(chain)).collect();
-        Self { listener, tables, destinations, tls }
+        Self { listener, manager: config.http.clone(), tables, destinations, tls }
     }
 
     /// The route table of this name. A chain whose table is not there serves no route.

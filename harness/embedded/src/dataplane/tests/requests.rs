@@ -298,6 +298,7 @@ async fn access_log_says_where_a_request_went() {
         virtual_host: Some("*".into()),
         cluster: Some("a".into()),
         status: 200,
+        flag: None,
         took: request.took,
     };
     assert_eq!(*request, expected);
