@@ -3,7 +3,7 @@
 SCENARIO ?= scenarios/shared-gateway.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test scenarios check fmt lint deny bless clean-clusters
+.PHONY: help demo test envoy scenarios check fmt lint deny bless clean-clusters
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,10 @@ demo: ## run the founding scenario on the embedded cluster (no Docker, no root)
 
 test: ## everything that needs no Docker
 	cargo test --workspace
+
+envoy: ## the data plane against a real Envoy, on route tables of fresh seeds
+	GATEPROOF_SEED=$${GATEPROOF_SEED:-$$(date +%s)} GATEPROOF_TABLES=$${GATEPROOF_TABLES:-1000} \
+	  cargo test -p gateproof-embedded --test envoy
 
 scenarios: ## every trial as a test of its own
 	cargo test --test scenarios

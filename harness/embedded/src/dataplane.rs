@@ -6,8 +6,10 @@
 //! refuse when it is configured (`acceptance`) is refused here too, and what was there before
 //! stays, as xDS has it.
 //!
-//! Deliberately absent: waiting between retries, outlier detection, rate limits, policy, PROXY
-//! protocol towards backends, WebSocket towards HTTP/2 backends, and Envoy's wait of up to 30
+//! `tests/envoy` compares it with a real Envoy: same status, same backend, same request at the
+//! backend, same answer. Deliberately absent: waiting between retries, outlier detection, rate
+//! limits, policy, grpc-web, PROXY protocol towards backends, WebSocket towards HTTP/2 backends
+//! (answered as for a backend that does not speak RFC 8441), and Envoy's wait of up to 30
 //! seconds for a missing secret before a listener opens (a chain without certificate closes its
 //! connections from the start, the others serve).
 

@@ -21,6 +21,29 @@ pub(super) fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
+/// A body of nothing that does not say so in advance: HTTP/2 needs no `content-length: 0`.
+pub(super) fn unsaid() -> Body {
+    Unsaid.boxed_unsync()
+}
+
+struct Unsaid;
+
+impl hyper::body::Body for Unsaid {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, BodyError>>> {
+        std::task::Poll::Ready(None)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        true
+    }
+}
+
 /// A body that is there as a whole.
 pub(super) fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
@@ -40,6 +63,8 @@ pub(super) struct Local {
 /// When the data plane answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
+    /// The codec did not make a request of it.
+    BeforeRequest,
     /// As soon as the request's head was read.
     AtOnce,
     /// Later.
@@ -84,10 +109,14 @@ pub(super) fn bad_request() -> Response<Body> {
 pub(super) fn refused_by_codec(code: StatusCode) -> Response<Body> {
     let words = match code {
         StatusCode::UPGRADE_REQUIRED => "Upgrade Required",
+        StatusCode::FORBIDDEN => "Forbidden",
         _ => "Bad Request",
     };
     let mut answer = text(code, words, ResponseFlag::ClientProtocolError);
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if let Some(local) = answer.extensions_mut().get_mut::<Local>() {
+        local.moment = Moment::BeforeRequest;
+    }
     answer
 }
 

@@ -1,9 +1,9 @@
 //! One request and its answer: find the route, do what it says, record it.
 
-use gateproof_model::routing::{self, RouteHit};
-use gateproof_model::translation::envoy::Action;
+use gateproof_model::routing::{self, RouteHit, Scheme};
+use gateproof_model::translation::envoy::{Action, ClientAddress, HttpManager};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use tokio::time::Instant;
@@ -27,6 +27,8 @@ pub(super) struct Asked {
     pub(super) host: String,
     /// Path and query.
     pub(super) path_and_query: String,
+    /// The scheme that the client used, as far as it is believed.
+    pub(super) scheme: Scheme,
     /// The client's side of a WebSocket, if it asks for one.
     pub(super) upgrade: Option<OnUpgrade>,
 }
@@ -56,34 +58,52 @@ pub(super) async fn answer(
     let serving = current.load_full();
     let version = request.version();
     let grpc = is_grpc(request.headers());
-    let unread =
-        !request.body().is_end_stream() || headers::upgrade(request.headers()) != Upgrade::None;
-    let upgrade = match headers::upgrade(request.headers()) {
+    let asks_for = headers::upgrade(request.headers());
+    let unread = !request.body().is_end_stream();
+    let upgrade = match asks_for {
         Upgrade::WebSocket => Some(hyper::upgrade::on(&mut request)),
         Upgrade::Forbidden | Upgrade::None => None,
     };
     let (parts, body) = request.into_parts();
     let method = parts.method.to_string();
+    let head_only = parts.method == Method::HEAD;
     let (host, path) = (host(&parts), path_and_query(&parts));
     let body = payload::awaited(&parts.headers, body).await;
-    let (done, virtual_host) = match refusal(&parts, host.as_deref(), &path) {
-        Some(refused) => (refused.into(), None),
-        None => {
-            let host = host.clone().unwrap_or_default();
-            let asked = enter(connection, &serving, parts, (host, path.clone()), upgrade);
-            done(connection, &serving, asked, body).await
+    let refused = refusal(&parts, connection.scheme, &serving.manager, host.as_deref(), &path);
+    let mut traced = None;
+    let (done, virtual_host) = if let Some(refused) = refused {
+        (refused.into(), None)
+    } else {
+        let host = host.clone().unwrap_or_default();
+        let asked = enter(connection, &serving, parts, (host, path.clone()), upgrade);
+        if asked.parts.headers.contains_key("x-envoy-force-trace") {
+            traced = asked.parts.headers.get("x-request-id").cloned();
         }
+        done(connection, &serving, asked, body).await
     };
     let mut answer = done.answer;
+    if let Some(id) = traced {
+        // An internal client that asks for a trace is told its name.
+        answer.headers_mut().insert("x-request-id", id);
+    }
     let local = answer.extensions().get::<Local>().copied();
-    if let Some(local) = local {
-        if unread && version <= Version::HTTP_11 && local.moment == Moment::AtOnce {
-            // Envoy does not read on what it will not use.
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if grpc && local.is_some_and(|local| local.moment != Moment::BeforeRequest) {
+        answer = answer::as_grpc(answer);
+    }
+    // Envoy does not read on what it will not use.
+    let unused = match local.map(|local| local.moment) {
+        Some(Moment::AtOnce) => unread || asks_for != Upgrade::None,
+        _ => asks_for != Upgrade::None && answer.status() != StatusCode::SWITCHING_PROTOCOLS,
+    };
+    if unused && version <= Version::HTTP_11 {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if head_only && version == Version::HTTP_2 {
+        // HTTP/1 servers leave the body out by themselves.
+        if let Some(length) = answer.body().size_hint().exact().filter(|length| *length > 0) {
+            answer.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        if grpc {
-            answer = answer::as_grpc(answer);
-        }
+        *answer.body_mut() = answer::unsaid();
     }
     answer.headers_mut().insert(header::SERVER, HeaderValue::from_static("envoy"));
     let log = &connection.port.shared.log;
@@ -107,19 +127,80 @@ pub(super) async fn answer(
     answer
 }
 
-/// What Envoy refuses before it looks for a route.
-fn refusal(parts: &Parts, host: Option<&str>, path: &str) -> Option<Response<Body>> {
+/// What Envoy refuses before it looks for a route. Its HTTP/1 codec knows the methods it takes, takes
+/// targets of HTTP alone, and none with other than ASCII.
+fn refusal(
+    parts: &Parts,
+    connection: Scheme,
+    manager: &HttpManager,
+    host: Option<&str>,
+    path: &str,
+) -> Option<Response<Body>> {
+    if parts.version <= Version::HTTP_11 {
+        let scheme = parts.uri.scheme_str().map(str::to_ascii_lowercase);
+        let foreign = match scheme.as_deref() {
+            Some(scheme) => scheme != "http" && scheme != "https",
+            None => parts.uri.authority().is_some() && parts.method != Method::CONNECT,
+        };
+        let pathless = !path.starts_with('/') && parts.method != Method::OPTIONS;
+        if foreign || pathless || !path.is_ascii() || !METHODS.contains(&parts.method.as_str()) {
+            return Some(answer::refused_by_codec(StatusCode::BAD_REQUEST));
+        }
+    }
     if parts.version == Version::HTTP_10 {
         return Some(answer::refused_by_codec(StatusCode::UPGRADE_REQUIRED));
     }
-    if !path.is_ascii() {
-        return Some(answer::refused_by_codec(StatusCode::BAD_REQUEST));
+    let https = parts.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let believed = manager.trusted_hops > 0 || manager.client == ClientAddress::ForwardedFor;
+    if https && connection == Scheme::Http && !believed {
+        return Some(answer::refused_by_codec(StatusCode::FORBIDDEN));
     }
-    if headers::upgrade(&parts.headers) == Upgrade::Forbidden {
-        return Some(answer::local(403, None));
+    if host.is_none() {
+        let mut answer = answer::bad_request();
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return Some(answer);
     }
-    host.is_none().then(answer::bad_request)
+    None
 }
+
+/// The methods that Envoy's HTTP/1 codec takes (envoyproxy/envoy
+/// `source/common/http/http1/balsa_parser.cc`).
+const METHODS: [&str; 34] = [
+    "ACL",
+    "BIND",
+    "CHECKOUT",
+    "CONNECT",
+    "COPY",
+    "DELETE",
+    "GET",
+    "HEAD",
+    "LINK",
+    "LOCK",
+    "MERGE",
+    "MKACTIVITY",
+    "MKCALENDAR",
+    "MKCOL",
+    "MOVE",
+    "MSEARCH",
+    "NOTIFY",
+    "OPTIONS",
+    "PATCH",
+    "POST",
+    "PROPFIND",
+    "PROPPATCH",
+    "PURGE",
+    "PUT",
+    "REBIND",
+    "REPORT",
+    "SEARCH",
+    "SOURCE",
+    "SUBSCRIBE",
+    "TRACE",
+    "UNBIND",
+    "UNLINK",
+    "UNLOCK",
+    "UNSUBSCRIBE",
+];
 
 /// Whether a request is gRPC's.
 fn is_grpc(headers: &HeaderMap) -> bool {
@@ -131,7 +212,11 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 /// The authority of an absolute target or of HTTP/2, else the Host header.
 fn host(parts: &Parts) -> Option<String> {
     match parts.uri.authority() {
-        Some(authority) => Some(authority.to_string()),
+        Some(authority) => {
+            // Who the client claims to be is no part of the host.
+            let authority = authority.as_str();
+            Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned())
+        }
         None => parts
             .headers
             .get(header::HOST)
@@ -152,13 +237,33 @@ fn enter(
     upgrade: Option<OnUpgrade>,
 ) -> Asked {
     headers::insert(&mut parts.headers, header::HOST, &host);
-    parts.headers.remove(header::EXPECT);
+    if headers::says(&parts.headers, header::EXPECT, "100-continue") {
+        parts.headers.remove(header::EXPECT);
+    }
     let draws = &connection.port.shared.draws;
     let client = connection.client.ip();
-    manager::enter(&mut parts.headers, &serving.manager, client, connection.scheme, || {
-        draws.request_id()
-    });
-    Asked { parts, host, path_and_query, upgrade }
+    manager::enter(
+        &mut parts.headers,
+        parts.version,
+        &serving.manager,
+        client,
+        connection.scheme,
+        || draws.request_id(),
+    );
+    let scheme = scheme(connection, &serving.manager, &parts);
+    Asked { parts, host, path_and_query, scheme, upgrade }
+}
+
+/// The scheme of a request: of an absolute target where a proxy in front is trusted, else what
+/// X-Forwarded-Proto says by now, else the connection's.
+fn scheme(connection: &Connection, manager: &HttpManager, parts: &Parts) -> Scheme {
+    let target = parts.uri.scheme_str().filter(|_| manager.trusted_hops > 0);
+    let forwarded = parts.headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok());
+    match target.or(forwarded) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
+        Some(scheme) if scheme.eq_ignore_ascii_case("https") => Scheme::Https,
+        _ => connection.scheme,
+    }
 }
 
 /// Does what the route says; also gives the virtual host's name.
@@ -174,7 +279,7 @@ async fn done(
         host: &asked.host,
         path_and_query: &asked.path_and_query,
         headers: &fields,
-        scheme: connection.scheme,
+        scheme: asked.scheme,
     };
     let hit =
         serving.table(&connection.route_table).and_then(|table| routing::route(table, &request));
@@ -183,6 +288,9 @@ async fn done(
     };
     let name = Some(virtual_host.name.clone());
     let mut local = match &route.action {
+        _ if headers::upgrade(&asked.parts.headers) == Upgrade::Forbidden => {
+            answer::local(403, None)
+        }
         Action::Forward(forward) => {
             let forwarding = Forwarding { connection, serving, route, forward };
             return (forward::forward(&forwarding, asked, body).await, name);
@@ -196,7 +304,7 @@ async fn done(
         }
     };
     let facts = facts(connection, &asked.parts);
-    headers::edit(local.headers_mut(), &route.response_headers, Some(&facts));
+    headers::edit_response(local.headers_mut(), &route.response_headers, Some(&facts));
     (local.into(), name)
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use futures_util::stream;
 use gateproof_core::observation::HttpVersion;
-use gateproof_model::routing::{choose_cluster, rewritten_path};
+use gateproof_model::routing::{Scheme, choose_cluster, rewritten_path};
 use gateproof_model::translation::envoy::{
     Forward, Mirror, Retry, Route, UpstreamProtocol, WeightedCluster,
 };
 use http::request::Parts;
-use http::{HeaderName, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -28,7 +28,7 @@ use super::format::Facts;
 use super::headers::{self, Upgrade};
 use super::passthrough::tunnel;
 use super::payload::{Payload, Sends};
-use super::serving::Serving;
+use super::serving::{Destination, Serving};
 
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
@@ -52,6 +52,7 @@ struct Outgoing {
     parts: Parts,
     host: String,
     path_and_query: String,
+    scheme: Scheme,
 }
 
 /// Forwards a request and answers with what the backend says.
@@ -64,12 +65,14 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     let cluster = Some(chosen.cluster.clone());
     let client_version = asked.parts.version;
     let edits = [&chosen.response_headers, &f.route.response_headers];
-    let asker = edits.iter().any(|edits| headers::asks(edits)).then(|| asked.parts.clone());
+    let requested = edits.iter().any(|edits| headers::asks(edits)).then(|| asked.parts.clone());
     let (outgoing, client_upgrade) = outgoing(f, chosen, asked);
     let Ok(mut payload) = Payload::gather(body, sends(f.forward)).await else {
         return Done { answer: answer::bad_request(), cluster };
     };
-    for mirror in &f.forward.mirrors {
+    // Where nothing can be sent, nothing is copied either.
+    let reachable = f.serving.destination(&chosen.cluster).is_some_and(Destination::is_reachable);
+    for mirror in f.forward.mirrors.iter().filter(|_| reachable) {
         send_copy(f, mirror, &outgoing, client_version, &payload);
     }
     let deadline = limit(f.forward).map(|limit| Instant::now() + limit);
@@ -84,11 +87,17 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     let answer = match sent {
         Ok(response) => {
             let came = Came { response, took: began.elapsed(), deadline };
-            relay(f, chosen, came, asker.as_ref(), client_upgrade)
+            relay(f, chosen, came, requested.as_ref(), client_upgrade)
         }
-        Err(Undelivered::NoEndpoint) => answer::no_healthy_upstream(),
-        Err(Undelivered::Malformed) => answer::bad_request(),
-        Err(Undelivered::Failed(failure)) => answer::upstream_failed(failure),
+        Err(undelivered) => {
+            let mut answer = match undelivered {
+                Undelivered::NoEndpoint => answer::no_healthy_upstream(),
+                Undelivered::Malformed => answer::bad_request(),
+                Undelivered::Failed(failure) => answer::upstream_failed(failure),
+            };
+            edit_response(f, chosen, requested.as_ref(), answer.headers_mut());
+            answer
+        }
     };
     Done { answer, cluster }
 }
@@ -120,7 +129,7 @@ fn outgoing(
     chosen: &WeightedCluster,
     asked: Asked,
 ) -> (Outgoing, Option<OnUpgrade>) {
-    let Asked { mut parts, host, path_and_query, upgrade: client_upgrade } = asked;
+    let Asked { mut parts, host, path_and_query, scheme, upgrade: client_upgrade } = asked;
     let upgrade = if client_upgrade.is_some() { Upgrade::WebSocket } else { Upgrade::None };
     let version = parts.version;
     let fields = &mut parts.headers;
@@ -141,7 +150,9 @@ fn outgoing(
         fields.get(header::HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     let host = match (&f.forward.host_rewrite, edited_host) {
         (Some(rewritten), _) => {
-            headers::insert(fields, ORIGINAL_HOST, &host);
+            if !host.is_empty() {
+                headers::insert(fields, ORIGINAL_HOST, &host);
+            }
             rewritten.clone()
         }
         (None, Some(edited)) => edited,
@@ -154,7 +165,7 @@ fn outgoing(
         }
         None => path_and_query,
     };
-    (Outgoing { parts, host, path_and_query }, client_upgrade)
+    (Outgoing { parts, host, path_and_query, scheme }, client_upgrade)
 }
 
 /// Sends to the chosen cluster, again while the status asks for a retry.
@@ -167,6 +178,10 @@ async fn send(
 ) -> Result<Response<Incoming>, Undelivered> {
     let destination = f.serving.destination(&chosen.cluster).ok_or(Undelivered::NoEndpoint)?;
     let version = upstream_version(destination.protocol, client_version);
+    let upgrades = headers::upgrade(&outgoing.parts.headers) == Upgrade::WebSocket;
+    if upgrades && version == HttpVersion::Http2 {
+        return Err(Undelivered::Failed(UpstreamFailure::Protocol));
+    }
     let mut retries = f.forward.retry.as_ref().map_or(0, Retry::limit);
     loop {
         let endpoint = destination.endpoint().ok_or(Undelivered::NoEndpoint)?;
@@ -200,13 +215,21 @@ fn upstream_version(protocol: UpstreamProtocol, client: Version) -> HttpVersion 
 
 /// A request for a backend; `None` when host or path cannot be written.
 fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Request<Body>> {
+    let authority = match version {
+        // HTTP/1.1 writes no authority in its target; the host goes into its field.
+        HttpVersion::Http1 => "backend",
+        HttpVersion::Http2 => outgoing.host.as_str(),
+    };
     let uri = Uri::builder()
-        .scheme("http")
-        .authority(outgoing.host.as_str())
+        .scheme(outgoing.scheme.as_str())
+        .authority(authority)
         .path_and_query(outgoing.path_and_query.as_str())
         .build()
         .ok()?;
-    let mut request = Request::new(body);
+    let length = body.size_hint().exact();
+    let ended = body.is_end_stream();
+    let unsaid = ended && version == HttpVersion::Http2;
+    let mut request = Request::new(if unsaid { answer::unsaid() } else { body });
     *request.method_mut() = outgoing.parts.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = outgoing.parts.headers.clone();
@@ -214,8 +237,13 @@ fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Requ
         HttpVersion::Http1 => {
             *request.version_mut() = Version::HTTP_11;
             headers::insert(request.headers_mut(), header::HOST, &outgoing.host);
-            if request.body().is_end_stream() && says_its_length(request.method()) {
+            if ended && says_its_length(request.method()) {
                 headers::insert(request.headers_mut(), header::CONTENT_LENGTH, "0");
+            } else if !ended
+                && length.is_none()
+                && !request.headers().contains_key(header::CONTENT_LENGTH)
+            {
+                headers::insert(request.headers_mut(), header::TRANSFER_ENCODING, "chunked");
             }
         }
         HttpVersion::Http2 => {
@@ -254,6 +282,7 @@ fn send_copy(
         parts,
         host: shadow(&outgoing.host),
         path_and_query: outgoing.path_and_query.clone(),
+        scheme: outgoing.scheme,
     };
     let Some(request) = request(&copy, version, body) else { return };
     let tasks = shared.tasks.clone();
@@ -294,7 +323,7 @@ fn relay(
     f: &Forwarding<'_>,
     chosen: &WeightedCluster,
     came: Came,
-    asker: Option<&Parts>,
+    requested: Option<&Parts>,
     client_upgrade: Option<OnUpgrade>,
 ) -> Response<Body> {
     let mut response = came.response;
@@ -309,10 +338,10 @@ fn relay(
     let (mut parts, body) = response.into_parts();
     parts.version = Version::HTTP_11;
     headers::strip_connection(&mut parts.headers, upgrade);
-    headers::insert(&mut parts.headers, SERVICE_TIME, &came.took.as_millis().to_string());
-    let facts = asker.map(|parts| facts(f.connection, parts));
-    headers::edit(&mut parts.headers, &chosen.response_headers, facts.as_ref());
-    headers::edit(&mut parts.headers, &f.route.response_headers, facts.as_ref());
+    if !switching {
+        headers::insert(&mut parts.headers, SERVICE_TIME, &came.took.as_millis().to_string());
+    }
+    edit_response(f, chosen, requested, &mut parts.headers);
     let body = match (upgrade, came.deadline) {
         (Upgrade::WebSocket, _) => answer::empty(),
         _ if body.is_end_stream() => answer::empty(),
@@ -320,6 +349,19 @@ fn relay(
         (_, None) => body.map_err(BodyError::from).boxed_unsync(),
     };
     Response::from_parts(parts, body)
+}
+
+/// Applies the edits of an answer, also of one that is not a backend's.
+fn edit_response(
+    f: &Forwarding<'_>,
+    chosen: &WeightedCluster,
+    requested: Option<&Parts>,
+    fields: &mut HeaderMap,
+) {
+    let facts = requested.map(|parts| facts(f.connection, parts));
+    for edits in [&chosen.response_headers, &f.route.response_headers] {
+        headers::edit_response(fields, edits, facts.as_ref());
+    }
 }
 
 /// A body that breaks off at the deadline.

@@ -27,6 +27,16 @@ pub(super) fn strip_connection(headers: &mut HeaderMap, upgrade: Upgrade) {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     let upgrade_to = headers.get(header::UPGRADE).cloned();
+    let word = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|word| {
+            let word = word.trim();
+            let found = word.eq_ignore_ascii_case("upgrade");
+            found.then(|| HeaderValue::from_str(word).ok()).flatten()
+        });
     let trailers = headers
         .get_all(header::TE)
         .iter()
@@ -47,8 +57,8 @@ pub(super) fn strip_connection(headers: &mut HeaderMap, upgrade: Upgrade) {
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    if let (Upgrade::WebSocket, Some(to)) = (upgrade, upgrade_to) {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    if let (Upgrade::WebSocket, Some(to), Some(word)) = (upgrade, upgrade_to, word) {
+        headers.insert(header::CONNECTION, word);
         headers.insert(header::UPGRADE, to);
     }
 }
@@ -76,10 +86,50 @@ pub(super) fn says(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
         .any(|word| word.trim().eq_ignore_ascii_case(token))
 }
 
-/// Applies edits in Envoy's order: remove, then replace, then append; values are filled in by what
+/// Fields that hold one value in Envoy: what is added to them is joined by a comma
+/// (envoyproxy/envoy `envoy/http/header_map.h`). Of those that it has, the ones that clients send.
+pub(super) const SINGLE_IN_REQUESTS: [HeaderName; 8] = [
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-port"),
+    header::USER_AGENT,
+    HeaderName::from_static("x-request-id"),
+    header::VIA,
+    header::CONTENT_TYPE,
+];
+
+/// The same for answers.
+const SINGLE_IN_ANSWERS: [HeaderName; 5] = [
+    HeaderName::from_static("x-request-id"),
+    header::VIA,
+    header::CONTENT_TYPE,
+    header::LOCATION,
+    header::DATE,
+];
+
+/// Applies edits of a request, in Envoy's order: remove, then replace, then append; values are filled in by what
 /// the request was before them. A name or value that HTTP does not allow is left out; the API server
 /// refuses those before they get here.
 pub(super) fn edit(headers: &mut HeaderMap, edits: &HeaderEdits, facts: Option<&Facts<'_>>) {
+    apply(headers, edits, facts, &SINGLE_IN_REQUESTS);
+}
+
+/// The same for an answer.
+pub(super) fn edit_response(
+    headers: &mut HeaderMap,
+    edits: &HeaderEdits,
+    facts: Option<&Facts<'_>>,
+) {
+    apply(headers, edits, facts, &SINGLE_IN_ANSWERS);
+}
+
+fn apply(
+    headers: &mut HeaderMap,
+    edits: &HeaderEdits,
+    facts: Option<&Facts<'_>>,
+    single: &[HeaderName],
+) {
     for name in &edits.remove {
         headers.remove(name.as_str());
     }
@@ -87,7 +137,17 @@ pub(super) fn edit(headers: &mut HeaderMap, edits: &HeaderEdits, facts: Option<&
         headers.insert(name, value);
     }
     for (name, value) in edits.add.iter().filter_map(|edit| parse(edit, facts)) {
-        headers.append(name, value);
+        match headers.get(&name).filter(|_| single.contains(&name)) {
+            Some(before) => {
+                let joined = [before.as_bytes(), b",", value.as_bytes()].concat();
+                if let Ok(joined) = HeaderValue::from_bytes(&joined) {
+                    headers.insert(name, joined);
+                }
+            }
+            None => {
+                headers.append(name, value);
+            }
+        }
     }
 }
 
@@ -199,7 +259,7 @@ mod tests {
         assert_eq!(upgrade(&websocket), Upgrade::WebSocket);
         strip_connection(&mut websocket, Upgrade::WebSocket);
         assert_eq!(value(&websocket, "upgrade"), Some("WebSocket"));
-        assert_eq!(value(&websocket, "connection"), Some("upgrade"));
+        assert_eq!(value(&websocket, "connection"), Some("Upgrade"));
         assert_eq!(upgrade(&map(&[("connection", "upgrade"), ("upgrade", "h2c")])), Upgrade::None);
         assert_eq!(upgrade(&map(&[("upgrade", "websocket")])), Upgrade::None);
         let other = map(&[("connection", "upgrade"), ("upgrade", "tls/1.0")]);

@@ -11,9 +11,9 @@ use std::net::IpAddr;
 
 use gateproof_model::routing::Scheme;
 use gateproof_model::translation::envoy::{ClientAddress, HttpManager};
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, Version, header};
 
-use super::headers::insert;
+use super::headers::{self, insert};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -21,21 +21,10 @@ const INTERNAL: HeaderName = HeaderName::from_static("x-envoy-internal");
 const EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-address");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Fields that hold one value in Envoy: what is repeated is joined, with what is between.
-const JOINED: [(HeaderName, &str); 9] = [
-    (header::COOKIE, "; "),
-    (FORWARDED_FOR, ","),
-    (FORWARDED_PROTO, ","),
-    (header::USER_AGENT, ","),
-    (REQUEST_ID, ","),
-    (header::VIA, ","),
-    (header::CONTENT_TYPE, ","),
-    (HeaderName::from_static("x-forwarded-host"), ","),
-    (HeaderName::from_static("x-forwarded-port"), ","),
-];
-
 /// Fields that only internal clients may set.
-const INTERNAL_ONLY: [&str; 14] = [
+const INTERNAL_ONLY: [&str; 16] = [
+    "x-envoy-original-host",
+    "x-envoy-original-path",
     "x-envoy-retriable-status-codes",
     "x-envoy-retriable-header-names",
     "x-envoy-retry-on",
@@ -62,13 +51,18 @@ const NOT_FROM_THE_EDGE: [&str; 3] = [
 /// Does it.
 pub(super) fn enter(
     headers: &mut HeaderMap,
+    version: Version,
     manager: &HttpManager,
     client: IpAddr,
     scheme: Scheme,
     request_id: impl FnOnce() -> String,
 ) {
-    for (name, between) in &JOINED {
-        join(headers, name, between);
+    for name in &headers::SINGLE_IN_REQUESTS {
+        join(headers, name, ",");
+    }
+    if version == Version::HTTP_2 {
+        // HTTP/2 may send each cookie by itself (RFC 9113, section 8.2.3).
+        join(headers, &header::COOKIE, "; ");
     }
     headers.remove(INTERNAL);
     headers.remove("x-forwarded-client-cert");
@@ -83,10 +77,10 @@ pub(super) fn enter(
     if internal {
         insert(headers, INTERNAL, "true");
     } else {
-        INTERNAL_ONLY.iter().for_each(|name| drop(headers.remove(*name)));
+        remove(headers, &INTERNAL_ONLY);
     }
     if edge {
-        NOT_FROM_THE_EDGE.iter().for_each(|name| drop(headers.remove(*name)));
+        remove(headers, &NOT_FROM_THE_EDGE);
         insert(headers, EXTERNAL_ADDRESS, &identity.address.to_string());
     }
     if edge || !headers.contains_key(REQUEST_ID) {
@@ -158,6 +152,12 @@ fn is_internal(manager: &HttpManager, address: IpAddr) -> bool {
     }
 }
 
+fn remove(headers: &mut HeaderMap, names: &[&str]) {
+    for name in names {
+        headers.remove(*name);
+    }
+}
+
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
@@ -180,7 +180,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::{ClientAddress, HttpManager, Scheme, enter};
-    use http::HeaderMap;
+    use http::{HeaderMap, Version};
 
     fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
         headers.get(name).and_then(|value| value.to_str().ok())
@@ -195,7 +195,9 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, value.parse().expect("a header value"));
         }
-        enter(&mut headers, manager, IpAddr::from(client), Scheme::Https, || "new-id".into());
+        let client = IpAddr::from(client);
+        let id = || "new-id".into();
+        enter(&mut headers, Version::HTTP_2, manager, client, Scheme::Https, id);
         headers
     }
 

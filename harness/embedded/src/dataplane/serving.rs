@@ -36,6 +36,11 @@ pub(super) struct Destination {
 }
 
 impl Destination {
+    /// Whether it has an endpoint.
+    pub(super) fn is_reachable(&self) -> bool {
+        !self.endpoints.is_empty()
+    }
+
     /// The next endpoint, in turn (Envoy's round robin); `None` when there is none.
     pub(super) fn endpoint(&self) -> Option<SocketAddr> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);

@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use gateproof_core::name::NamespacedName;
 use gateproof_kubernetes::cluster::AddressBook as _;
 use gateproof_model::translation::envoy::{
-    Action, Cluster, EnvoyConfig, Forward, HeaderEdits, HttpChain, HttpManager, Listener, PathMatch,
-    PortRedirect, Route, RouteMatch, RouteTable, ServiceRedirect, TlsChain, UpstreamProtocol,
-    VirtualHost, WeightedCluster,
+    Action, Cluster, EnvoyConfig, Forward, HeaderEdits, HttpChain, HttpManager, Listener,
+    PathMatch, PortRedirect, Route, RouteMatch, RouteTable, ServiceRedirect, TlsChain,
+    UpstreamProtocol, VirtualHost, WeightedCluster,
 };
 
 use crate::address::AddressBlock;
