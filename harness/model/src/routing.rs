@@ -6,6 +6,7 @@
 //! expressions match as RE2 does it. A pattern that cannot be read matches nothing: Envoy would
 //! have refused the configuration that holds it.
 
+mod decision;
 mod rewrite;
 
 use crate::re2::matches_whole;
@@ -14,6 +15,7 @@ use crate::translation::envoy::{
     RouteMatch, RouteTable, TlsChain, ValueMatch, VirtualHost, WeightedCluster,
 };
 
+pub use decision::{Decision, decide, grpc_status, is_grpc};
 pub use rewrite::{location, rewritten_path};
 
 /// What routing looks at in a request.

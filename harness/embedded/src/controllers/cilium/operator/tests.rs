@@ -172,3 +172,41 @@ fn parents_of_other_controllers_stay_in_a_routes_status() {
     assert_eq!(of("example.test/controller"), 1, "{parents:?}");
     assert_eq!(of("io.cilium/gateway-controller"), 1, "an outdated own entry goes: {parents:?}");
 }
+
+#[test]
+fn what_the_data_plane_does_not_carry_out_is_named() {
+    let route = |filters: Value| {
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "r", "namespace": "gateway", "generation": 1},
+            "spec": {"parentRefs": [{"name": "shared"}], "rules": [
+                {"backendRefs": [{"name": "web", "port": 80}], "filters": filters}]}})
+    };
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "gateway"},
+        "spec": {"ports": [{"port": 80}]}});
+    let policy = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "BackendTLSPolicy",
+        "metadata": {"name": "p", "namespace": "gateway"}, "spec": {
+            "targetRefs": [{"group": "", "kind": "Service", "name": "web"}],
+            "validation": {"hostname": "web.test", "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}}});
+    let authority = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca", "namespace": "gateway"},
+        "data": {"ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"}});
+    let named = |objects: &[Value]| -> Vec<String> {
+        let mut operator = Operator::default();
+        let (reconciled, _) = run(&mut operator, &stack(true), objects);
+        let snapshot = Snapshot::from_values(applied(&reconciled));
+        operator.configs(&snapshot).1.iter().map(ToString::to_string).collect()
+    };
+    let cors = json!([{"type": "CORS", "cors": {"allowOrigins": ["*"]}}]);
+    assert!(named(&[gateway("HTTP"), service.clone(), route(json!([]))]).is_empty());
+    assert_eq!(
+        named(&[gateway("HTTP"), service.clone(), route(cors)]),
+        [
+            "Gateway gateway/shared: the reference model does not cover requests of other origins to *"
+        ]
+    );
+    assert_eq!(
+        named(&[gateway("HTTP"), service, route(json!([])), policy, authority]),
+        [
+            "Gateway gateway/shared: the reference model does not cover TLS to backend gateway:web:80"
+        ]
+    );
+}
