@@ -124,6 +124,12 @@ pub fn prune(object: &mut Value) -> Vec<FieldPath> {
     }
 }
 
+/// The OpenAPI v3 schema of a covered kind, with descriptions.
+pub fn open_api_schema(kind: &str) -> Option<Value> {
+    let object = serde_json::json!({"apiVersion": format!("{GROUP}/v1"), "kind": kind});
+    Some(schema::schema_of(schema::covered(&object)?.shape))
+}
+
 /// Whether this module has rules for the object.
 pub fn covers(object: &Value) -> bool {
     schema::covered(object).is_some()

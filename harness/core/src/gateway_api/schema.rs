@@ -9,12 +9,14 @@ mod class;
 mod gateway;
 mod grant;
 mod http_route;
+mod open_api;
 mod reference;
 mod rewrite;
 
 use serde_json::Value;
 
 pub(super) use check::check;
+pub(super) use open_api::schema_of;
 pub(super) use rewrite::{default, prune};
 
 use super::form::Form;

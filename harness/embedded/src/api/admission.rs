@@ -63,6 +63,12 @@ pub(in crate::api) fn prune(
     }
 }
 
+/// What a writer should know about a kind that is stored and nothing more.
+pub(in crate::api) fn caveat(resource: &Resource) -> Option<String> {
+    (resource.group == "admissionregistration.k8s.io")
+        .then(|| format!("{} is stored and not enforced by an embedded cluster", resource.kind))
+}
+
 /// Fills in defaults, then judges the object by the rules of its kind.
 pub(in crate::api) fn admit(
     resource: &Resource,

@@ -143,6 +143,15 @@ impl ApiError {
         Self::new(Reason::MethodNotAllowed, message)
     }
 
+    /// A way into a pod's container, which does not exist here.
+    pub fn no_container(way: &str) -> Self {
+        let message = format!(
+            "{way} is not possible in an embedded cluster: its pods are servers inside the \
+             gateproof process, without containers; send requests through a Gateway instead"
+        );
+        Self::new(Reason::BadRequest, message)
+    }
+
     /// An object that does not exist.
     pub fn not_found(resource: &Resource, name: &ObjectName) -> Self {
         let message = format!("{} \"{}\" not found", resource.qualified_plural(), name.name);

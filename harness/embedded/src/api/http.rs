@@ -10,7 +10,9 @@ mod openapi;
 mod patch;
 mod query;
 mod representation;
+mod review;
 mod route;
+mod scale;
 mod table;
 mod watch;
 
@@ -121,6 +123,8 @@ fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
     body::can_be_answered(accept)?;
     let document = match &target {
         Target::Objects(place) => return objects::answer(store, call, &query, place),
+        Target::Review(review) => return review::answer(call, *review),
+        Target::IntoPod(way) => return Err(ApiError::no_container(way)),
         _ if call.parts.method != Method::GET && call.parts.method != Method::HEAD => {
             return Err(ApiError::method_not_allowed());
         }

@@ -154,6 +154,7 @@ fn message_of(api_version: &str, kind: &str) -> Option<&'static str> {
         "discovery.k8s.io/v1" => "discovery",
         "coordination.k8s.io/v1" => "coordination",
         "authorization.k8s.io/v1" => "authorization",
+        "authentication.k8s.io/v1" => "authentication",
         "autoscaling/v1" => "autoscaling",
         _ => return None,
     };

@@ -176,11 +176,29 @@ const RESOURCES: &[Resource] = &[
     built_in("", "Endpoints", "endpoints", &["ep"]),
     built_in("", "Secret", "secrets", &[]),
     built_in("", "ConfigMap", "configmaps", &["cm"]),
+    built_in("", "ServiceAccount", "serviceaccounts", &["sa"]),
     built_in("", "Event", "events", &["ev"]),
     built_in("apps", "Deployment", "deployments", &["deploy"]).counted().with_status(),
+    built_in("apps", "ReplicaSet", "replicasets", &["rs"]).counted().with_status(),
     built_in("apps", "DaemonSet", "daemonsets", &["ds"]).counted().with_status(),
     built_in("discovery.k8s.io", "EndpointSlice", "endpointslices", &[]).counted(),
     built_in("coordination.k8s.io", "Lease", "leases", &[]),
+    built_in(
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        &[],
+    )
+    .cluster()
+    .counted()
+    .with_status(),
+    built_in(
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        &[],
+    )
+    .cluster(),
     built_in(
         "apiextensions.k8s.io",
         "CustomResourceDefinition",

@@ -35,6 +35,7 @@ pub(crate) const SERVICE: KindName = KindName::new("", "v1", "Service");
 pub(crate) const ENDPOINTS: KindName = KindName::new("", "v1", "Endpoints");
 pub(crate) const SECRET: KindName = KindName::new("", "v1", "Secret");
 pub(crate) const CONFIG_MAP: KindName = KindName::new("", "v1", "ConfigMap");
+pub(crate) const SERVICE_ACCOUNT: KindName = KindName::new("", "v1", "ServiceAccount");
 pub(crate) const EVENT: KindName = KindName::new("", "v1", "Event");
 pub(crate) const DEPLOYMENT: KindName = KindName::new("apps", "v1", "Deployment");
 pub(crate) const DAEMON_SET: KindName = KindName::new("apps", "v1", "DaemonSet");

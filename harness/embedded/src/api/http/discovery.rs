@@ -4,6 +4,8 @@ use http::header::HeaderValue;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::review::{REVIEWS, Review};
+use super::scale::has_scale;
 use super::{ApiBody, json_answer, with_body};
 use crate::api::error::ApiError;
 use crate::api::resources::{Resource, Scope, StatusPart, all, join_api_version};
@@ -63,24 +65,81 @@ pub(super) fn resources(group: &str, version: &str) -> Result<Value, ApiError> {
             "kind": resource.kind,
             "verbs": VERBS,
             "shortNames": resource.short_names,
+            "categories": categories(resource),
         });
-        let status = (resource.status == StatusPart::Subresource).then(|| {
-            json!({
-                "name": format!("{}/status", resource.plural),
+        let below = subresources(resource, version).into_iter().map(|below| {
+            let mut entry = json!({
+                "name": format!("{}/{}", resource.plural, below.name),
                 "singularName": "",
                 "namespaced": resource.scope == Scope::Namespaced,
-                "kind": resource.kind,
-                "verbs": ["get", "patch", "update"],
-            })
+                "kind": below.kind,
+                "verbs": below.verbs,
+            });
+            if below.group != resource.group {
+                entry["group"] = json!(below.group);
+                entry["version"] = json!(below.version);
+            }
+            entry
         });
-        std::iter::once(entry).chain(status)
+        std::iter::once(entry).chain(below).collect::<Vec<_>>()
+    });
+    let reviews = reviews(group, version).map(|review| {
+        json!({"name": review.plural, "singularName": review.kind.to_lowercase(),
+            "namespaced": false, "kind": review.kind, "verbs": ["create"]})
     });
     Ok(json!({
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": join_api_version(group, version),
-        "resources": entries.collect::<Vec<_>>(),
+        "resources": entries.chain(reviews).collect::<Vec<_>>(),
     }))
+}
+
+/// A subresource of a kind.
+struct Below<'v> {
+    name: &'static str,
+    group: &'static str,
+    version: &'v str,
+    kind: &'static str,
+    verbs: &'static [&'static str],
+}
+
+fn subresources<'v>(resource: &Resource, version: &'v str) -> Vec<Below<'v>> {
+    const WRITTEN: &[&str] = &["get", "patch", "update"];
+    let own =
+        |name, verbs| Below { name, group: resource.group, version, kind: resource.kind, verbs };
+    let mut below = Vec::new();
+    if resource.status == StatusPart::Subresource {
+        below.push(own("status", WRITTEN));
+    }
+    if has_scale(resource) {
+        below.push(Below {
+            name: "scale",
+            group: "autoscaling",
+            version: "v1",
+            kind: "Scale",
+            verbs: WRITTEN,
+        });
+    }
+    if (resource.group, resource.kind) == ("", "Pod") {
+        below.push(own("log", &["get"]));
+    }
+    below
+}
+
+fn reviews(group: &str, version: &str) -> impl Iterator<Item = &'static Review> {
+    REVIEWS.iter().filter(move |review| review.group == group && version == "v1")
+}
+
+/// What `kubectl get all` and `kubectl get gateway-api` stand for.
+fn categories(resource: &Resource) -> &'static [&'static str] {
+    match (resource.group, resource.kind) {
+        ("", "Pod" | "Service") | ("apps", _) => &["all"],
+        (gateproof_core::gateway_api::GROUP, _) => &["gateway-api"],
+        ("cilium.io", _) => &["cilium"],
+        ("cert-manager.io", _) => &["cert-manager"],
+        _ => &[],
+    }
 }
 
 /// Groups other than the core group, in the order of the table.
@@ -89,6 +148,11 @@ pub(super) fn named_groups() -> Vec<&'static str> {
     for resource in all() {
         if !resource.group.is_empty() && !groups.contains(&resource.group) {
             groups.push(resource.group);
+        }
+    }
+    for review in &REVIEWS {
+        if !groups.contains(&review.group) {
+            groups.push(review.group);
         }
     }
     groups
@@ -103,6 +167,9 @@ pub(super) fn versions_of(group: &str) -> Vec<&'static str> {
                 versions.push(*version);
             }
         }
+    }
+    if versions.is_empty() && REVIEWS.iter().any(|review| review.group == group) {
+        versions.push("v1");
     }
     versions.sort_by_key(|version| (version.contains("alpha"), version.contains("beta")));
     versions
@@ -133,8 +200,14 @@ fn aggregated(groups: &[&str]) -> Response<ApiBody> {
             let versions: Vec<_> = versions_of(group)
                 .iter()
                 .map(|version| {
+                    let asked = reviews(group, version).map(|review| {
+                        json!({"resource": review.plural, "scope": "Cluster",
+                            "responseKind": {"group": group, "version": version, "kind": review.kind},
+                            "singularResource": review.kind.to_lowercase(), "verbs": ["create"]})
+                    });
                     let resources: Vec<_> = served(group, version)
                         .map(|resource| aggregated_resource(resource, version))
+                        .chain(asked)
                         .collect();
                     json!({"version": version, "freshness": "Current", "resources": resources})
                 })
@@ -164,13 +237,20 @@ fn aggregated_resource(resource: &Resource, version: &str) -> Value {
         "singularResource": resource.kind.to_lowercase(),
         "verbs": VERBS,
         "shortNames": resource.short_names,
+        "categories": categories(resource),
     });
-    if resource.status == StatusPart::Subresource {
-        entry["subresources"] = json!([{
-            "subresource": "status",
-            "responseKind": kind,
-            "verbs": ["get", "patch", "update"],
-        }]);
+    let below: Vec<_> = subresources(resource, version)
+        .into_iter()
+        .map(|below| {
+            json!({
+                "subresource": below.name,
+                "responseKind": {"group": below.group, "version": below.version, "kind": below.kind},
+                "verbs": below.verbs,
+            })
+        })
+        .collect();
+    if !below.is_empty() {
+        entry["subresources"] = json!(below);
     }
     entry
 }

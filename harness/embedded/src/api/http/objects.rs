@@ -1,5 +1,7 @@
 //! Requests about objects: get, list, create, update, patch, delete.
 
+use std::sync::Arc;
+
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT, WARNING};
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use super::patch::{Patch, patched};
 use super::query::Query;
 use super::representation::Representation;
 use super::route::{Place, Selection};
-use super::{ApiBody, Call, json_answer, watch};
+use super::{ApiBody, Call, json_answer, scale, watch};
 use crate::api::admission::UnknownFields;
 use crate::api::error::{ApiError, Cause, Reason};
 use crate::api::object::{ObjectName, is_terminating, metadata_text, set_metadata};
@@ -28,6 +30,7 @@ pub(super) fn answer(
 ) -> Result<Response<ApiBody>, ApiError> {
     let request = Request { store, call, query, place };
     match (&call.parts.method, &place.selection) {
+        (_, Selection::Scale(name)) => scale::answer(&request, name),
         (&Method::GET | &Method::HEAD, Selection::Collection) => request.list(),
         (&Method::GET | &Method::HEAD, Selection::Object(name) | Selection::Status(name)) => {
             request.get(name)
@@ -47,11 +50,14 @@ pub(super) fn answer(
     }
 }
 
-struct Request<'r> {
+/// A request about objects of one kind.
+pub(super) struct Request<'r> {
     store: &'r Store,
-    call: &'r Call,
+    /// What was sent.
+    pub(super) call: &'r Call,
     query: &'r Query,
-    place: &'r Place,
+    /// What it is about.
+    pub(super) place: &'r Place,
 }
 
 impl Request<'_> {
@@ -83,10 +89,14 @@ impl Request<'_> {
     }
 
     fn get(&self, name: &str) -> Result<Response<ApiBody>, ApiError> {
+        Ok(self.shown(StatusCode::OK, &*self.live(name)?))
+    }
+
+    /// The object as it is stored.
+    pub(super) fn live(&self, name: &str) -> Result<Arc<Value>, ApiError> {
         let name = self.place.name(name);
         let object = self.store.get(&self.place.resource.as_kind(), &name);
-        let object = object.ok_or_else(|| ApiError::not_found(self.place.resource, &name))?;
-        Ok(self.shown(StatusCode::OK, &object))
+        object.ok_or_else(|| ApiError::not_found(self.place.resource, &name))
     }
 
     fn create(&self) -> Result<Response<ApiBody>, ApiError> {
@@ -114,7 +124,8 @@ impl Request<'_> {
     }
 
     fn patch(&self, name: &str, part: Part) -> Result<Response<ApiBody>, ApiError> {
-        let patch = Patch::parse(self.call.header(CONTENT_TYPE), &self.call.body)?;
+        let origin = self.place.resource.origin;
+        let patch = Patch::parse(self.call.header(CONTENT_TYPE), &self.call.body, origin)?;
         let full_name = Some(self.place.name(name));
         if let Patch::Apply(object) = patch {
             let resource = self.place.resource;
@@ -198,7 +209,18 @@ impl Request<'_> {
         operation: Operation<'_>,
         object: Value,
     ) -> Result<Response<ApiBody>, ApiError> {
-        let applied = self.store.write(&Write {
+        Ok(self.applied(&self.perform(name, part, operation, object)?))
+    }
+
+    /// Performs a write as this request asks for it.
+    pub(super) fn perform(
+        &self,
+        name: Option<ObjectName>,
+        part: Part,
+        operation: Operation<'_>,
+        object: Value,
+    ) -> Result<Applied, ApiError> {
+        self.store.write(&Write {
             resource: self.place.resource,
             name,
             version: self.place.version,
@@ -208,8 +230,7 @@ impl Request<'_> {
             persistence: self.persistence()?,
             operation,
             object,
-        })?;
-        Ok(self.applied(&applied))
+        })
     }
 
     fn applied(&self, applied: &Applied) -> Response<ApiBody> {

@@ -1,13 +1,17 @@
-//! Just enough OpenAPI v3 for kubectl: which paths take server-side validation.
+//! OpenAPI v3: what `kubectl explain` shows, and which paths take server-side validation.
 //!
-//! Schemas are open objects, because validation happens on the server; `kubectl explain` therefore
-//! has nothing to show.
+//! Built-in kinds have Kubernetes' own schemas (k8s-openapi), Gateway API kinds those of our
+//! tables ([`schemas`]); other custom kinds are open objects. Operations say only what kubectl
+//! looks for: that they take `fieldValidation`. They name no media types, which lets kubectl make
+//! strategic merge patches by the merge keys it was built with.
+
+mod schemas;
 
 use serde_json::{Map, Value, json};
 
 use super::discovery::{named_groups, versions_of};
 use crate::api::error::ApiError;
-use crate::api::resources::{Scope, all};
+use crate::api::resources::{Resource, Scope, all};
 
 /// `/openapi/v3`.
 pub(super) fn index() -> Value {
@@ -31,46 +35,42 @@ pub(super) fn document(group: &str, version: &str) -> Result<Value, ApiError> {
     if !versions_of(group).contains(&version) {
         return Err(ApiError::no_such_path());
     }
-    let prefix = match group {
-        "" => format!("/api/{version}"),
-        group => format!("/apis/{group}/{version}"),
-    };
+    let served: Vec<&Resource> = all()
+        .iter()
+        .filter(|resource| resource.group == group && resource.versions.contains(&version))
+        .collect();
     let mut paths = Map::new();
-    let mut schemas = Map::new();
-    let served = |group: &str, version: &str| {
-        let (group, version) = (group.to_owned(), version.to_owned());
-        all().iter().filter(move |r| r.group == group && r.versions.contains(&version.as_str()))
-    };
-    for resource in served(group, version) {
-        let kind = json!({"group": group, "version": version, "kind": resource.kind});
-        let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
-        let parameters =
-            [parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")];
-        let operation = |action: &str| {
-            json!({"x-kubernetes-action": action, "x-kubernetes-group-version-kind": kind,
-                "parameters": parameters, "responses": {"200": {"description": "OK"}}})
-        };
-        let scope = match resource.scope {
-            Scope::Cluster => "",
-            Scope::Namespaced => "/namespaces/{namespace}",
-        };
-        let collection = format!("{prefix}{scope}/{}", resource.plural);
-        paths.insert(collection.clone(), json!({"post": operation("post")}));
-        paths.insert(
-            format!("{collection}/{{name}}"),
-            json!({"patch": operation("patch"), "put": operation("put")}),
-        );
-        let group_part = if group.is_empty() { "core" } else { group };
-        schemas.insert(
-            format!("{group_part}.{version}.{}", resource.kind),
-            json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true,
-                "x-kubernetes-group-version-kind": [kind]}),
-        );
+    for resource in &served {
+        add_paths(&mut paths, resource, version);
     }
     Ok(json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": super::VERSION.2},
         "paths": paths,
-        "components": {"schemas": schemas},
+        "components": {"schemas": schemas::of(&served, version)},
     }))
+}
+
+fn add_paths(paths: &mut Map<String, Value>, resource: &Resource, version: &str) {
+    let prefix = match resource.group {
+        "" => format!("/api/{version}"),
+        group => format!("/apis/{group}/{version}"),
+    };
+    let kind = json!({"group": resource.group, "version": version, "kind": resource.kind});
+    let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
+    let parameters = [parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")];
+    let operation = |action: &str| {
+        json!({"x-kubernetes-action": action, "x-kubernetes-group-version-kind": kind,
+            "parameters": parameters, "responses": {"200": {"description": "OK"}}})
+    };
+    let scope = match resource.scope {
+        Scope::Cluster => "",
+        Scope::Namespaced => "/namespaces/{namespace}",
+    };
+    let collection = format!("{prefix}{scope}/{}", resource.plural);
+    paths.insert(collection.clone(), json!({"get": operation("list"), "post": operation("post")}));
+    paths.insert(
+        format!("{collection}/{{name}}"),
+        json!({"get": operation("get"), "patch": operation("patch"), "put": operation("put")}),
+    );
 }

@@ -1,6 +1,8 @@
 //! What a path is about.
 
 use super::query::decode;
+use super::review::{REVIEWS, Review};
+use super::scale::has_scale;
 use crate::api::object::ObjectName;
 use crate::api::resources::{Resource, Scope, StatusPart, at};
 
@@ -33,6 +35,10 @@ pub(super) enum Target {
         /// The version.
         version: String,
     },
+    /// A question a client asks about itself.
+    Review(Review),
+    /// A way into a pod, such as `exec`, which has no container here.
+    IntoPod(String),
     /// Objects.
     Objects(Place),
 }
@@ -59,6 +65,8 @@ pub(super) enum Selection {
     Object(String),
     /// The status of one.
     Status(String),
+    /// How many replicas one has.
+    Scale(String),
 }
 
 impl Place {
@@ -94,6 +102,23 @@ impl Target {
             ["apis", group, version] => {
                 Some(Self::Resources { group: owned(group), version: owned(version) })
             }
+            ["apis", group, "v1", plural]
+                if let Some(review) = REVIEWS
+                    .iter()
+                    .find(|review| review.group == *group && review.plural == *plural) =>
+            {
+                Some(Self::Review(*review))
+            }
+            [
+                "api",
+                "v1",
+                "namespaces",
+                _,
+                "pods",
+                _,
+                way @ ("exec" | "attach" | "portforward" | "proxy"),
+                ..,
+            ] => Some(Self::IntoPod(owned(way))),
             ["api", version, rest @ ..] => objects("", version, rest).map(Self::Objects),
             ["apis", group, version, rest @ ..] => objects(group, version, rest).map(Self::Objects),
             _ => None,
@@ -117,6 +142,7 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Place> {
         [name, "status"] if resource.status == StatusPart::Subresource => {
             Selection::Status((*name).to_owned())
         }
+        [name, "scale"] if has_scale(resource) => Selection::Scale((*name).to_owned()),
         _ => return None,
     };
     let fits = match (resource.scope, namespace) {
@@ -167,7 +193,9 @@ mod tests {
             "/api/v1/namespaces/a/nodes",
             "/api/v1/namespaces/a/nodes/n",
             "/api/v1/namespaces/a/configmaps/c/status",
-            "/api/v1/namespaces/a/pods/b/log",
+            "/api/v1/namespaces/a/pods/b/logs",
+            "/api/v1/namespaces/a/configmaps/c/scale",
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/a",
             "/api/v2/pods",
             "/apis/gateway.networking.k8s.io/v1alpha2/gateways",
             "/nothing",

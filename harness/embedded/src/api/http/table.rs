@@ -1,4 +1,10 @@
 //! `Table` answers: the columns that `kubectl get` prints.
+//!
+//! Built-in kinds have the columns of Kubernetes' own printers ([`built_in`]), custom kinds those
+//! of their definitions ([`custom`]). Columns of priority 1 are shown by `-o wide`.
+
+mod built_in;
+pub(super) mod custom;
 
 use serde_json::{Value, json};
 
@@ -6,28 +12,17 @@ use super::representation::metadata_only;
 use super::route::Place;
 use crate::api::clock::seconds_between;
 use crate::api::object::metadata_text;
-use crate::api::resources::Resource;
+use crate::api::resources::Origin;
 
-/// A column between name and age.
-struct Column {
-    title: &'static str,
-    cell: Cell,
-}
-
-/// Where the text of a cell comes from.
-enum Cell {
-    /// The value at a JSON pointer; the texts of a list are joined.
-    At(&'static str),
-    /// A field of every entry of a list at a JSON pointer, joined.
-    Each(&'static str, &'static str),
-    /// The status of a condition.
-    Condition(&'static str),
-    /// How many keys the map at a JSON pointer has.
-    Count(&'static str),
-}
-
-const fn column(title: &'static str, cell: Cell) -> Column {
-    Column { title, cell }
+/// A column.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    /// Its title; kubectl prints it in capitals.
+    title: String,
+    /// 0, or 1 when only `-o wide` shows it.
+    priority: u8,
+    /// The type of its cells.
+    cells: &'static str,
 }
 
 /// The table of some objects.
@@ -37,15 +32,25 @@ pub(super) fn of<'o>(
     now: &str,
     revision: Option<u64>,
 ) -> Value {
-    let columns = columns(place.resource);
-    let definition = |name: &str, format: &str| json!({"name": name, "type": "string", "format": format, "description": "", "priority": 0});
-    let mut definitions = vec![definition("Name", "name")];
-    definitions.extend(columns.iter().map(|column| definition(column.title, "")));
-    definitions.push(definition("Age", ""));
+    let resource = place.resource;
+    let custom = custom::columns(resource);
+    let columns: Vec<Column> = match resource.origin {
+        Origin::BuiltIn => built_in::columns(resource.kind),
+        Origin::Custom => custom::titles(&custom),
+    };
+    let definitions: Vec<_> = columns
+        .iter()
+        .map(|column| {
+            let format = if column.title == "Name" { "name" } else { "" };
+            json!({"name": column.title, "type": column.cells, "format": format,
+                "description": "", "priority": column.priority})
+        })
+        .collect();
     let row = |object: &Value| {
-        let mut cells = vec![metadata_text(object, "name").unwrap_or_default().to_owned()];
-        cells.extend(columns.iter().map(|column| text(object, &column.cell)));
-        cells.push(age(object, now));
+        let cells = match resource.origin {
+            Origin::BuiltIn => built_in::cells(resource.kind, object, now),
+            Origin::Custom => custom::cells(&custom, object, now),
+        };
         json!({"cells": cells, "object": metadata_only(object)})
     };
     let mut metadata = json!({});
@@ -61,140 +66,52 @@ pub(super) fn of<'o>(
     })
 }
 
-fn columns(resource: &Resource) -> &'static [Column] {
-    match resource.kind {
-        "Namespace" => const { &[column("Status", Cell::At("/status/phase"))] },
-        "Node" => {
-            const {
-                &[
-                    column("Ready", Cell::Condition("Ready")),
-                    column("Internal-IP", Cell::Each("/status/addresses", "address")),
-                ]
-            }
-        }
-        "Pod" => {
-            const {
-                &[
-                    column("Ready", Cell::Condition("Ready")),
-                    column("Status", Cell::At("/status/phase")),
-                    column("IP", Cell::At("/status/podIP")),
-                    column("Node", Cell::At("/spec/nodeName")),
-                ]
-            }
-        }
-        "Service" => {
-            const {
-                &[
-                    column("Type", Cell::At("/spec/type")),
-                    column("Cluster-IP", Cell::At("/spec/clusterIP")),
-                    column("External-IP", Cell::Each("/status/loadBalancer/ingress", "ip")),
-                    column("Port(s)", Cell::Each("/spec/ports", "port")),
-                ]
-            }
-        }
-        "Secret" => {
-            const { &[column("Type", Cell::At("/type")), column("Data", Cell::Count("/data"))] }
-        }
-        "ConfigMap" => const { &[column("Data", Cell::Count("/data"))] },
-        "Event" => {
-            const {
-                &[
-                    column("Type", Cell::At("/type")),
-                    column("Reason", Cell::At("/reason")),
-                    column("Message", Cell::At("/message")),
-                ]
-            }
-        }
-        "Deployment" => {
-            const {
-                &[
-                    column("Ready", Cell::At("/status/readyReplicas")),
-                    column("Desired", Cell::At("/spec/replicas")),
-                ]
-            }
-        }
-        "EndpointSlice" => {
-            const {
-                &[
-                    column("AddressType", Cell::At("/addressType")),
-                    column("Ports", Cell::Each("/ports", "port")),
-                    column("Endpoints", Cell::Each("/endpoints", "addresses")),
-                ]
-            }
-        }
-        "GatewayClass" => {
-            const {
-                &[
-                    column("Controller", Cell::At("/spec/controllerName")),
-                    column("Accepted", Cell::Condition("Accepted")),
-                ]
-            }
-        }
-        "Gateway" => {
-            const {
-                &[
-                    column("Class", Cell::At("/spec/gatewayClassName")),
-                    column("Address", Cell::Each("/status/addresses", "value")),
-                    column("Programmed", Cell::Condition("Programmed")),
-                ]
-            }
-        }
-        "HTTPRoute" | "GRPCRoute" | "TLSRoute" => {
-            const { &[column("Hostnames", Cell::At("/spec/hostnames"))] }
-        }
-        "Certificate" => {
-            const {
-                &[
-                    column("Ready", Cell::Condition("Ready")),
-                    column("Secret", Cell::At("/spec/secretName")),
-                ]
-            }
-        }
-        "Issuer" | "ClusterIssuer" => const { &[column("Ready", Cell::Condition("Ready"))] },
-        _ => &[],
+/// The age of an object.
+fn age(object: &Value, now: &str) -> Value {
+    json!(since(metadata_text(object, "creationTimestamp").unwrap_or_default(), now))
+}
+
+/// A time as kubectl prints it: how long ago, in the units that matter (apimachinery v0.33:
+/// `pkg/util/duration/duration.go`).
+fn since(time: &str, now: &str) -> String {
+    let Some(seconds) = seconds_between(time, now) else { return "<unknown>".to_owned() };
+    let seconds = seconds.max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let two = |large: i64, unit: &str, small: i64, smaller: &str| {
+        if small == 0 { format!("{large}{unit}") } else { format!("{large}{unit}{small}{smaller}") }
+    };
+    match seconds {
+        ..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
+        691_200..63_072_000 => format!("{days}d"),
+        _ => two(days / 365, "y", days % 365, "d"),
     }
 }
 
-fn text(object: &Value, cell: &Cell) -> String {
-    match cell {
-        Cell::At(pointer) => object.pointer(pointer).map_or_else(String::new, shown),
-        Cell::Each(pointer, field) => {
-            let list = object.pointer(pointer).and_then(Value::as_array);
-            let texts: Vec<_> =
-                list.into_iter().flatten().map(|entry| shown(&entry[*field])).collect();
-            texts.join(",")
-        }
-        Cell::Condition(kind) => object["status"]["conditions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|condition| condition["type"] == *kind)
-            .map_or_else(|| "Unknown".to_owned(), |condition| shown(&condition["status"])),
-        Cell::Count(pointer) => {
-            let map = object.pointer(pointer).and_then(Value::as_object);
-            map.map_or(0, serde_json::Map::len).to_string()
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::since;
 
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(","),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-/// The age in the largest two units that matter, as kubectl prints it.
-fn age(object: &Value, now: &str) -> String {
-    let created = metadata_text(object, "creationTimestamp").unwrap_or_default();
-    match seconds_between(created, now) {
-        None => "<unknown>".to_owned(),
-        Some(seconds) if seconds < 120 => format!("{}s", seconds.max(0)),
-        Some(seconds) if seconds < 600 => format!("{}m{}s", seconds / 60, seconds % 60),
-        Some(seconds) if seconds < 10_800 => format!("{}m", seconds / 60),
-        Some(seconds) if seconds < 172_800 => format!("{}h", seconds / 3600),
-        Some(seconds) => format!("{}d", seconds / 86_400),
+    #[test]
+    fn ages_are_written_as_kubectl_writes_them() {
+        for (then, text) in [
+            ("2026-01-10T12:00:00Z", "0s"),
+            ("2026-01-10T11:58:01Z", "119s"),
+            ("2026-01-10T11:58:00Z", "2m"),
+            ("2026-01-10T11:57:30Z", "2m30s"),
+            ("2026-01-10T11:40:00Z", "20m"),
+            ("2026-01-10T08:30:00Z", "3h30m"),
+            ("2026-01-10T02:30:00Z", "9h"),
+            ("2026-01-07T10:00:00Z", "3d2h"),
+            ("2025-12-01T12:00:00Z", "40d"),
+            ("2023-01-10T12:00:00Z", "3y1d"),
+            ("", "<unknown>"),
+        ] {
+            assert_eq!(since(then, "2026-01-10T12:00:00Z"), text, "{then}");
+        }
     }
 }

@@ -139,7 +139,8 @@ pub(super) fn perform(
         subresource: (write.part == Part::Status).then_some("status"),
         now,
     };
-    let (mut given, warnings) = given(write, live.as_deref(), &name)?;
+    let (mut given, mut warnings) = given(write, live.as_deref(), &name)?;
+    warnings.extend(admission::caveat(resource));
     given["apiVersion"] = json!(resource.api_version(resource.preferred_version()));
     given["kind"] = json!(resource.kind);
     set_metadata(&mut given, "name", Some(json!(name.name)));

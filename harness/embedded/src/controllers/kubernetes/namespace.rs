@@ -1,11 +1,12 @@
-//! Namespaces: active, labelled with their own name, and empty once they are gone.
+//! Namespaces: active, labelled with their own name, with a default ServiceAccount, and empty once
+//! they are gone.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::controllers::kind::NAMESPACE;
-use crate::controllers::object::{identity, name, namespace};
+use crate::controllers::kind::{NAMESPACE, SERVICE_ACCOUNT};
+use crate::controllers::object::{identity, name, namespace, skeleton, text};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::{FieldManager, Write};
 
@@ -24,6 +25,10 @@ pub(crate) fn desired(snapshot: &Snapshot) -> Vec<Write> {
         let mut status = identity(object);
         status["status"] = json!({"phase": "Active"});
         writes.push(Write::ApplyStatus(FieldManager::KubeControllerManager, status));
+        if text(object, "/metadata/deletionTimestamp").is_none() {
+            let account = skeleton(SERVICE_ACCOUNT, Some(name(object)), "default");
+            writes.push(Write::Apply(FieldManager::KubeControllerManager, account));
+        }
     }
     let stranded = snapshot
         .objects()

@@ -10,7 +10,7 @@ use crate::controllers::kind::{CILIUM_NODE, NODE};
 use crate::controllers::object::skeleton;
 
 /// The version that nodes and `/version` claim to run.
-pub(crate) const KUBELET_VERSION: &str = "v1.36.0";
+pub(crate) const KUBELET_VERSION: &str = "v1.33.0";
 
 /// Labels that kubeadm and the kubelet give to every node, beside those of the topology.
 pub(crate) fn standard_labels(name: &str, role: NodeRole) -> Vec<(String, String)> {
