@@ -3,7 +3,7 @@
 SCENARIO ?= scenarios/shared-gateway.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test envoy scenarios check fmt lint deny bless clean-clusters
+.PHONY: help demo test envoy scenarios check fmt lint deny bench bless clean-clusters
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,11 @@ deny:
 	  echo "make check needs cargo-deny: cargo install cargo-deny --locked --no-default-features" >&2; exit 1; }
 	cargo deny check bans licenses sources
 
+bench: ## measure; each figure is a ratio to something measured in the same run
+	cargo bench --package gateproof-model --bench predictions
+
 bless: ## rewrite the snapshots; review the difference as code
+	cargo gateproof facts --format markdown > docs/cilium-facts.md.new && mv docs/cilium-facts.md.new docs/cilium-facts.md
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --workspace
 
 clean-clusters: ## remove what killed runs left behind

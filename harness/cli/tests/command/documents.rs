@@ -39,8 +39,18 @@ fn every_example_of_the_reference_ends_as_it_says() {
 fn the_reference_leaves_out_no_command_option_or_variable() {
     let place = Place::new();
     let text = document();
-    for command in ["", "run", "validate", "plan", "schema", "report merge", "report show", "clean"]
-    {
+    for command in [
+        "",
+        "run",
+        "validate",
+        "plan",
+        "predict",
+        "facts",
+        "schema",
+        "report merge",
+        "report show",
+        "clean",
+    ] {
         assert!(text.contains(command), "`{command}` is explained");
         let mut typed = words(command);
         typed.push("--help".to_owned());

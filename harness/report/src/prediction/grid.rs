@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gateproof_core::exposure::PortRole;
-use gateproof_model::predict::overview::{Does, GatewayOverview, Socket};
+use gateproof_model::predict::overview::{Does, GatewayOverview, ListenerOverview, Socket};
 
 use super::paragraph;
 use crate::layout::wrap::hang;
@@ -13,7 +13,12 @@ use crate::layout::{Page, Table, Text, Tone};
 pub(super) fn lines(gateway: &GatewayOverview, page: Page) -> Vec<String> {
     let mut lines = vec![String::new(), page.colour.paint(Tone::Heading, "  sockets on nodes")];
     if gateway.sockets.is_empty() {
-        let why = if gateway.routing.is_empty() {
+        let past_envoy =
+            |listener: &ListenerOverview| matches!(listener.protocol.as_str(), "TCP" | "UDP");
+        let why = if gateway.listeners.iter().any(past_envoy) {
+            "not shown: connections of TCP and UDP listeners go past Envoy, which the model does \
+             not cover"
+        } else if gateway.routing.is_empty() {
             "none: Cilium has Envoy serve nothing for this Gateway"
         } else {
             "not shown: no nodes are given; add Node objects or --nodes"
@@ -28,9 +33,11 @@ pub(super) fn lines(gateway: &GatewayOverview, page: Page) -> Vec<String> {
     lines
 }
 
-/// Reasons why connections are not taken, each once, in the order of the grid.
+/// Reasons why connections are not taken, each once, in the order of the columns.
 fn reasons(sockets: &[Socket]) -> Vec<&str> {
     let mut reasons: Vec<&str> = Vec::new();
+    let mut sockets: Vec<&Socket> = sockets.iter().collect();
+    sockets.sort_by_key(|socket| column(socket));
     for reason in sockets.iter().filter_map(|socket| reason(&socket.does)) {
         if !reasons.contains(&reason) {
             reasons.push(reason);

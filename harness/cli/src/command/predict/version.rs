@@ -20,11 +20,28 @@ pub(crate) fn chosen(
         let version: CiliumVersion = text
             .parse()
             .map_err(|error| CommandError::Usage(format!("{option}{error}; {range}")))?;
-        (version, Vec::new())
+        let notes = beyond_what_is_known(&version).into_iter().collect();
+        (version, notes)
     };
     if covers(&version) {
         Ok((version, notes))
     } else {
         Err(CommandError::Usage(format!("{option}Cilium {version} is not covered; {range}")))
+    }
+}
+
+/// What to know of a release that nobody looked at.
+fn beyond_what_is_known(version: &CiliumVersion) -> Option<String> {
+    let is_release = version.as_semver().pre.is_empty();
+    match newest_known(&format!("1.{}", version.minor())) {
+        Some(newest) if *version > newest => Some(format!(
+            "Cilium {version} is newer than {newest}, the newest release of it that is known, and \
+             predicted as if nothing changed in between"
+        )),
+        None if is_release => Some(format!(
+            "no release of Cilium 1.{} is known; {version} is predicted as 1.21-dev, the main branch",
+            version.minor()
+        )),
+        _ => None,
     }
 }
