@@ -18,6 +18,7 @@ pub mod store;
 
 mod admission;
 mod fields;
+mod pod_log;
 mod protobuf;
 mod secret;
 mod selector;
@@ -26,6 +27,8 @@ pub use clock::{Clock, SystemClock};
 pub use error::ApiError;
 pub use http::{ApiBody, ApiService, service};
 pub use object::ObjectName;
+pub use pod_log::{PodLog, PodLogs};
 pub use resources::Kind;
+pub(crate) use secret::base64;
 pub use server::{Access, ApiServer};
 pub use store::{Applied, Outcome, Part, Store};

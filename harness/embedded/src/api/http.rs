@@ -8,6 +8,7 @@ mod discovery;
 mod objects;
 mod openapi;
 mod patch;
+mod pod_log;
 mod query;
 mod representation;
 mod review;
@@ -128,7 +129,8 @@ fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
         _ if call.parts.method != Method::GET && call.parts.method != Method::HEAD => {
             return Err(ApiError::method_not_allowed());
         }
-        Target::Health => return Ok(text("ok")),
+        Target::Health => return Ok(text("ok".into())),
+        Target::PodLog(pod) => return pod_log::answer(store, &query, pod),
         Target::Version => version(),
         Target::CoreVersions => {
             return Ok(discovery::core_versions(accept));
@@ -158,9 +160,8 @@ fn json_answer(code: StatusCode, document: &Value) -> Response<ApiBody> {
     with_body(code, HeaderValue::from_static("application/json"), document.to_string().into())
 }
 
-fn text(text: &'static str) -> Response<ApiBody> {
-    let body = Bytes::from_static(text.as_bytes());
-    with_body(StatusCode::OK, HeaderValue::from_static("text/plain; charset=utf-8"), body)
+fn text(text: String) -> Response<ApiBody> {
+    with_body(StatusCode::OK, HeaderValue::from_static("text/plain; charset=utf-8"), text.into())
 }
 
 fn with_body(code: StatusCode, media_type: HeaderValue, body: Bytes) -> Response<ApiBody> {

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use super::clock::Clock;
 use super::error::ApiError;
 use super::object::{ObjectName, metadata_text, set_metadata};
+use super::pod_log::PodLogs;
 use super::resources::{Kind, definition, of_kind};
 use state::State;
 
@@ -37,6 +38,7 @@ struct Shared {
     state: RwLock<State>,
     newest: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
+    pod_logs: PodLogs,
 }
 
 /// Which part of an object a write is about.
@@ -88,7 +90,13 @@ impl Store {
             state.put(&kind, &name, object);
         }
         let newest = watch::Sender::new(state.revision());
-        Self { shared: Arc::new(Shared { state: RwLock::new(state), newest, clock }) }
+        let pod_logs = PodLogs::new(Arc::clone(&clock));
+        Self { shared: Arc::new(Shared { state: RwLock::new(state), newest, clock, pod_logs }) }
+    }
+
+    /// What the pods of the cluster have written.
+    pub fn pod_logs(&self) -> &PodLogs {
+        &self.shared.pod_logs
     }
 
     /// An object; `None` when it does not exist.

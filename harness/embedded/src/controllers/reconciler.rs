@@ -58,7 +58,8 @@ impl Reconciler {
     pub(super) fn new(surroundings: Surroundings) -> Self {
         let base = surroundings.data_plane.block().base();
         let writer = Writer::new(surroundings.store.clone());
-        Self { surroundings, kubelet: Kubelet::new(base), operator: Operator::default(), writer }
+        let kubelet = Kubelet::new(base, surroundings.store.pod_logs().clone());
+        Self { surroundings, kubelet, operator: Operator::default(), writer }
     }
 
     /// Runs rounds until nothing changes, then programs the data plane.

@@ -39,6 +39,8 @@ pub(super) enum Target {
     Review(Review),
     /// A way into a pod, such as `exec`, which has no container here.
     IntoPod(String),
+    /// `/api/v1/namespaces/<namespace>/pods/<name>/log`.
+    PodLog(ObjectName),
     /// Objects.
     Objects(Place),
 }
@@ -119,6 +121,9 @@ impl Target {
                 way @ ("exec" | "attach" | "portforward" | "proxy"),
                 ..,
             ] => Some(Self::IntoPod(owned(way))),
+            ["api", "v1", "namespaces", namespace, "pods", name, "log"] => {
+                Some(Self::PodLog(ObjectName::namespaced(*namespace, *name)))
+            }
             ["api", version, rest @ ..] => objects("", version, rest).map(Self::Objects),
             ["apis", group, version, rest @ ..] => objects(group, version, rest).map(Self::Objects),
             _ => None,
@@ -196,6 +201,7 @@ mod tests {
             "/api/v1/namespaces/a/pods/b/logs",
             "/api/v1/namespaces/a/configmaps/c/scale",
             "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews/a",
+            "/api/v1/namespaces/a/services/b/log",
             "/api/v2/pods",
             "/apis/gateway.networking.k8s.io/v1alpha2/gateways",
             "/nothing",

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::controllers::kind::{ENDPOINT_SLICE, SERVICE};
 use crate::controllers::kubernetes::endpoint_slice::SERVICE_NAME;
-use crate::controllers::kubernetes::kubelet::PodSocket;
+use crate::controllers::kubernetes::kubelet::PodSockets;
 use crate::controllers::object::{items, label, port, text};
 use crate::controllers::snapshot::Snapshot;
 
@@ -20,7 +20,7 @@ use crate::controllers::snapshot::Snapshot;
 #[derive(Debug)]
 pub(crate) struct Backends {
     /// Sockets by pod address.
-    pub(crate) pods: BTreeMap<IpAddr, PodSocket>,
+    pub(crate) pods: BTreeMap<IpAddr, PodSockets>,
     /// A socket on which connections are refused.
     pub(crate) refused: SocketAddr,
 }
@@ -62,15 +62,15 @@ fn of_slice(slice: &Value, port_name: &str, backends: &Backends) -> Vec<SocketAd
         .filter_map(|address| address.as_str()?.parse::<IpAddr>().ok())
         .flat_map(|address| ports.iter().map(move |port| (address, *port)))
         .map(|(address, port)| match backends.pods.get(&address) {
-            Some(pod) if pod.ports.contains(&port) => pod.socket,
-            _ => backends.refused,
+            Some(pod) => pod.tcp.get(&port).copied().unwrap_or(backends.refused),
+            None => backends.refused,
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
     use std::net::SocketAddr;
 
     use gateproof_core::name::NamespacedName;
@@ -78,7 +78,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Backends, sockets};
-    use crate::controllers::kubernetes::kubelet::PodSocket;
+    use crate::controllers::kubernetes::kubelet::PodSockets;
     use crate::controllers::snapshot::Snapshot;
 
     const REFUSED: &str = "127.70.0.1:61001";
@@ -105,8 +105,8 @@ mod tests {
             protocol: UpstreamProtocol::AsDownstream,
             tls: None,
         };
-        let pod =
-            PodSocket { ports: BTreeSet::from([8080]), socket: ECHO.parse().expect("a socket") };
+        let echo = ECHO.parse().expect("a socket");
+        let pod = PodSockets { tcp: BTreeMap::from([(8080, echo)]), udp: BTreeMap::new() };
         let backends = Backends {
             pods: BTreeMap::from([("10.244.1.2".parse().expect("an address"), pod)]),
             refused: REFUSED.parse().expect("a socket"),

@@ -1,6 +1,6 @@
 //! Which container images the embedded cluster can run.
 //!
-//! It runs no containers. Echo images stand for the in-process echo server; images of Cilium and
+//! It runs no containers. Echo images and CoreDNS stand for in-process servers; images of Cilium and
 //! cert-manager stand for what this crate does itself. Every other image cannot run here, and its
 //! pods say so.
 
@@ -11,6 +11,8 @@ pub(crate) enum ContainerImage {
     GateproofEcho,
     /// The Gateway API's echo server (kubernetes-sigs/gateway-api `conformance/echo-basic`).
     EchoBasic,
+    /// CoreDNS, which the conformance suite uses as a backend for UDP.
+    CoreDns,
     /// A component whose work the embedded cluster does itself.
     System(SystemComponent),
     /// Nothing: it cannot run here.
@@ -41,6 +43,7 @@ impl ContainerImage {
         match (owner, last) {
             (Some("gateproof"), "echo") => Self::GateproofEcho,
             (_, "echo-basic") => Self::EchoBasic,
+            (Some("coredns"), "coredns") => Self::CoreDns,
             (Some("cilium"), "cilium") => Self::System(SystemComponent::CiliumAgent),
             (Some("cilium"), "cilium-envoy") => Self::System(SystemComponent::CiliumEnvoy),
             (Some("cilium"), name) if name.starts_with("operator") => {
@@ -74,6 +77,7 @@ mod tests {
             ("mirror.example.test:5000/x/echo-basic:v1@sha256:00", ContainerImage::EchoBasic),
             ("x/cilium/cilium:v1", ContainerImage::System(SystemComponent::CiliumAgent)),
             ("x/cilium/operator-generic", ContainerImage::System(SystemComponent::CiliumOperator)),
+            ("coredns/coredns", ContainerImage::CoreDns),
             ("nginx:1.29", ContainerImage::Unknown),
             ("x/echo", ContainerImage::Unknown),
             ("x/gateproof/echo-other", ContainerImage::Unknown),

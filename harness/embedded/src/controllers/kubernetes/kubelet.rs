@@ -1,10 +1,12 @@
 //! The kubelets of all nodes: runs echo servers for pods and reports on every pod.
 //!
 //! Pods whose image the embedded cluster cannot run stay pending, with the image in the
-//! condition's message. Probes, restarts and volumes do not exist: an echo server that listens is
-//! ready.
+//! condition's message. Probes and restarts do not exist: servers that listen are ready. A pod
+//! whose files are missing is tried again whenever something changes.
 
 mod pod_status;
+mod program;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,44 +15,60 @@ use serde_json::Value;
 
 use super::container_image::{ContainerImage, SystemComponent};
 use super::pod;
+use crate::api::{ObjectName, PodLog, PodLogs};
 use crate::controllers::kind::{DEPLOYMENT, NODE, POD};
 use crate::controllers::object::{is_controlled_by, items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
-use crate::echo::{EchoIdentity, EchoServer};
+use crate::echo::datagram::DatagramServer;
+use crate::echo::{EchoError, EchoIdentity, EchoServer, Serving};
 use pod_status::{PodState, status_write};
+use program::{Listener, Service};
 
 /// The first pod address: kind's and kubeadm's usual pod network is 10.244.0.0/16. Pods are known
 /// by these addresses in the cluster; their sockets are elsewhere on loopback.
 const FIRST_POD_IP: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 2);
 
-/// Where a pod's echo server really listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PodSocket {
-    /// The ports that the pod serves, in the cluster's terms.
-    pub(crate) ports: BTreeSet<u16>,
-    /// The socket behind all of them.
-    pub(crate) socket: SocketAddr,
+/// Where a pod's servers really listen, by the port that the pod serves in the cluster's terms.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct PodSockets {
+    /// Of TCP.
+    pub(crate) tcp: BTreeMap<u16, SocketAddr>,
+    /// Of UDP.
+    pub(crate) udp: BTreeMap<u16, SocketAddr>,
 }
 
 /// The kubelets of all nodes.
 #[derive(Debug)]
 pub(crate) struct Kubelet {
     base: IpAddr,
+    logs: PodLogs,
     running: BTreeMap<String, RunningPod>,
 }
 
 #[derive(Debug)]
 struct RunningPod {
+    name: ObjectName,
     address: IpAddr,
-    ports: BTreeSet<u16>,
-    server: EchoServer,
+    sockets: PodSockets,
+    servers: Vec<EchoServer>,
+    /// They end when they are dropped.
+    #[expect(dead_code, reason = "kept so that they run")]
+    datagram_servers: Vec<DatagramServer>,
+}
+
+/// The servers of a pod, started.
+#[derive(Debug, Default)]
+struct Started {
+    sockets: PodSockets,
+    servers: Vec<EchoServer>,
+    datagram_servers: Vec<DatagramServer>,
 }
 
 impl Kubelet {
     /// Kubelets that start echo servers at this loopback address.
-    pub(crate) fn new(base: IpAddr) -> Self {
-        Self { base, running: BTreeMap::new() }
+    pub(crate) fn new(base: IpAddr, logs: PodLogs) -> Self {
+        Self { base, logs, running: BTreeMap::new() }
     }
 
     /// Starts what is scheduled and not running yet, stops what is gone, and reports on all pods.
@@ -76,21 +94,22 @@ impl Kubelet {
     }
 
     /// Where pods really listen, by their address in the cluster.
-    pub(crate) fn sockets(&self) -> BTreeMap<IpAddr, PodSocket> {
-        self.running
-            .values()
-            .map(|pod| {
-                let socket = PodSocket { ports: pod.ports.clone(), socket: pod.server.socket() };
-                (pod.address, socket)
-            })
-            .collect()
+    pub(crate) fn sockets(&self) -> BTreeMap<IpAddr, PodSockets> {
+        self.running.values().map(|pod| (pod.address, pod.sockets.clone())).collect()
     }
 
     /// Stops every echo server.
     pub(crate) async fn shutdown(&mut self) {
         for pod in std::mem::take(&mut self.running).into_values() {
-            pod.server.shutdown().await;
+            self.stop(pod).await;
         }
+    }
+
+    async fn stop(&self, pod: RunningPod) {
+        for server in &pod.servers {
+            server.shutdown().await;
+        }
+        self.logs.forget(&pod.name);
     }
 
     async fn stop_gone(&mut self, snapshot: &Snapshot) {
@@ -99,7 +118,7 @@ impl Kubelet {
             self.running.keys().filter(|uid| !alive.contains(uid.as_str())).cloned().collect();
         for uid in gone {
             if let Some(pod) = self.running.remove(&uid) {
-                pod.server.shutdown().await;
+                self.stop(pod).await;
             }
         }
     }
@@ -117,12 +136,18 @@ impl Kubelet {
         if let Some(running) = self.running.get(uid) {
             return PodState::Running(running.address);
         }
+        let file = |path: &str| volume::file(snapshot, pod, container, path);
+        let listeners = match program::listeners(pod, container, image, &file) {
+            Ok(listeners) => listeners,
+            Err(why) => return PodState::Failed(why),
+        };
         let identity = identity_of(snapshot, pod, container, image);
-        match EchoServer::start(identity, self.base).await {
-            Ok(server) => {
+        let name = ObjectName::namespaced(namespace(pod).unwrap_or_default(), name(pod));
+        match self.start(&listeners, &identity, &self.logs.of(name.clone())).await {
+            Ok(Started { sockets, servers, datagram_servers }) => {
                 let address = self.free_address();
-                let ports = pod::echo_ports(pod, container, image);
-                self.running.insert(uid.to_owned(), RunningPod { address, ports, server });
+                let pod = RunningPod { name, address, sockets, servers, datagram_servers };
+                self.running.insert(uid.to_owned(), pod);
                 PodState::Running(address)
             }
             Err(error) => PodState::Failed(format!(
@@ -130,6 +155,37 @@ impl Kubelet {
                 pod::full_name(pod)
             )),
         }
+    }
+
+    async fn start(
+        &self,
+        listeners: &[Listener],
+        identity: &EchoIdentity,
+        log: &PodLog,
+    ) -> Result<Started, EchoError> {
+        let mut started = Started::default();
+        for Listener { ports, service } in listeners {
+            let Some(port) = ports.first().copied() else { continue };
+            let (identity, log) = (identity.clone(), Some(log.clone()));
+            match service {
+                Service::Stream(application, tls) => {
+                    let serving =
+                        Serving { application: *application, tls: tls.clone(), port, log };
+                    let server = EchoServer::serve(identity, self.base, serving).await?;
+                    let socket = server.socket();
+                    started.sockets.tcp.extend(ports.iter().map(|port| (*port, socket)));
+                    started.servers.push(server);
+                }
+                Service::Datagram(application) => {
+                    let server =
+                        DatagramServer::start(identity, self.base, *application, log).await?;
+                    let socket = server.socket();
+                    started.sockets.udp.extend(ports.iter().map(|port| (*port, socket)));
+                    started.datagram_servers.push(server);
+                }
+            }
+        }
+        Ok(started)
     }
 
     fn free_address(&self) -> IpAddr {

@@ -12,7 +12,7 @@ use crate::controllers::object::{
     annotation, controller_reference, is_true, items, label, name, namespace, port, skeleton, text,
 };
 
-/// The port of echo-basic when `HTTP_PORT` is not set (kubernetes-sigs/gateway-api v1.6.1
+/// The port when nothing is said: that of echo-basic (kubernetes-sigs/gateway-api v1.6.1
 /// `conformance/echo-basic/echo-basic.go`).
 const ECHO_PORT: u16 = 3000;
 
@@ -43,30 +43,29 @@ pub(crate) fn containers(pod: &Value) -> &[Value] {
     items(pod, "/spec/containers")
 }
 
-/// The first container that is an echo server.
+/// The first container that something in this process stands for.
 pub(crate) fn echo_container(pod: &Value) -> Option<(&Value, ContainerImage)> {
     containers(pod).iter().find_map(|container| {
         let image = ContainerImage::classify(text(container, "/image").unwrap_or_default());
-        matches!(image, ContainerImage::GateproofEcho | ContainerImage::EchoBasic)
-            .then_some((container, image))
+        let runs = matches!(
+            image,
+            ContainerImage::GateproofEcho | ContainerImage::EchoBasic | ContainerImage::CoreDns
+        );
+        runs.then_some((container, image))
     })
 }
 
-/// The ports an echo container listens on.
-///
-/// echo-basic listens on `HTTP_PORT` or 3000, whatever the pod declares. Gateproof's own echo
-/// image listens on every TCP port that its container declares, on `HTTP_PORT`, or else on 3000.
-pub(crate) fn echo_ports(pod: &Value, container: &Value, image: ContainerImage) -> BTreeSet<u16> {
+/// The ports that Gateproof's own echo image listens on: every TCP port that its container
+/// declares, `HTTP_PORT`, or else 3000.
+pub(crate) fn echo_ports(pod: &Value, container: &Value) -> BTreeSet<u16> {
     let chosen = environment(pod, container, "HTTP_PORT").and_then(|port| port.parse().ok());
     let mut ports: BTreeSet<u16> = chosen.into_iter().collect();
-    if image == ContainerImage::GateproofEcho {
-        ports.extend(
-            items(container, "/ports")
-                .iter()
-                .filter(|port| text(port, "/protocol").is_none_or(|protocol| protocol == "TCP"))
-                .filter_map(|entry| port(entry, "/containerPort")),
-        );
-    }
+    ports.extend(
+        items(container, "/ports")
+            .iter()
+            .filter(|port| text(port, "/protocol").is_none_or(|protocol| protocol == "TCP"))
+            .filter_map(|entry| port(entry, "/containerPort")),
+    );
     if ports.is_empty() {
         ports.insert(ECHO_PORT);
     }
@@ -132,17 +131,8 @@ mod tests {
 
     fn ports_of(container: Value) -> BTreeSet<u16> {
         let pod = pod(container);
-        let (container, image) = echo_container(&pod).expect("an echo container");
-        echo_ports(&pod, container, image)
-    }
-
-    #[test]
-    fn echo_basic_listens_where_it_is_told_and_not_where_the_pod_declares() {
-        let image = "x/echo-basic";
-        let declared = json!({"image": image, "ports": [{"containerPort": 8080}]});
-        assert_eq!(ports_of(declared), BTreeSet::from([3000]));
-        let told = json!({"image": image, "env": [{"name": "HTTP_PORT", "value": "8080"}]});
-        assert_eq!(ports_of(told), BTreeSet::from([8080]));
+        let (container, _) = echo_container(&pod).expect("an echo container");
+        echo_ports(&pod, container)
     }
 
     #[test]

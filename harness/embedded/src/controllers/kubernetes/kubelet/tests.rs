@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::Kubelet;
+use crate::api::{Store, SystemClock};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
 
@@ -25,7 +27,8 @@ fn pod(uid: &str, image: &str) -> Value {
 }
 
 fn kubelet() -> Kubelet {
-    Kubelet::new(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    let store = Store::new(Arc::new(SystemClock));
+    Kubelet::new(IpAddr::V4(Ipv4Addr::LOCALHOST), store.pod_logs().clone())
 }
 
 async fn statuses(kubelet: &mut Kubelet, pods: &[Value], down: &[&str]) -> Vec<Value> {
@@ -53,11 +56,11 @@ async fn an_echo_pod_listens_and_is_ready() {
     assert_eq!(ready(&status), "True");
     let address: IpAddr = status["podIP"].as_str().expect("an address").parse().expect("an IP");
     let sockets = kubelet.sockets();
-    let socket = sockets.get(&address).expect("the pod's socket");
-    assert_eq!(socket.ports, BTreeSet::from([3000]));
-    tokio::net::TcpStream::connect(socket.socket).await.expect("the echo server accepts");
+    let sockets = &sockets.get(&address).expect("the pod's sockets").tcp;
+    assert_eq!(sockets.keys().collect::<Vec<_>>(), [&3000]);
+    tokio::net::TcpStream::connect(sockets[&3000]).await.expect("the echo server accepts");
     kubelet.shutdown().await;
-    let refused = tokio::net::TcpStream::connect(socket.socket).await;
+    let refused = tokio::net::TcpStream::connect(sockets[&3000]).await;
     assert!(refused.is_err(), "a stopped echo server accepts nothing");
 }
 

@@ -1,0 +1,201 @@
+//! What a container would run: which servers on which ports. Decided from the pod, its environment
+//! and its files alone.
+//!
+//! The Gateway API's echo server goes by its environment (kubernetes-sigs/gateway-api v1.6.1
+//! `conformance/echo-basic`: `echo-basic.go`, `grpc/grpc.go`, `tcpserver/tcpserver.go`,
+//! `udpechoserver/udpechoserver.go`); its own declared ports do not matter.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::controllers::kubernetes::container_image::ContainerImage;
+use crate::controllers::kubernetes::pod;
+use crate::echo::datagram::DatagramApplication;
+use crate::echo::{Application, TlsIdentity};
+
+/// One server of a container.
+#[derive(Debug, Clone)]
+pub(super) struct Listener {
+    /// The ports it serves, in the cluster's terms.
+    pub(super) ports: BTreeSet<u16>,
+    /// What it does there.
+    pub(super) service: Service,
+}
+
+/// What a server does.
+#[derive(Debug, Clone)]
+pub(super) enum Service {
+    /// Connections.
+    Stream(Application, Option<TlsIdentity>),
+    /// Datagrams.
+    Datagram(DatagramApplication),
+}
+
+/// The servers of a container, or why it would not start. `file` reads a file of its volumes.
+pub(super) fn listeners(
+    pod: &Value,
+    container: &Value,
+    image: ContainerImage,
+    file: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+) -> Result<Vec<Listener>, String> {
+    let environment = Environment { pod, container, file };
+    match image {
+        ContainerImage::CoreDns => {
+            Ok(vec![Listener::new(53, Service::Datagram(DatagramApplication::Names))])
+        }
+        ContainerImage::EchoBasic => environment.echo_basic(),
+        _ => Ok(vec![Listener {
+            ports: pod::echo_ports(pod, container),
+            service: Service::Stream(Application::Http, None),
+        }]),
+    }
+}
+
+impl Listener {
+    fn new(port: u16, service: Service) -> Self {
+        Self { ports: BTreeSet::from([port]), service }
+    }
+}
+
+struct Environment<'a> {
+    pod: &'a Value,
+    container: &'a Value,
+    file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+}
+
+impl Environment<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        pod::environment(self.pod, self.container, name).filter(|value| !value.is_empty())
+    }
+
+    fn port(&self, name: &str, usual: u16) -> Result<u16, String> {
+        let Some(value) = self.get(name) else { return Ok(usual) };
+        value.parse().map_err(|_| format!("{name}: expected a port, found {value:?}"))
+    }
+
+    fn echo_basic(&self) -> Result<Vec<Listener>, String> {
+        if self.get("GRPC_ECHO_SERVER").is_some() {
+            return self.streams(
+                Application::Grpc,
+                "TLS_SERVER_PRIV_KEY",
+                ("HTTP_PORT", "HTTPS_PORT"),
+                &["h2"],
+            );
+        }
+        if self.get("TCP_ECHO_SERVER").is_some() {
+            return self.streams(
+                Application::Lines,
+                "TLS_SERVER_PRIV_KEY",
+                ("TCP_PORT", "TLS_PORT"),
+                &[],
+            );
+        }
+        if self.get("UDP_ECHO_SERVER").is_some() {
+            let service = Service::Datagram(DatagramApplication::Echo);
+            return Ok(vec![Listener::new(self.port("UDP_PORT", 8080)?, service)]);
+        }
+        let protocols = ["h2", "http/1.1"];
+        let mut listeners = self.streams(
+            Application::Http1,
+            "TLS_SERVER_PRIVKEY",
+            ("HTTP_PORT", "HTTPS_PORT"),
+            &protocols,
+        )?;
+        let h2c = Service::Stream(Application::H2c, None);
+        listeners.push(Listener::new(self.port("H2C_PORT", 3001)?, h2c));
+        Ok(listeners)
+    }
+
+    /// A server without TLS, and one with it if there are a certificate and a key.
+    fn streams(
+        &self,
+        application: Application,
+        key: &str,
+        (plain, secure): (&str, &str),
+        protocols: &[&str],
+    ) -> Result<Vec<Listener>, String> {
+        let service = Service::Stream(application, None);
+        let mut listeners = vec![Listener::new(self.port(plain, 3000)?, service)];
+        if let (Some(chain), Some(key)) = (self.get("TLS_SERVER_CERT"), self.get(key)) {
+            let (chain_pem, key_pem) = ((self.file)(&chain)?, (self.file)(&key)?);
+            let identity = TlsIdentity::from_pem(&chain_pem, &key_pem, protocols)
+                .map_err(|error| format!("TLS with {chain} and {key}: {error}"))?;
+            let service = Service::Stream(application, Some(identity));
+            listeners.push(Listener::new(self.port(secure, 8443)?, service));
+        }
+        Ok(listeners)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Service, listeners};
+    use crate::controllers::kubernetes::pod;
+
+    /// Ports with what is spoken there, sorted; or the reason there are none.
+    fn plan(image: &str, environment: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let variables: Vec<Value> =
+            environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        let pod = json!({
+            "metadata": {"name": "web-0", "namespace": "apps"},
+            "spec": {"containers": [{"image": image, "env": variables}]},
+        });
+        let (container, image) = pod::echo_container(&pod).expect("an image that runs here");
+        let key = rcgen::generate_simple_self_signed(["a.test".to_owned()]).expect("a certificate");
+        let file = |path: &str| match path {
+            "/crt" => Ok(key.cert.pem().into_bytes()),
+            "/key" => Ok(key.signing_key.serialize_pem().into_bytes()),
+            other => Err(format!("no file {other}")),
+        };
+        let mut shown: Vec<String> = listeners(&pod, container, image, &file)?
+            .into_iter()
+            .flat_map(|listener| {
+                let what = match &listener.service {
+                    Service::Stream(application, None) => format!("{application:?}"),
+                    Service::Stream(application, Some(_)) => format!("{application:?} over TLS"),
+                    Service::Datagram(application) => format!("UDP {application:?}"),
+                };
+                listener.ports.into_iter().map(move |port| format!("{port} {what}"))
+            })
+            .collect();
+        shown.sort();
+        Ok(shown)
+    }
+
+    #[test]
+    fn the_environment_says_what_echo_basic_serves() {
+        let image = "x/echo-basic:v1";
+        let found = |environment: &[(&str, &str)]| plan(image, environment).expect("it starts");
+        assert_eq!(found(&[]), ["3000 Http1", "3001 H2c"]);
+        assert_eq!(found(&[("HTTP_PORT", "80"), ("H2C_PORT", "81")]), ["80 Http1", "81 H2c"]);
+        let tls = [("TLS_SERVER_CERT", "/crt"), ("TLS_SERVER_PRIVKEY", "/key")];
+        assert_eq!(found(&tls), ["3000 Http1", "3001 H2c", "8443 Http1 over TLS"]);
+        assert_eq!(found(&[("GRPC_ECHO_SERVER", "1")]), ["3000 Grpc"]);
+        assert_eq!(found(&[("GRPC_ECHO_SERVER", "")]), ["3000 Http1", "3001 H2c"]);
+        let lines = [
+            ("TCP_ECHO_SERVER", "1"),
+            ("TLS_SERVER_CERT", "/crt"),
+            ("TLS_SERVER_PRIV_KEY", "/key"),
+        ];
+        assert_eq!(found(&lines), ["3000 Lines", "8443 Lines over TLS"]);
+        assert_eq!(found(&[("UDP_ECHO_SERVER", "1")]), ["8080 UDP Echo"]);
+        assert_eq!(plan("x/coredns/coredns", &[]).expect("it starts"), ["53 UDP Names"]);
+        assert_eq!(plan("x/gateproof/echo", &[]).expect("it starts"), ["3000 Http"]);
+    }
+
+    #[test]
+    fn what_cannot_start_says_why() {
+        let image = "x/echo-basic:v1";
+        let problem =
+            |environment: &[(&str, &str)]| plan(image, environment).expect_err("a reason");
+        assert!(problem(&[("HTTP_PORT", "web")]).contains("HTTP_PORT: expected a port"));
+        let missing = [("TLS_SERVER_CERT", "/none"), ("TLS_SERVER_PRIVKEY", "/key")];
+        assert_eq!(problem(&missing), "no file /none");
+        let swapped = [("TLS_SERVER_CERT", "/key"), ("TLS_SERVER_PRIVKEY", "/crt")];
+        let message = problem(&swapped);
+        assert!(message.contains("no PEM chain") && !message.contains("BEGIN"), "{message}");
+    }
+}
