@@ -32,7 +32,7 @@ mod fixture;
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 
-pub use reconcile::{Outcome, StatusUpdate, SyncedSecret, reconcile};
+pub use reconcile::{GivenUp, Outcome, StatusUpdate, SyncedSecret, reconcile};
 pub use resources::{Resources, SkipReason, Skipped};
 
 /// What every stage starts from.

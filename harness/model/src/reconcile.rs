@@ -52,9 +52,22 @@ pub struct Outcome {
     /// Gateways for which the operator stopped before it wrote objects: whatever it wrote earlier
     /// stays and must not be removed.
     pub left_alone: Vec<NamespacedName>,
+    /// Gateways that are nobody's or another controller's, whose objects the operator removes if
+    /// any are there from before.
+    pub given_up: Vec<GivenUp>,
     /// What the model does not cover, sorted. Gateways named here have no objects; they have a
     /// status only if they are also left alone.
     pub unmodelled: Vec<Unmodelled>,
+}
+
+/// A Gateway whose objects the operator removes. It removes only those that the Gateway controls.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GivenUp {
+    /// The Gateway.
+    pub gateway: NamespacedName,
+    /// The name of the Service, which EndpointSlices are labelled with, and of the
+    /// CiliumEnvoyConfig.
+    pub objects: NamespacedName,
 }
 
 /// The status of one object, as the operator writes it.
@@ -101,7 +114,7 @@ pub fn reconcile(input: &Input<'_>) -> Outcome {
     for config in input.resources.class_configs.values() {
         class::reconcile_config(input, config, &mut outcome);
     }
-    let gateways = own_gateways(input, &mut outcome.unmodelled);
+    let gateways = own_gateways(input, &mut outcome);
     note_other_kinds(input, &gateways, &mut outcome.unmodelled);
     let judged = routes::judge_routes(input, &mut outcome);
     let mut ancestors = Ancestors::default();
@@ -130,20 +143,28 @@ fn parameters<'a>(input: &Input<'a>, class: &GatewayClass) -> Option<&'a ClassCo
     input.resources.class_configs.get(&reference.full_name()?)
 }
 
-/// Gateways of own classes that the model covers. A Gateway of an absent or foreign class is
-/// ignored, as the operator ignores it.
+/// Gateways of own classes that the model covers. A Gateway of an absent or foreign class gets
+/// nothing; whether it loses what it had goes by version.
 fn own_gateways<'a>(
     input: &Input<'a>,
-    unmodelled: &mut Vec<Unmodelled>,
+    outcome: &mut Outcome,
 ) -> BTreeMap<&'a NamespacedName, &'a Gateway> {
     let mut own = BTreeMap::new();
     for gateway in input.resources.gateways.values() {
-        let Some(class) = own_class(input, gateway) else { continue };
+        let Some(class) = own_class(input, gateway) else {
+            if input.holds(Behaviour::CleansUpWithoutClass) {
+                outcome.given_up.push(GivenUp {
+                    gateway: gateway.name.clone(),
+                    objects: names::service(&gateway.name),
+                });
+            }
+            continue;
+        };
         let limits = gateway_limits(input, gateway, class);
         if limits.is_empty() {
             own.insert(&gateway.name, gateway);
         } else {
-            unmodelled.extend(limits);
+            outcome.unmodelled.extend(limits);
         }
     }
     own
@@ -275,6 +296,7 @@ fn sort(outcome: &mut Outcome) {
     outcome
         .statuses
         .sort_by(|a, b| (&a.kind, &a.namespace, &a.name).cmp(&(&b.kind, &b.namespace, &b.name)));
+    outcome.given_up.sort();
     outcome.synced_secrets.sort();
     outcome.synced_secrets.dedup();
     outcome.unmodelled.sort();

@@ -528,3 +528,17 @@ fn parameters_of_a_gateway_are_refused_from_1_20_and_ignored_before() {
         assert_eq!(outcome.objects.len(), objects, "{version}");
     }
 }
+
+#[test]
+fn gateways_of_other_classes_are_given_up_from_1_20_on() {
+    let given_up = |version: &str, class: &str| {
+        let spec = json!({"gatewayClassName": class, "listeners": http()});
+        let outcome = Cluster::new(version).gateway_spec(spec).outcome();
+        assert_eq!(outcome.objects.is_empty(), class != "cilium");
+        let names = outcome.given_up.iter().map(|found| found.objects.to_string());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(given_up("1.20.0", "absent"), ["apps/cilium-gateway-gw"]);
+    assert_eq!(given_up("1.20.0", "cilium"), [""; 0]);
+    assert_eq!(given_up("1.19.6", "absent"), [""; 0]);
+}

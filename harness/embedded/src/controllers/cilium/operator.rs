@@ -10,7 +10,7 @@ use gateproof_core::name::NamespacedName;
 use gateproof_kubernetes::Component;
 use gateproof_model::translation::envoy::EnvoyConfig;
 use gateproof_model::{
-    Input, Outcome, Resources, StatusUpdate, SyncedSecret, Unmodelled, reconcile,
+    GivenUp, Input, Outcome, Resources, StatusUpdate, SyncedSecret, Unmodelled, reconcile,
 };
 use serde_json::{Value, json};
 
@@ -77,6 +77,9 @@ impl Operator {
                 .push(Write::Apply(FieldManager::CiliumOperator, owned(snapshot, object)));
         }
         reconciled.writes.extend(deletions(snapshot, &outcome));
+        reconciled
+            .writes
+            .extend(outcome.given_up.iter().flat_map(|given_up| removals(snapshot, given_up)));
         let statuses = outcome.statuses.into_iter().map(|update| status(snapshot, update, now));
         reconciled.writes.extend(statuses);
         reconciled.unmodelled = outcome.unmodelled;
@@ -167,6 +170,32 @@ fn deletions(snapshot: &Snapshot, outcome: &Outcome) -> Vec<Write> {
         }
     }
     writes
+}
+
+/// What was made for a Gateway that is not Cilium's any more, and goes.
+fn removals<'a>(
+    snapshot: &'a Snapshot,
+    given_up: &'a GivenUp,
+) -> impl Iterator<Item = Write> + use<'a> {
+    let scope = given_up.gateway.namespace.as_str();
+    let gateway =
+        snapshot.list_in(GATEWAY, scope).find(|found| name(found) == given_up.gateway.name);
+    let made = move |kind: KindName, object: &Value| match kind {
+        ENDPOINT_SLICE => {
+            let label = "/metadata/labels/kubernetes.io~1service-name";
+            text(object, label) == Some(given_up.objects.name.as_str())
+        }
+        _ => name(object) == given_up.objects.name,
+    };
+    let kinds = [SERVICE, ENDPOINT_SLICE, CILIUM_ENVOY_CONFIG];
+    gateway.into_iter().flat_map(move |gateway| {
+        kinds.into_iter().flat_map(move |kind| {
+            snapshot
+                .list_in(kind, scope)
+                .filter(move |object| made(kind, object) && is_controlled_by(object, gateway))
+                .map(|object| Write::Delete(identity(object)))
+        })
+    })
 }
 
 /// The write of a status, with the times of its conditions and with what other controllers said

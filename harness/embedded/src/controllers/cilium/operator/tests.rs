@@ -129,6 +129,38 @@ fn when_a_reconcile_ends_early_objects_and_their_translation_stay() {
 }
 
 #[test]
+fn from_1_20_on_a_gateway_that_leaves_loses_what_was_made_for_it() {
+    let removed = |version: &str, class: &str| {
+        let stack = Stack { version: version.parse().expect("a version"), ..stack(true) };
+        let mut operator = Operator::default();
+        let (first, _) = run(&mut operator, &stack, &[gateway("HTTP")]);
+        let mut left = gateway("HTTP");
+        left["spec"]["gatewayClassName"] = class.into();
+        let objects: Vec<Value> = [left].into_iter().chain(applied(&first)).collect();
+        let mut removed = deleted(&run(&mut operator, &stack, &objects).0);
+        removed.sort();
+        removed
+    };
+    let all = ["\"CiliumEnvoyConfig\"", "\"EndpointSlice\"", "\"Service\""];
+    assert_eq!(removed("1.20.0", "other"), all);
+    assert_eq!(removed("1.20.0", "cilium"), [""; 0]);
+    assert_eq!(removed("1.19.6", "other"), [""; 0]);
+}
+
+#[test]
+fn what_the_next_controller_makes_for_a_gateway_is_left_alone() {
+    let mut left = gateway("HTTP");
+    left["spec"]["gatewayClassName"] = "other".into();
+    let objects = [
+        left,
+        controlled("Service", "v1", "made-by-the-other"),
+        controlled("EndpointSlice", "discovery.k8s.io/v1", "made-by-the-other"),
+    ];
+    let (reconciled, _) = run(&mut Operator::default(), &stack(true), &objects);
+    assert_eq!(deleted(&reconciled), [""; 0]);
+}
+
+#[test]
 fn a_hand_made_envoy_config_is_reported_and_not_guessed() {
     let foreign = json!({
         "apiVersion": "cilium.io/v2", "kind": "CiliumEnvoyConfig",
