@@ -295,8 +295,8 @@ facts! {
     KindCheckedPerSelectedListener: [since(19, 6)], Read, "cilium/cilium 757605b265, first in 1.19.6";
     UnrestrictedListenerAllowsKind: [since(21, 0)], Read,
         "cilium/cilium 6a91c71920, after the 1.20 cut; back-ports to 1.20 were not read";
-    KindsDefaultToProtocol: [between((18, 11), (19, 0)), since(19, 5)], Read,
-        "cilium/cilium deb88646e0 first in 1.18.11 and fa306ce2ca first in 1.19.5";
+    KindsDefaultToProtocol: [between((18, 10), (19, 0)), since(19, 5)], Read,
+        "cilium/cilium deb88646e0 after 1.18.10, but in the recorded operator of that name; fa306ce2ca first in 1.19.5";
     WildcardsIntersect: [since(19, 2)], Read, "cilium/cilium 9ee2db2b32, first in 1.19.2; not in 1.18.12";
     EveryParentGetsStatus: [between((16, 0), (18, 0))], Read,
         "cilium/cilium httproute_reconcile.go at the 1.16 and 1.17 cuts and in 1.18.2; 04e4aea674";

@@ -54,7 +54,8 @@ pub(crate) fn ingest(
 ) -> Vec<HttpListener> {
     served(input, gateway)
         .filter(|listener| listener.is_envoys())
-        .map(|listener| HttpListener {
+        .enumerate()
+        .map(|(position, listener)| HttpListener {
             hostname: listener.hostname().unwrap_or("*").to_owned(),
             port: listener.port,
             security: security(input, gateway, listener),
@@ -62,7 +63,8 @@ pub(crate) fn ingest(
                 .iter()
                 .flat_map(|attached| {
                     let hosts = served_hosts(input, gateway, listener, *attached);
-                    let place = rule::Place { hosts: &hosts, port: listener.port, policies };
+                    let turn = rule::Turn { listener: position, kind: attached.route.kind() };
+                    let place = rule::Place { hosts: &hosts, port: listener.port, turn, policies };
                     serve(input, attached.route, place, unmodelled)
                 })
                 .collect(),

@@ -40,6 +40,7 @@ pub(super) fn read(
                 route: route.object(),
                 hosts: place.hosts.to_vec(),
                 port: place.port,
+                turn: place.turn,
                 key: found.key(input, &treatment),
                 matcher: envoy_match,
                 prefix: found.path.prefix().to_owned(),

@@ -6,7 +6,7 @@ use super::filter::Treatment;
 use crate::checks::backend_tls::Policies;
 use crate::facts::Behaviour;
 use crate::resources::http_route::{ValueKind, ValueMatch};
-use crate::resources::route::Route;
+use crate::resources::route::{Route, RouteKind};
 use crate::translation::envoy::{
     HeaderMatch, PathMatch, QueryMatch, RouteMatch, ValueMatch as EnvoyValue,
 };
@@ -21,6 +21,8 @@ pub(crate) struct HttpRule {
     pub hosts: Vec<String>,
     /// The port of the listener that serves it.
     pub port: u16,
+    /// Where among all rules it comes.
+    pub turn: Turn,
     /// Rules of one host with the same key become one route.
     pub key: String,
     pub matcher: RouteMatch,
@@ -30,6 +32,15 @@ pub(crate) struct HttpRule {
     pub treatment: Treatment,
     /// Backends that can be used.
     pub backends: Vec<Backend>,
+}
+
+/// When a rule comes: listeners have an order, and kinds of routes at each listener. Routes of one
+/// kind at one listener have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// The listener's position.
+    pub listener: usize,
+    pub kind: RouteKind,
 }
 
 /// What is spoken to the backends of a rule.
@@ -46,6 +57,7 @@ pub(crate) enum RuleProtocol {
 pub(super) struct Place<'a> {
     pub hosts: &'a [String],
     pub port: u16,
+    pub turn: Turn,
     pub policies: &'a Policies<'a>,
 }
 

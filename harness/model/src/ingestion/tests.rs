@@ -274,3 +274,19 @@ fn what_several_routes_ask_of_one_request_is_left_open_only_where_their_order_de
     assert!(open(json!({"backendRefs": web()}), slow), "which timeout holds is chance");
     assert!(!open(json!({"backendRefs": web()}), json!({"backendRefs": web()})));
 }
+
+#[test]
+fn at_one_listener_http_routes_come_before_grpc_routes_of_the_same_rank() {
+    let spec = json!({"parentRefs": [{"name": "gw"}], "rules": [
+        {"matches": [{"path": {"value": "/a.B"}}], "backendRefs": web()}]});
+    let outcome = Cluster::new("1.20.0")
+        .gateway(http())
+        .with(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute",
+            "metadata": {"name": "first-by-name", "namespace": "apps"}, "spec": {"parentRefs": [{"name": "gw"}],
+            "rules": [{"matches": [{"method": {"service": "a.B"}}], "backendRefs": [{"name": "api", "port": 80}]}]}}))
+        .route("second-by-name", spec)
+        .outcome();
+    let clusters: Vec<_> =
+        routes(&outcome).iter().map(|route| forward(route).clusters[0].cluster.as_str()).collect();
+    assert_eq!(clusters, ["apps:web:80", "apps:api:80"]);
+}

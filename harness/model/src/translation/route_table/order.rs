@@ -1,5 +1,6 @@
-//! The order of routes, and where it is not defined: the operator lists HTTPRoutes and GRPCRoutes in
-//! no fixed order, and no version sorts them by age or name.
+//! The order of routes, and where it is not defined: the operator takes listeners in order, and at
+//! each the HTTPRoutes before the GRPCRoutes, but lists the routes of a kind in no fixed order, and no
+//! version sorts them by age or name.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -52,6 +53,7 @@ pub(super) fn note_undefined_order(
         let first = group[0];
         let differs = |other: &&&HttpRule| {
             other.route != first.route
+                && other.turn == first.turn
                 && (other.treatment != first.treatment
                     || other.port != first.port && uses_port(first))
         };
@@ -66,7 +68,8 @@ pub(super) fn note_undefined_order(
     for (index, a) in firsts.iter().enumerate() {
         for b in &firsts[index + 1..] {
             let tied = precedence(input, &guarded(input, a), &guarded(input, b)) == Ordering::Equal;
-            if tied && a.route != b.route && may_overlap(&a.matcher, &b.matcher) {
+            if tied && a.turn == b.turn && a.route != b.route && may_overlap(&a.matcher, &b.matcher)
+            {
                 unmodelled.push(Unmodelled::new(
                     &b.route,
                     format!(
