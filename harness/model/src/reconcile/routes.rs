@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use gateproof_core::name::NamespacedName;
 use serde_json::{Value, json};
 
 use super::ending::refusal;
@@ -99,9 +100,17 @@ fn acceptances(input: &Input<'_>, route: Route<'_>) -> Acceptances {
     let every = every_parent(input, route.kind());
     let unsupported =
         refused_by_host_network(input, route).or_else(|| unsupported_value(input, route));
+    // Where every parent gets a status, one of any kind is taken for a Gateway, as soon as one is.
+    let takes_all = every && route.parents().iter().any(|p| p.gateway(namespace).is_some());
+    let misread = |parent: &ParentRef| {
+        (takes_all && !is_service(parent)).then(|| {
+            let namespace = parent.namespace.as_deref().unwrap_or(namespace);
+            NamespacedName::new(namespace, parent.name.as_str())
+        })
+    };
     let mut acceptances = Acceptances::new();
     for (index, parent) in route.parents().iter().enumerate() {
-        let Some(name) = parent.gateway(namespace) else { continue };
+        let Some(name) = parent.gateway(namespace).or_else(|| misread(parent)) else { continue };
         let acceptance = match input.resources.gateways.get(&name) {
             Some(gateway) if every || is_own(input, gateway) => {
                 accept(input, ListenerOwner::from(gateway), route, parent)
@@ -130,10 +139,13 @@ fn is_own(input: &Input<'_>, gateway: &Gateway) -> bool {
     own_class(input, gateway).is_some()
 }
 
+fn is_service(parent: &ParentRef) -> bool {
+    parent.group.is_empty() && parent.kind == "Service"
+}
+
 /// A Service as parent is for the mesh. In versions that judge every parent two reconcilers write
 /// the status of a route that has both; which of them wins was not seen.
 fn note_mesh(input: &Input<'_>, route: Route<'_>, unmodelled: &mut Vec<Unmodelled>) {
-    let is_service = |parent: &ParentRef| parent.group.is_empty() && parent.kind == "Service";
     if !route.parents().iter().any(is_service) {
         return;
     }

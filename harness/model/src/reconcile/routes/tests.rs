@@ -420,3 +420,11 @@ fn the_operator_leaves_off_at_refused_parameters_before_it_comes_to_routes() {
     assert_eq!(written("1.20.0", alone), [0, 0]);
     assert_eq!(written("1.20.0", both), [2, 2], "the other Gateway's turn");
 }
+
+#[test]
+fn a_parent_of_another_kind_is_taken_for_a_gateway_in_the_oldest_versions() {
+    let parents = json!([{"name": "gw"}, {"group": "example.test", "kind": "Mesh", "name": "all"}]);
+    let ask = |version: &str| conditions(&route(version, http(), to_web(&parents)), "HTTPRoute", 1);
+    assert!(ask("1.17.0")[1].contains("gateway \"all\" does not exist"), "{:?}", ask("1.17.0"));
+    assert!(ask("1.18.0").is_empty(), "{:?}", ask("1.18.0"));
+}

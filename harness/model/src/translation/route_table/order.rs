@@ -64,21 +64,25 @@ pub(super) fn note_undefined_order(
             ));
         }
     }
-    let firsts: Vec<&HttpRule> = groups.values().map(|group| group[0]).collect();
-    for (index, a) in firsts.iter().enumerate() {
-        for b in &firsts[index + 1..] {
-            let tied = precedence(input, &guarded(input, a), &guarded(input, b)) == Ordering::Equal;
-            if tied && a.turn == b.turn && a.route != b.route && may_overlap(&a.matcher, &b.matcher)
-            {
-                unmodelled.push(Unmodelled::new(
-                    &b.route,
-                    format!(
-                        "a match as specific as one of {} that may fit the same request",
-                        a.route
-                    ),
-                ));
+    let mut firsts: Vec<(RouteMatch, &HttpRule)> =
+        groups.values().map(|group| (guarded(input, group[0]), group[0])).collect();
+    firsts.sort_by(|(a, _), (b, _)| precedence(input, a, b));
+    for ties in firsts.chunk_by(|(a, _), (b, _)| precedence(input, a, b) == Ordering::Equal) {
+        for (index, (_, a)) in ties.iter().enumerate() {
+            for (_, b) in &ties[index + 1..] {
+                note_tie(a, b, unmodelled);
             }
         }
+    }
+}
+
+/// Notes two rules of the same rank if chance decides which of them a request meets first.
+fn note_tie(a: &HttpRule, b: &HttpRule, unmodelled: &mut Vec<Unmodelled>) {
+    if a.turn == b.turn && a.route != b.route && may_overlap(&a.matcher, &b.matcher) {
+        unmodelled.push(Unmodelled::new(
+            &b.route,
+            format!("a match as specific as one of {} that may fit the same request", a.route),
+        ));
     }
 }
 
