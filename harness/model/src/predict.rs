@@ -9,12 +9,13 @@
 //! not an upgrade of what the older one made.
 
 pub mod comparison;
+mod endpoints;
 mod missing;
 mod objects;
 pub mod overview;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::name::NamespacedName;
@@ -23,10 +24,11 @@ use serde_json::{Value, json};
 use self::service::complete;
 use crate::facts::Behaviour;
 use crate::lb_ipam::{IpamAssignment, assign};
+use crate::resources::gateway::GROUP;
 use crate::resources::meta::identity;
 use crate::{Input, Outcome, Resources, Skipped, Unmodelled, reconcile};
 
-pub use objects::read_back;
+use objects::read_back;
 pub use service::ALLOCATED;
 
 /// More rounds than any setup needs: an address takes one, and what depends on it another.
@@ -148,7 +150,10 @@ impl Cluster {
     /// Writes what the operator wants and what others answer to it; tells whether anything that
     /// the operator reads changed.
     fn settle(&mut self, question: &Question<'_>, outcome: &Outcome) -> bool {
-        let before = self.objects.clone();
+        let services = |objects: &BTreeMap<Key, Value>| -> Vec<Value> {
+            objects.values().filter(|object| is_service(object)).cloned().collect()
+        };
+        let before = services(&self.objects);
         for wanted in outcome.objects.iter().filter(|object| is_service(object)) {
             let live = self.objects.get(&key(wanted));
             let completed = complete(wanted, live, self.objects.len());
@@ -159,7 +164,7 @@ impl Cluster {
             LoadBalancer::External(address) => self.balance(address),
             LoadBalancer::Ipam => self.allocate(question),
         }
-        before != self.objects
+        before != services(&self.objects)
     }
 
     /// An external load balancer gives its address to every Service that asks for one.
@@ -242,12 +247,48 @@ fn conclude(
     notes.extend(missing::notes(&cluster.objects));
     unmodelled.sort();
     unmodelled.dedup();
-    let objects = read_back(&outcome, |wanted| {
+    let uncovered: BTreeSet<&str> = unmodelled.iter().map(|one| one.object.as_str()).collect();
+    let waiting = waiting(&cluster.objects, &outcome, &uncovered);
+    let objects = read_back(&outcome, waiting, |wanted| {
+        if endpoints::is_filled_in(wanted) {
+            return Some(endpoints::filled_in(wanted, &cluster.objects));
+        }
         let object = cluster.objects.get(&key(wanted))?;
         Some(if is_service(wanted) { service::shown(object) } else { object.clone() })
     });
     let cluster = cluster.objects;
     Prediction { objects, outcome, resources, cluster, skipped, unmodelled, notes }
+}
+
+/// Gateways that nobody writes a status for: they keep the one they have, or get the first one of
+/// the CRD, which waits for a controller. Those that the model does not cover are left out, since
+/// Cilium would write something.
+fn waiting(
+    cluster: &BTreeMap<Key, Value>,
+    outcome: &Outcome,
+    uncovered: &BTreeSet<&str>,
+) -> Vec<Value> {
+    let judged = |object: &Value| {
+        let name = object["metadata"]["name"].as_str();
+        let namespace = object["metadata"]["namespace"].as_str();
+        outcome.statuses.iter().any(|update| {
+            update.kind == "Gateway"
+                && Some(update.name.as_str()) == name
+                && update.namespace.as_deref() == namespace
+        })
+    };
+    cluster
+        .iter()
+        .filter(|((group, kind, ..), _)| group == GROUP && kind == "Gateway")
+        .map(|(_, object)| object)
+        .filter(|object| !judged(object) && !uncovered.contains(identity(object).as_str()))
+        .filter(|_| !uncovered.iter().any(|one| one.starts_with("Cilium ")))
+        .map(|object| {
+            let mut object = object.clone();
+            gateproof_core::gateway_api::default(&mut object);
+            object
+        })
+        .collect()
 }
 
 /// Gateways that Cilium leaves alone, which looks like forgetting them.

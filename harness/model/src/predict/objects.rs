@@ -28,11 +28,18 @@ const NOT_SHOWN: &[&str] = &[
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Makes the stream; `stored` finds an object as the cluster has it, if it is there.
-pub fn read_back(outcome: &Outcome, stored: impl Fn(&Value) -> Option<Value>) -> Vec<Value> {
+/// `waiting` are applied objects that nobody wrote a status for.
+pub(super) fn read_back(
+    outcome: &Outcome,
+    waiting: Vec<Value>,
+    stored: impl Fn(&Value) -> Option<Value>,
+) -> Vec<Value> {
     let made =
         outcome.objects.iter().map(|object| stored(object).unwrap_or_else(|| object.clone()));
     let judged = outcome.statuses.iter().map(|update| with_status(update, &stored));
-    let mut objects: Vec<Value> = made.chain(judged).map(without_server_fields).collect();
+    let waiting = waiting.into_iter().map(reduced);
+    let mut objects: Vec<Value> =
+        made.chain(judged).chain(waiting).map(without_server_fields).collect();
     objects.sort_by_cached_key(order);
     objects
 }
@@ -60,11 +67,29 @@ fn with_status(update: &StatusUpdate, stored: &impl Fn(&Value) -> Option<Value>)
     let live = stored(&object);
     object["status"] = update.status.clone();
     if let Some(live) = live {
-        object["apiVersion"] = live["apiVersion"].clone();
         object["metadata"] = live["metadata"].clone();
         keep_other_parents(&live, &mut object);
     }
     object
+}
+
+/// An applied object reduced to its metadata and the status it has.
+fn reduced(object: Value) -> Value {
+    let mut reduced = object;
+    if let Some(fields) = reduced.as_object_mut() {
+        fields
+            .retain(|key, _| matches!(key.as_str(), "apiVersion" | "kind" | "metadata" | "status"));
+    }
+    for condition in reduced
+        .pointer_mut("/status/conditions")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
+        condition.remove("lastTransitionTime");
+    }
+    reduced
 }
 
 /// What other controllers say of a route stays.

@@ -96,10 +96,13 @@ fn a_living_service_keeps_what_the_api_server_chose() {
 }
 
 #[test]
-fn a_gateway_of_another_class_is_told_and_not_predicted() {
+fn a_gateway_of_another_class_waits_for_its_controller_and_a_note_says_so() {
     let spec = json!({"gatewayClassName": "other", "listeners": http()});
     let prediction = predicted(&Cluster::new("1.20.2").gateway_spec(spec), LoadBalancer::Ipam);
-    assert!(prediction.objects.iter().all(|object| object["kind"] != "Gateway"));
+    let conditions = &object(&prediction, "Gateway")["status"]["conditions"];
+    let waits = json!({"type": "Programmed", "status": "Unknown", "reason": "Pending",
+                       "message": "Waiting for controller"});
+    assert_eq!(conditions[1], waits);
     assert!(prediction.notes[0].contains("`other` does not exist"), "{:?}", prediction.notes);
 }
 

@@ -154,7 +154,8 @@ fn values_that_leave_gateway_api_off_predict_nothing_and_say_so() {
     ] {
         check(&place, &["--set", set], 0, &["Cilium does nothing for any Gateway", said]);
         let run = predict(&place, &["--set", set]);
-        assert!(!run.out.contains("kind:"), "{}", run.out);
+        assert!(!run.out.contains("kind: Service"), "{}", run.out);
+        assert!(run.out.contains("Waiting for controller"), "{}", run.out);
     }
 }
 
