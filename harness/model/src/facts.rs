@@ -185,6 +185,8 @@ behaviours! {
     ClassParametersChecked,
     /// What was made for a Gateway is removed when its class goes or changes hands.
     CleansUpWithoutClass,
+    /// A Gateway without a valid listener tells ListenerSets nothing; before, it refuses them first.
+    ListenerSetsToldLast,
     /// `telemetry.accessLogs` of a CiliumGatewayClassConfig exists.
     AccessLogs,
     /// `httpOptions.grpcWebTranslation` of a CiliumGatewayClassConfig exists.
@@ -348,6 +350,7 @@ facts! {
     GatewayParametersRefused: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut";
     ClassParametersChecked: [since(19, 5)], Read, "cilium/cilium gateway_reconcile.go 1.19.4 and 1.19.5";
     CleansUpWithoutClass: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, cleanupOwnedResources";
+    ListenerSetsToldLast: [since(21, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut and 1.21-dev";
     AccessLogs: [between((18, 12), (19, 0)), since(19, 6)], Read,
         "cilium/cilium v2alpha1/gatewayclassconfig_types.go at every patch release";
     GrpcWebSwitch: [since(20, 0)], Read, "cilium/cilium v2alpha1/gatewayclassconfig_types.go 1.20 cut";

@@ -8,6 +8,7 @@
 mod class;
 mod ending;
 mod features;
+mod listener_sets;
 mod policies;
 mod routes;
 mod status;
@@ -77,7 +78,7 @@ pub struct GivenUp {
 pub struct StatusUpdate {
     /// Such as `gateway.networking.k8s.io/v1`.
     pub api_version: String,
-    /// GatewayClass, CiliumGatewayClassConfig, Gateway, a route or BackendTLSPolicy.
+    /// GatewayClass, CiliumGatewayClassConfig, Gateway, ListenerSet, a route or BackendTLSPolicy.
     pub kind: String,
     /// The namespace, unless the kind has none.
     pub namespace: Option<String>,
@@ -115,7 +116,6 @@ pub fn reconcile(input: &Input<'_>) -> Outcome {
         class::reconcile_config(input, config, &mut outcome);
     }
     let gateways = own_gateways(input, &mut outcome);
-    note_other_kinds(input, &gateways, &mut outcome.unmodelled);
     let judged = routes::judge_routes(input, &mut outcome);
     let mut ancestors = Ancestors::default();
     for gateway in gateways.values() {
@@ -160,7 +160,8 @@ fn own_gateways<'a>(
             }
             continue;
         };
-        let limits = gateway_limits(input, gateway, class);
+        let mut limits = gateway_limits(input, gateway, class);
+        limits.extend(listener_sets::limits(input, gateway));
         if limits.is_empty() {
             own.insert(&gateway.name, gateway);
         } else {
@@ -168,26 +169,6 @@ fn own_gateways<'a>(
         }
     }
     own
-}
-
-/// Kinds that change what a Gateway or Service does but are not modelled.
-fn note_other_kinds(
-    input: &Input<'_>,
-    gateways: &BTreeMap<&NamespacedName, &Gateway>,
-    unmodelled: &mut Vec<Unmodelled>,
-) {
-    if !input.holds(Behaviour::LayerFourRoutes) {
-        // Older operators know none of these kinds.
-        return;
-    }
-    for other in &input.resources.others {
-        if let Some(gateway) = other.gateways.iter().find(|name| gateways.contains_key(name)) {
-            unmodelled.push(Unmodelled::new(
-                &other.object,
-                format!("a route of kind {} on Gateway {gateway}", other.kind),
-            ));
-        }
-    }
 }
 
 fn reconcile_gateway<'a>(
@@ -207,6 +188,14 @@ fn reconcile_gateway<'a>(
         Ok(ending) => ending,
         Err(limit) => return outcome.unmodelled.push(limit),
     };
+    let silent = match ending {
+        Ending::Refused(_) => true,
+        Ending::NoValidListener => input.holds(Behaviour::ListenerSetsToldLast),
+        _ => false,
+    };
+    if !silent {
+        listener_sets::refuse(input, gateway, outcome);
+    }
     if !matches!(ending, Ending::Refused(_)) {
         ancestors.add(input, &gateway.name, &policies);
     }

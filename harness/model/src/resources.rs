@@ -11,6 +11,7 @@ pub(crate) mod gateway;
 pub(crate) mod grpc_route;
 pub(crate) mod http_route;
 pub(crate) mod layer_four_route;
+pub(crate) mod listener_set;
 pub(crate) mod meta;
 pub(crate) mod pool;
 pub(crate) mod route;
@@ -22,7 +23,6 @@ pub(crate) mod tls_route;
 use std::collections::BTreeMap;
 
 use gateproof_core::name::NamespacedName;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -31,8 +31,9 @@ use self::class_config::ClassConfig;
 use self::core::{Namespace, Node, Secret, Service};
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
 use self::grpc_route::GrpcRoute;
-use self::http_route::{HttpRoute, ParentRef};
+use self::http_route::HttpRoute;
 use self::layer_four_route::LayerFourRoute;
+use self::listener_set::ListenerSet;
 use self::meta::Object;
 pub use self::meta::identity;
 use self::pool::Pool;
@@ -62,7 +63,7 @@ pub struct Resources {
     pub(crate) namespaces: BTreeMap<String, Namespace>,
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) pools: BTreeMap<String, Pool>,
-    pub(crate) others: Vec<Other>,
+    pub(crate) listener_sets: BTreeMap<NamespacedName, ListenerSet>,
 }
 
 /// Whether a CustomResourceDefinition is known to be installed.
@@ -73,16 +74,6 @@ pub(crate) enum Definition {
     NotSeen,
     /// It is there itself, or an object of its kind is.
     Installed,
-}
-
-/// An object whose kind matters to a Gateway but is not modelled.
-#[derive(Debug, Clone)]
-pub(crate) struct Other {
-    /// `Kind namespace/name`.
-    pub object: String,
-    pub kind: String,
-    /// Gateways it attaches to.
-    pub gateways: Vec<NamespacedName>,
 }
 
 /// An object that was not read.
@@ -116,9 +107,6 @@ impl std::fmt::Display for Skipped {
     }
 }
 
-/// Kinds that attach to Gateways or Services but are not modelled yet.
-const UNMODELLED_KINDS: &[&str] = &["ListenerSet", "XListenerSet"];
-
 impl Resources {
     /// Reads objects. Those of kinds the model does not read are skipped and listed; broken ones
     /// are listed with the reason.
@@ -127,7 +115,7 @@ impl Resources {
         let mut skipped = Vec::new();
         for value in objects {
             let identity = identity(value);
-            match resources.read(value, &identity) {
+            match resources.read(value) {
                 Ok(true) => {}
                 Ok(false) => {
                     skipped.push(Skipped { object: identity, reason: SkipReason::NotRead });
@@ -143,7 +131,7 @@ impl Resources {
     }
 
     /// Reads one object; `false` when its kind is of no use.
-    fn read(&mut self, value: &Value, identity: &str) -> Result<bool, serde_json::Error> {
+    fn read(&mut self, value: &Value) -> Result<bool, serde_json::Error> {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let (group, kind) =
             (text("apiVersion").split_once('/').map_or("", |(g, _)| g), text("kind"));
@@ -156,6 +144,10 @@ impl Resources {
                 let mut gateway: Gateway = Object::into(parse(value)?);
                 gateway.unread = unread_fields(value.get("spec"), &gateway::SHAPE);
                 self.gateways.insert(gateway.name.clone(), gateway);
+            }
+            ("gateway.networking.k8s.io", "ListenerSet") => {
+                let set: ListenerSet = Object::into(parse(value)?);
+                self.listener_sets.insert(set.name.clone(), set);
             }
             ("gateway.networking.k8s.io", "HTTPRoute") => {
                 let mut route: HttpRoute = Object::into(parse(value)?);
@@ -227,9 +219,6 @@ impl Resources {
                 let pool: Pool = Object::into(parse(value)?);
                 self.pools.insert(pool.name.clone(), pool);
             }
-            (_, kind) if UNMODELLED_KINDS.contains(&kind) => {
-                self.others.push(other(value, identity, kind)?);
-            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -250,26 +239,6 @@ impl Resources {
 
 fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, serde_json::Error> {
     T::deserialize(value)
-}
-
-/// Which Gateways an object of a kind that is not modelled attaches to.
-fn other(value: &Value, identity: &str, kind: &str) -> Result<Other, serde_json::Error> {
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Attachment {
-        parent_refs: Vec<ParentRef>,
-        parent_ref: Option<ParentRef>,
-    }
-    let object: Object<Attachment> = parse(value)?;
-    let namespace = object.metadata.namespaced_name().namespace;
-    let gateways = object
-        .spec
-        .parent_refs
-        .iter()
-        .chain(&object.spec.parent_ref)
-        .filter_map(|parent| parent.gateway(&namespace))
-        .collect();
-    Ok(Other { object: identity.to_owned(), kind: kind.to_owned(), gateways })
 }
 
 #[cfg(test)]

@@ -15,14 +15,6 @@ pub(crate) fn gateway_limits(
     let mut what: Vec<String> =
         gateway.unread.iter().map(|field| format!("field spec.{field}")).collect();
     class_limits(input, class, &mut what);
-    for other in &input.resources.others {
-        if input.holds(Behaviour::LayerFourRoutes)
-            && other.kind == "ListenerSet"
-            && other.gateways.contains(&gateway.name)
-        {
-            what.push(format!("the attached {}", other.object));
-        }
-    }
     for listener in &gateway.spec.listeners {
         listener_limits(input, listener, &mut what);
     }

@@ -11,7 +11,7 @@ use gateproof_core::name::NamespacedName;
 use serde_json::{Value, json};
 
 use super::ending::refusal;
-use super::{Outcome, StatusUpdate, own_class};
+use super::{Outcome, StatusUpdate, listener_sets, own_class};
 use crate::checks::attachment::Attached;
 use crate::checks::listener::Problem;
 use crate::checks::reference::resolve;
@@ -41,6 +41,7 @@ pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judg
             continue;
         }
         note_mesh(input, route, &mut outcome.unmodelled);
+        listener_sets::note_parents(input, route, &mut outcome.unmodelled);
         let acceptances = acceptances(input, route);
         if acceptances.is_empty() || !any_gateway_comes_to(input, route) {
             continue;

@@ -381,14 +381,6 @@ fn what_is_not_covered_is_named_and_never_dropped() {
     field["rules"][0]["novelty"] = json!({"attempts": 2});
     let outcome = Cluster::new("1.20.0").gateway(http()).route("r", field).outcome();
     assert!(limits(&outcome).contains("field spec.rules[0].novelty"), "{}", limits(&outcome));
-
-    let set = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
-        "metadata": {"name": "s", "namespace": "apps"}, "spec": {"parentRef": {"name": "gw"}}});
-    let outcome = Cluster::new("1.20.0").gateway(http()).with(set.clone()).outcome();
-    assert!(limits(&outcome).contains("the attached ListenerSet apps/s"), "{}", limits(&outcome));
-    assert!(outcome.objects.is_empty(), "nothing is made of a Gateway that is not covered");
-    let before = Cluster::new("1.19.6").gateway(http()).with(set).outcome();
-    assert!(before.unmodelled.is_empty(), "older operators do not know it: {}", limits(&before));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use gateproof_core::name::NamespacedName;
 use serde::Deserialize;
 
+use super::listener_set::AllowedListeners;
 use super::meta::Object;
 use super::selector::LabelSelector;
 use super::shape::Shape;
@@ -17,6 +18,7 @@ pub(crate) const GROUP: &str = "gateway.networking.k8s.io";
 pub(super) const SHAPE: Shape = Shape::Fields(&[
     ("gatewayClassName", Shape::Whole),
     ("addresses", Shape::Whole),
+    ("allowedListeners", Shape::Whole),
     (
         "infrastructure",
         Shape::Fields(&[
@@ -138,6 +140,8 @@ pub(crate) struct GatewaySpec {
     pub addresses: Vec<Address>,
     #[serde(default)]
     pub infrastructure: Infrastructure,
+    #[serde(default)]
+    pub allowed_listeners: AllowedListeners,
 }
 
 /// Labels and annotations for what is made for the Gateway.

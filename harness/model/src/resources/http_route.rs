@@ -168,6 +168,13 @@ impl ParentRef {
         })
     }
 
+    /// The ListenerSet that a route in this namespace names; `None` when it names something else.
+    pub(crate) fn listener_set(&self, namespace: &str) -> Option<NamespacedName> {
+        (self.group == GROUP && self.kind == "ListenerSet").then(|| {
+            NamespacedName::new(self.namespace.as_deref().unwrap_or(namespace), self.name.as_str())
+        })
+    }
+
     /// As it is repeated in a status.
     pub(crate) fn to_json(&self) -> Value {
         let mut value = json!({"group": self.group, "kind": self.kind, "name": self.name});

@@ -125,7 +125,8 @@ fn passthrough_chain(input: &Input<'_>, chain: &PassthroughChain) -> Value {
 fn tls_chain(context: Context<'_>, chain: &TlsChain) -> Value {
     let mut tls = json!({"tlsCertificateSdsSecretConfigs": [{"name": chain.sds_name}]});
     if !chain.alpn.is_empty() {
-        tls["alpnProtocols"] = json!(chain.alpn);
+        // Cilium writes one string, which Envoy takes apart.
+        tls["alpnProtocols"] = json!([chain.alpn.join(",")]);
     }
     json!({
         "filterChainMatch": tls_match(&chain.server_names),
