@@ -23,6 +23,9 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion, HostNetwork};
 use gateproof_model::{Input, Outcome, Resources, reconcile};
 use serde_json::{Value, json};
 
+#[path = "recorded-code/reproduction.rs"]
+mod reproduction;
+
 const VERSIONS: [(&str, &str); 6] = [
     ("cilium-1.16-cut", "1.16.0"),
     ("cilium-1.17-cut", "1.17.0"),
@@ -178,9 +181,10 @@ fn as_stored(mut service: Value) -> Value {
     if kind == "LoadBalancer" {
         default("allocateLoadBalancerNodePorts", json!(true));
     }
+    let node_ports = spec.get("allocateLoadBalancerNodePorts") != Some(&json!(false));
     for port in spec["ports"].as_array_mut().into_iter().flatten() {
         port["targetPort"] = port["port"].clone();
-        if kind != "ClusterIP" {
+        if kind != "ClusterIP" && node_ports {
             port["nodePort"] = json!("ALLOCATED");
         }
     }
