@@ -22,7 +22,7 @@ use gateproof_core::name::NamespacedName;
 use serde_json::{Value, json};
 
 use self::service::complete;
-use crate::facts::Behaviour;
+use crate::facts::{Behaviour, holds};
 use crate::lb_ipam::{IpamAssignment, assign};
 use crate::resources::gateway::GROUP;
 use crate::resources::meta::identity;
@@ -248,7 +248,7 @@ fn conclude(
     unmodelled.sort();
     unmodelled.dedup();
     let uncovered: BTreeSet<&str> = unmodelled.iter().map(|one| one.object.as_str()).collect();
-    let waiting = waiting(&cluster.objects, &outcome, &uncovered);
+    let waiting = waiting(question, &cluster.objects, &outcome, &uncovered);
     let objects = read_back(&outcome, waiting, |wanted| {
         if endpoints::is_filled_in(wanted) {
             return Some(endpoints::filled_in(wanted, &cluster.objects));
@@ -260,30 +260,36 @@ fn conclude(
     Prediction { objects, outcome, resources, cluster, skipped, unmodelled, notes }
 }
 
-/// Gateways that nobody writes a status for: they keep the one they have, or get the first one of
-/// the CRD, which waits for a controller. Those that the model does not cover are left out, since
-/// Cilium would write something.
+/// Gateways and routes that nobody writes a status for: they keep the one they have, or get the
+/// first one of the CRD, where a Gateway waits for a controller and a route has none. Those that
+/// the model does not cover are left out, since Cilium would write something.
 fn waiting(
+    question: &Question<'_>,
     cluster: &BTreeMap<Key, Value>,
     outcome: &Outcome,
     uncovered: &BTreeSet<&str>,
 ) -> Vec<Value> {
-    let judged = |object: &Value| {
-        let name = object["metadata"]["name"].as_str();
-        let namespace = object["metadata"]["namespace"].as_str();
+    let later = holds(question.version, Behaviour::LayerFourRoutes);
+    let is_shown = |kind: &str| match kind {
+        "Gateway" | "HTTPRoute" | "GRPCRoute" | "TLSRoute" => true,
+        "TCPRoute" | "UDPRoute" => later,
+        _ => false,
+    };
+    let judged = |(_, kind, namespace, name): &Key| {
         outcome.statuses.iter().any(|update| {
-            update.kind == "Gateway"
-                && Some(update.name.as_str()) == name
-                && update.namespace.as_deref() == namespace
+            update.kind == *kind
+                && update.name == *name
+                && update.namespace.as_ref() == Some(namespace)
         })
     };
+    if uncovered.iter().any(|one| one.starts_with("Cilium ")) {
+        return Vec::new();
+    }
     cluster
         .iter()
-        .filter(|((group, kind, ..), _)| group == GROUP && kind == "Gateway")
-        .map(|(_, object)| object)
-        .filter(|object| !judged(object) && !uncovered.contains(identity(object).as_str()))
-        .filter(|_| !uncovered.iter().any(|one| one.starts_with("Cilium ")))
-        .map(|object| {
+        .filter(|(key, _)| key.0 == GROUP && is_shown(&key.1) && !judged(key))
+        .filter(|(_, object)| !uncovered.contains(identity(object).as_str()))
+        .map(|(_, object)| {
             let mut object = object.clone();
             gateproof_core::gateway_api::default(&mut object);
             object

@@ -107,6 +107,18 @@ fn a_gateway_of_another_class_waits_for_its_controller_and_a_note_says_so() {
 }
 
 #[test]
+fn a_route_that_nobody_judges_is_there_without_a_status() {
+    let spec = json!({"gatewayClassName": "other", "listeners": http()});
+    let parents = |name: &str| json!({"parentRefs": [{"name": name}]});
+    let cluster = Cluster::new("1.20.2").gateway_spec(spec).route("web", parents("gw"));
+    let prediction = predicted(&cluster, LoadBalancer::Ipam);
+    assert!(prediction.is_complete(), "{:?}", prediction.unmodelled);
+    let route = object(&prediction, "HTTPRoute");
+    assert_eq!((route["metadata"]["name"].as_str(), route.get("spec")), (Some("web"), None));
+    assert_eq!(route.get("status"), None);
+}
+
+#[test]
 fn what_other_controllers_say_of_a_route_stays() {
     let mut cluster = Cluster::new("1.20.2").gateway(http()).route(
         "web",
