@@ -105,6 +105,8 @@ behaviours! {
     EveryGrpcParentGetsStatus,
     /// GRPCRoutes are reconciled together with Gateways; before, they did not count as attached.
     GrpcRoutesWithGateways,
+    /// Each parent's turn writes `ResolvedRefs` of all parents, which hides what was found before it.
+    ParentsHideUnresolved,
     /// An accepted GRPCRoute or TLSRoute reads `Accepted HTTPRoute`.
     GrpcRouteAcceptedAsHttpRoute,
     /// A route whose references are not resolved attaches although no parent accepts it.
@@ -304,6 +306,7 @@ facts! {
         "cilium/cilium httproute_reconcile.go at the 1.16 and 1.17 cuts and in 1.18.2; 04e4aea674";
     EveryGrpcParentGetsStatus: [between((16, 0), (18, 3))], Read, "cilium/cilium grpcroute_reconcile.go 1.18.2; 5625858b91";
     GrpcRoutesWithGateways: [since(18, 3)], Read, "cilium/cilium 5625858b91, first in 1.18.3";
+    ParentsHideUnresolved: [between((18, 0), (18, 3))], Read, "cilium/cilium grpcroute_reconcile.go 1.17 cut, 1.18.0 and 1.18.3";
     GrpcRouteAcceptedAsHttpRoute: [between((18, 3), (19, 6))], Read,
         "cilium/cilium gateway_reconcile.go 1.18.10; cdaae95465 first in 1.19.6";
     UnresolvedRouteAttaches: [between((16, 0), (20, 0))], Read, "cilium/cilium gateway_reconcile.go isAttachable, 1.16 cut to 1.19.6";

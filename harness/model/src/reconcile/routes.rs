@@ -48,6 +48,7 @@ pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judg
         }
         note_unordered_host_edits(input, route, &mut outcome.unmodelled);
         let verdict = Verdict { acceptances, unresolved: resolve(input, route) };
+        note_hidden(input, route, &verdict, &mut outcome.unmodelled);
         outcome.statuses.push(StatusUpdate {
             api_version: api_version(input, route.kind()).to_owned(),
             kind: route.kind().as_str().to_owned(),
@@ -157,6 +158,23 @@ fn note_mesh(input: &Input<'_>, route: Route<'_>, unmodelled: &mut Vec<Unmodelle
         "a parent that is a Service, which makes it a route of the mesh"
     };
     unmodelled.push(Unmodelled::new(route.object(), what));
+}
+
+/// Where each parent has its turn, the turns of several overwrite one another.
+fn note_hidden(
+    input: &Input<'_>,
+    route: Route<'_>,
+    verdict: &Verdict,
+    unmodelled: &mut Vec<Unmodelled>,
+) {
+    let by_turns = matches!(route.kind(), RouteKind::Grpc | RouteKind::Tls)
+        && input.holds(Behaviour::ParentsHideUnresolved);
+    if by_turns && verdict.unresolved.is_some() && route.parents().len() > 1 {
+        unmodelled.push(Unmodelled::new(
+            route.object(),
+            "unresolved references of several parents, which this version tells for one of them",
+        ));
+    }
 }
 
 /// Envoy refuses a configuration that edits the Host field by name. From 1.19 the operator notices

@@ -340,6 +340,25 @@ fn setting_the_host_field_is_told_from_1_21_and_noted_before() {
 }
 
 #[test]
+fn parents_that_hide_what_others_found_are_noted_in_the_first_releases_of_1_18() {
+    let one = json!([{"name": "gw"}]);
+    let two = json!([{"name": "gw"}, {"name": "gw", "sectionName": "http"}]);
+    let hidden = |version: &str, parents: &Value, backend: &str| {
+        let spec = json!({"parentRefs": parents, "rules": [
+            {"backendRefs": [{"name": backend, "port": 80}]}]});
+        let outcome = grpc(version, http(), &spec);
+        outcome.unmodelled.iter().any(|limit| limit.what.contains("tells for one of them"))
+    };
+    for (version, noted) in
+        [("1.17.0", false), ("1.18.0", true), ("1.18.2", true), ("1.18.3", false)]
+    {
+        assert_eq!(hidden(version, &two, "nowhere"), noted, "{version}");
+        assert!(!hidden(version, &one, "nowhere"), "{version}: one parent");
+        assert!(!hidden(version, &two, "web"), "{version}: a backend that is there");
+    }
+}
+
+#[test]
 fn an_accepted_grpc_route_reads_as_an_http_route_between_1_18_3_and_1_19_5() {
     for (version, kind) in [
         ("1.16.0", "GRPCRoute"),
