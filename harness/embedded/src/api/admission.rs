@@ -24,10 +24,11 @@ pub(in crate::api) enum UnknownFields {
     Refuse,
 }
 
-/// Brings an object of a built-in kind into the form it is stored in: a `null` means that a field is
-/// not there, and the texts of a Secret become data.
+/// Brings an object into the form it is stored in: a `null` means that a field is not there, and
+/// the texts of a Secret become data. No field of the Gateway API is nullable; other custom kinds
+/// keep their nulls.
 pub(in crate::api) fn normalize(resource: &Resource, object: &mut Value) {
-    if resource.origin == Origin::BuiltIn {
+    if resource.origin == Origin::BuiltIn || resource.group == "gateway.networking.k8s.io" {
         drop_nulls(object);
     }
     if (resource.group, resource.kind) == ("", "Secret") {
@@ -132,8 +133,23 @@ pub(in crate::api) fn admit_name(resource: &Resource, name: &ObjectName) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::{ObjectName, admit_name};
+    use serde_json::json;
+
+    use super::{ObjectName, admit_name, normalize};
     use crate::api::resources::{Kind, of_kind};
+
+    #[test]
+    fn a_null_is_no_field_in_built_in_kinds_and_the_gateway_api() {
+        for (group, kind, kept) in [
+            ("", "ConfigMap", json!({"spec": {}})),
+            ("gateway.networking.k8s.io", "Gateway", json!({"spec": {}})),
+            ("cilium.io", "CiliumEnvoyConfig", json!({"spec": {"addresses": null}})),
+        ] {
+            let mut object = json!({"spec": {"addresses": null}});
+            normalize(of_kind(&Kind::new(group, kind)).expect("served"), &mut object);
+            assert_eq!(object, kept, "{kind}");
+        }
+    }
 
     #[test]
     fn names_follow_the_rules_of_their_kind() {

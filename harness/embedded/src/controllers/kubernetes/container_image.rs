@@ -11,6 +11,8 @@ pub(crate) enum ContainerImage {
     GateproofEcho,
     /// The Gateway API's echo server (kubernetes-sigs/gateway-api `conformance/echo-basic`).
     EchoBasic,
+    /// The Gateway API's echo server for meshes (`echo-advanced`, which is Istio's).
+    EchoAdvanced,
     /// CoreDNS, which the conformance suite uses as a backend for UDP.
     CoreDns,
     /// A component whose work the embedded cluster does itself.
@@ -43,6 +45,7 @@ impl ContainerImage {
         match (owner, last) {
             (Some("gateproof"), "echo") => Self::GateproofEcho,
             (_, "echo-basic") => Self::EchoBasic,
+            (_, "echo-advanced") => Self::EchoAdvanced,
             (Some("coredns"), "coredns") => Self::CoreDns,
             (Some("cilium"), "cilium") => Self::System(SystemComponent::CiliumAgent),
             (Some("cilium"), "cilium-envoy") => Self::System(SystemComponent::CiliumEnvoy),
@@ -78,6 +81,7 @@ mod tests {
             ("x/cilium/cilium:v1", ContainerImage::System(SystemComponent::CiliumAgent)),
             ("x/cilium/operator-generic", ContainerImage::System(SystemComponent::CiliumOperator)),
             ("coredns/coredns", ContainerImage::CoreDns),
+            ("x/echo-advanced:v1", ContainerImage::EchoAdvanced),
             ("nginx:1.29", ContainerImage::Unknown),
             ("x/echo", ContainerImage::Unknown),
             ("x/gateproof/echo-other", ContainerImage::Unknown),

@@ -49,7 +49,10 @@ pub(crate) fn echo_container(pod: &Value) -> Option<(&Value, ContainerImage)> {
         let image = ContainerImage::classify(text(container, "/image").unwrap_or_default());
         let runs = matches!(
             image,
-            ContainerImage::GateproofEcho | ContainerImage::EchoBasic | ContainerImage::CoreDns
+            ContainerImage::GateproofEcho
+                | ContainerImage::EchoBasic
+                | ContainerImage::EchoAdvanced
+                | ContainerImage::CoreDns
         );
         runs.then_some((container, image))
     })

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::controllers::kubernetes::container_image::ContainerImage;
 use crate::controllers::kubernetes::pod;
+use crate::controllers::object::items;
 use crate::echo::datagram::DatagramApplication;
 use crate::echo::{Application, TlsIdentity};
 
@@ -45,11 +46,27 @@ pub(super) fn listeners(
             Ok(vec![Listener::new(53, Service::Datagram(DatagramApplication::Names))])
         }
         ContainerImage::EchoBasic => environment.echo_basic(),
+        ContainerImage::EchoAdvanced => Ok(echo_advanced(container)),
         _ => Ok(vec![Listener {
             ports: pod::echo_ports(pod, container),
             service: Service::Stream(Application::Http, None),
         }]),
     }
+}
+
+/// The ports of `--port=`, `--grpc=` and `--tcp=`, without TLS: enough to be ready. What the mesh
+/// would do with them is not modelled, and the answers are those of the other echo server.
+fn echo_advanced(container: &Value) -> Vec<Listener> {
+    let arguments = || items(container, "/args").iter().filter_map(Value::as_str);
+    let value = |argument: &str, name: &str| argument.strip_prefix(name)?.parse::<u16>().ok();
+    let secured: BTreeSet<u16> = arguments().filter_map(|a| value(a, "--tls=")).collect();
+    [("--port=", Application::Http), ("--grpc=", Application::Grpc), ("--tcp=", Application::Lines)]
+        .into_iter()
+        .flat_map(|(name, application)| arguments().map(move |a| (value(a, name), application)))
+        .filter_map(|(port, application)| Some((port?, application)))
+        .filter(|(port, _)| !secured.contains(port))
+        .map(|(port, application)| Listener::new(port, Service::Stream(application, None)))
+        .collect()
 }
 
 impl Listener {
@@ -184,6 +201,20 @@ mod tests {
         assert_eq!(found(&[("UDP_ECHO_SERVER", "1")]), ["8080 UDP Echo"]);
         assert_eq!(plan("x/coredns/coredns", &[]).expect("it starts"), ["53 UDP Names"]);
         assert_eq!(plan("x/gateproof/echo", &[]).expect("it starts"), ["3000 Http"]);
+    }
+
+    #[test]
+    fn arguments_say_what_echo_advanced_serves_without_tls() {
+        let container = json!({"args": [
+            "--tcp=9090", "--port=8080", "--grpc=7070", "--port=8443", "--tls=8443", "--crt=/c",
+        ]});
+        let mut ports: Vec<_> = super::echo_advanced(&container)
+            .into_iter()
+            .flat_map(|listener| listener.ports)
+            .collect();
+        ports.sort_unstable();
+        assert_eq!(ports, [7070, 8080, 9090]);
+        assert!(super::echo_advanced(&json!({})).is_empty());
     }
 
     #[test]
