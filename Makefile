@@ -36,6 +36,7 @@ deny:
 
 bench: ## measure; each figure is a ratio to something measured in the same run
 	cargo bench --package gateproof-model --bench predictions
+	cargo bench --package gateproof-embedded --bench dataplane
 
 bless: ## rewrite the snapshots; review the difference as code
 	cargo gateproof facts --format markdown > docs/cilium-facts.md.new && mv docs/cilium-facts.md.new docs/cilium-facts.md

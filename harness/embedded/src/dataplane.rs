@@ -7,7 +7,7 @@
 //! stays, as xDS has it.
 //!
 //! `tests/envoy` compares it with a real Envoy: same status, same backend, same request at the
-//! backend, same answer. Deliberately absent: waiting between retries, outlier detection, rate
+//! backend, same answer. Deliberately absent: outlier detection, rate
 //! limits, policy, grpc-web, PROXY protocol towards backends, WebSocket towards HTTP/2 backends
 //! (answered as for a backend that does not speak RFC 8441), and Envoy's wait of up to 30
 //! seconds for a missing secret before a listener opens (a chain without certificate closes its
@@ -19,6 +19,7 @@ mod answer;
 mod apply;
 mod certificate;
 mod connection;
+mod cors;
 mod draw;
 mod exchange;
 mod format;
@@ -33,6 +34,7 @@ mod serving;
 mod shortage;
 mod socket;
 mod upstream;
+mod upstream_tls;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -71,6 +73,8 @@ pub struct Program {
     pub sockets: Vec<SocketProgram>,
     /// Certificates and keys by the name that chains ask for over SDS.
     pub certificates: BTreeMap<String, CertifiedKeyPem>,
+    /// Certificates of authorities in PEM, by the name that clusters with TLS ask for.
+    pub authorities: BTreeMap<String, String>,
     /// Sockets of ready endpoints by cluster name. A cluster without entry has none.
     pub endpoints: BTreeMap<String, Vec<SocketAddr>>,
 }

@@ -9,7 +9,7 @@
 mod decision;
 mod rewrite;
 
-use crate::re2::matches_whole;
+use crate::re2::{self, matches_whole};
 use crate::translation::envoy::{
     Forward, HeaderMatch, HttpChain, Listener, PassthroughChain, PathMatch, QueryMatch, Route,
     RouteMatch, RouteTable, TlsChain, ValueMatch, VirtualHost, WeightedCluster,
@@ -203,7 +203,7 @@ fn header_matches(matcher: &HeaderMatch, headers: &[(String, String)]) -> bool {
     let holds = headers
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case(&matcher.name))
-        .any(|(_, value)| value_matches(&matcher.value, value));
+        .any(|(_, value)| text_matches(&matcher.value, value));
     holds != matcher.invert
 }
 
@@ -213,15 +213,21 @@ fn query_matches(matcher: &QueryMatch, query: &str) -> bool {
         .split('&')
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .find(|(name, _)| *name == matcher.name)
-        .is_some_and(|(_, value)| value_matches(&matcher.value, value))
+        .is_some_and(|(_, value)| text_matches(&matcher.value, value))
 }
 
-fn value_matches(matcher: &ValueMatch, value: &str) -> bool {
+/// Whether a match on a text holds.
+pub fn text_matches(matcher: &ValueMatch, value: &str) -> bool {
     match matcher {
         ValueMatch::Exact(exact) => value == exact,
         ValueMatch::ExactIgnoreCase(exact) => value.eq_ignore_ascii_case(exact),
         ValueMatch::Regex(pattern) => matches_whole(pattern, value),
     }
+}
+
+/// Whether Envoy can read a regular expression.
+pub fn is_expression(pattern: &str) -> bool {
+    re2::is_valid(pattern)
 }
 
 /// The path without query and fragment, and the query without `?`.

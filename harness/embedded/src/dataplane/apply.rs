@@ -150,13 +150,8 @@ fn servings(
             };
             let Some(in_force) = in_force else { continue };
             taken.listeners.insert(key, in_force.clone());
-            let serving = Serving::new(
-                config,
-                in_force,
-                tables.clone(),
-                &state.certificates,
-                &program.endpoints,
-            );
+            let serving =
+                Serving::new(config, in_force, tables.clone(), &state.certificates, program);
             servings.insert((index, position), Arc::new(serving));
         }
     }

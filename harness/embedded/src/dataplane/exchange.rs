@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::access_log::{AccessEvent, AccessRecord, RequestRecord};
 use super::answer::{self, Body, Local, Moment};
 use super::connection::Connection;
+use super::cors::{self, Verdict};
 use super::format::Facts;
 use super::forward::{self, Forwarding};
 use super::headers::{self, Upgrade};
@@ -72,6 +73,10 @@ pub(super) async fn answer(
     let refused = refusal(&parts, connection.scheme, &serving.manager, host.as_deref(), &path);
     let mut traced = None;
     let (done, virtual_host) = if let Some(refused) = refused {
+        if host.is_none() && parts.headers.contains_key("x-envoy-force-trace") {
+            // Envoy refuses before it looks at who asks.
+            traced = parts.headers.get("x-request-id").cloned();
+        }
         (refused.into(), None)
     } else {
         let host = host.clone().unwrap_or_default();
@@ -151,8 +156,7 @@ fn refusal(
         return Some(answer::refused_by_codec(StatusCode::UPGRADE_REQUIRED));
     }
     let https = parts.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
-    let believed = manager.trusted_hops > 0 || manager.client == ClientAddress::ForwardedFor;
-    if https && connection == Scheme::Http && !believed {
+    if https && connection == Scheme::Http && !is_proxy_believed(manager) {
         return Some(answer::refused_by_codec(StatusCode::FORBIDDEN));
     }
     if host.is_none() {
@@ -254,10 +258,16 @@ fn enter(
     Asked { parts, host, path_and_query, scheme, upgrade }
 }
 
-/// The scheme of a request: of an absolute target where a proxy in front is trusted, else what
-/// X-Forwarded-Proto says by now, else the connection's.
+/// Whether somebody in front may say how a client came.
+fn is_proxy_believed(manager: &HttpManager) -> bool {
+    manager.trusted_hops > 0 || manager.client == ClientAddress::ForwardedFor
+}
+
+/// The scheme of a request: what HTTP/2 says, or an absolute target where a proxy in front is
+/// trusted; else what X-Forwarded-Proto says by now; else the connection's.
 fn scheme(connection: &Connection, manager: &HttpManager, parts: &Parts) -> Scheme {
-    let target = parts.uri.scheme_str().filter(|_| manager.trusted_hops > 0);
+    let own = parts.version == Version::HTTP_2 || is_proxy_believed(manager);
+    let target = parts.uri.scheme_str().filter(|_| own);
     let forwarded = parts.headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok());
     match target.or(forwarded) {
         Some(scheme) if scheme.eq_ignore_ascii_case("http") => Scheme::Http,
@@ -287,13 +297,22 @@ async fn done(
         return (answer::no_route().into(), None);
     };
     let name = Some(virtual_host.name.clone());
+    let told = match &route.cors {
+        None => Vec::new(),
+        Some(policy) => match cors::judge(policy, &asked.parts.method, &asked.parts.headers) {
+            Verdict::On(fields) => fields,
+            Verdict::Answered(answer) => return (answer.into(), name),
+        },
+    };
     let mut local = match &route.action {
         _ if headers::upgrade(&asked.parts.headers) == Upgrade::Forbidden => {
             answer::local(403, None)
         }
         Action::Forward(forward) => {
             let forwarding = Forwarding { connection, serving, route, forward };
-            return (forward::forward(&forwarding, asked, body).await, name);
+            let mut done = forward::forward(&forwarding, asked, body).await;
+            cors::set(&mut done.answer, told);
+            return (done, name);
         }
         Action::Respond { status } => answer::local(*status, None),
         Action::Redirect(redirect) => {
@@ -305,6 +324,7 @@ async fn done(
     };
     let facts = facts(connection, &asked.parts);
     headers::edit_response(local.headers_mut(), &route.response_headers, Some(&facts));
+    cors::set(&mut local, told);
     (local.into(), name)
 }
 

@@ -1,14 +1,15 @@
 //! Forwarding a request to a backend, with everything a route asks for on the way: edits,
 //! rewrites, mirrors, retries, a time limit.
 //!
-//! Retries follow the status of an answer only (`retriable-status-codes`, what Cilium
-//! configures); between them nothing is waited for.
+//! Retries follow the listed statuses and connections that fail or end (`retriable-status-codes`,
+//! `connect-failure`, `reset`, what Cilium configures).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
 use gateproof_core::observation::HttpVersion;
+use gateproof_kubernetes::wait;
 use gateproof_model::routing::{Scheme, choose_cluster, rewritten_path};
 use gateproof_model::translation::envoy::{
     Forward, Mirror, Retry, Route, UpstreamProtocol, WeightedCluster,
@@ -33,7 +34,23 @@ use super::serving::{Destination, Serving};
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
 const EXPECTED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-expected-rq-timeout-ms");
+const ASKED_TIMEOUT: HeaderName = HeaderName::from_static("x-envoy-upstream-rq-timeout-ms");
 const SERVICE_TIME: HeaderName = HeaderName::from_static("x-envoy-upstream-service-time");
+
+/// Fields of internal clients that the router takes for itself.
+const STEERING: [&str; 8] = [
+    "x-envoy-upstream-rq-timeout-ms",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-hedge-on-per-try-timeout",
+];
+
+/// The base interval of Envoy's back-off where a route sets none.
+const BACKOFF: Duration = Duration::from_millis(25);
 
 /// Where a request is forwarded from and by which route.
 pub(super) struct Forwarding<'f> {
@@ -66,7 +83,8 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     let client_version = asked.parts.version;
     let edits = [&chosen.response_headers, &f.route.response_headers];
     let requested = edits.iter().any(|edits| headers::asks(edits)).then(|| asked.parts.clone());
-    let (outgoing, client_upgrade) = outgoing(f, chosen, asked);
+    let limit = limit(f.forward, &asked.parts.headers);
+    let (outgoing, client_upgrade) = outgoing(f, chosen, asked, limit);
     let Ok(mut payload) = Payload::gather(body, sends(f.forward)).await else {
         return Done { answer: answer::bad_request(), cluster };
     };
@@ -75,7 +93,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     for mirror in f.forward.mirrors.iter().filter(|_| reachable) {
         send_copy(f, mirror, &outgoing, client_version, &payload);
     }
-    let deadline = limit(f.forward).map(|limit| Instant::now() + limit);
+    let deadline = limit.map(|limit| Instant::now() + limit);
     let began = Instant::now();
     let sending = send(f, chosen, &outgoing, client_version, &mut payload);
     let sent = match deadline {
@@ -92,7 +110,8 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
         Err(undelivered) => {
             let mut answer = match undelivered {
                 Undelivered::NoEndpoint => answer::no_healthy_upstream(),
-                Undelivered::Malformed => answer::bad_request(),
+                // The backend would not take it either.
+                Undelivered::Malformed => answer::upstream_failed(UpstreamFailure::Protocol),
                 Undelivered::Failed(failure) => answer::upstream_failed(failure),
             };
             edit_response(f, chosen, requested.as_ref(), answer.headers_mut());
@@ -102,9 +121,11 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     Done { answer, cluster }
 }
 
-/// The time limit of a route; zero means none, to Envoy and to the Gateway API alike.
-fn limit(forward: &Forward) -> Option<Duration> {
-    forward.timeout.filter(|limit| !limit.is_zero())
+/// The time limit of a request: what an internal client asks for (a field that others may not set),
+/// else the route's. Zero means none, to Envoy and to the Gateway API alike.
+fn limit(forward: &Forward, headers: &HeaderMap) -> Option<Duration> {
+    let asked = headers.get(ASKED_TIMEOUT).and_then(|value| value.to_str().ok()?.parse().ok());
+    asked.map(Duration::from_millis).or(forward.timeout).filter(|limit| !limit.is_zero())
 }
 
 /// How often the body of a request may be sent.
@@ -128,13 +149,17 @@ fn outgoing(
     f: &Forwarding<'_>,
     chosen: &WeightedCluster,
     asked: Asked,
+    limit: Option<Duration>,
 ) -> (Outgoing, Option<OnUpgrade>) {
     let Asked { mut parts, host, path_and_query, scheme, upgrade: client_upgrade } = asked;
     let upgrade = if client_upgrade.is_some() { Upgrade::WebSocket } else { Upgrade::None };
     let version = parts.version;
     let fields = &mut parts.headers;
     headers::strip_connection(fields, upgrade);
-    if let Some(limit) = limit(f.forward) {
+    for steering in STEERING {
+        fields.remove(steering);
+    }
+    if let Some(limit) = limit {
         headers::insert(fields, EXPECTED_TIMEOUT, &limit.as_millis().to_string());
     }
     for edits in [&chosen.request_headers, &f.route.request_headers] {
@@ -188,18 +213,28 @@ async fn send(
         let body = payload.body().ok_or(Undelivered::Failed(UpstreamFailure::Terminated))?;
         let request = request(outgoing, version, body).ok_or(Undelivered::Malformed)?;
         let upstreams = &f.connection.port.shared.upstreams;
-        let response =
-            upstreams.send(endpoint, version, request).await.map_err(Undelivered::Failed)?;
-        let again = f.forward.retry.as_ref().is_some_and(|retry| {
-            retries > 0
-                && payload.copy().is_some()
-                && retry.codes.contains(&response.status().as_u16())
-        });
-        if !again {
-            return Ok(response);
+        let sent = upstreams.send(endpoint, version, &destination.security, request).await;
+        let wanted = match (&sent, &f.forward.retry) {
+            (Ok(response), Some(retry)) => retry.codes.contains(&response.status().as_u16()),
+            (Err(failure), Some(_)) => {
+                matches!(failure, UpstreamFailure::Connect | UpstreamFailure::Terminated)
+            }
+            (_, None) => false,
+        };
+        if !wanted || retries == 0 || payload.copy().is_none() {
+            return sent.map_err(Undelivered::Failed);
         }
         retries -= 1;
+        wait::pause(backoff(f)).await;
     }
+}
+
+/// How long to wait before a retry: any time up to the base interval, as Envoy draws it for the first
+/// one (envoyproxy/envoy `source/common/common/backoff_strategy.cc`; it lets later ones wait longer).
+fn backoff(f: &Forwarding<'_>) -> Duration {
+    let base = f.forward.retry.as_ref().and_then(|retry| retry.backoff).unwrap_or(BACKOFF);
+    let share = u32::try_from(f.connection.port.shared.draws.next() % 1000).unwrap_or(0);
+    base * share / 1000
 }
 
 fn upstream_version(protocol: UpstreamProtocol, client: Version) -> HttpVersion {
@@ -286,9 +321,11 @@ fn send_copy(
     };
     let Some(request) = request(&copy, version, body) else { return };
     let tasks = shared.tasks.clone();
+    let security = destination.security.clone();
     tasks.spawn(async move {
         let sent = async {
-            if let Ok(response) = shared.upstreams.send(endpoint, version, request).await {
+            if let Ok(response) = shared.upstreams.send(endpoint, version, &security, request).await
+            {
                 // Read to its end, so that the connection can be used again.
                 if let Err(error) = response.into_body().collect().await {
                     tracing::debug!(%error, "a mirror's answer ended early");

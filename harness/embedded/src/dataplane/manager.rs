@@ -4,8 +4,8 @@
 //! As envoyproxy/envoy `source/common/http/conn_manager_utility.cc` does it, compared with Envoy
 //! 1.40 by `tests/envoy`. One deliberate difference: for a client at 127.0.0.1 Envoy appends its
 //! own node's address to X-Forwarded-For; here loopback *is* the network of the cluster, so the
-//! client's address is appended. Fields by which internal clients steer retries and timeouts
-//! (`x-envoy-retry-on`, `x-envoy-upstream-rq-timeout-ms`) are passed on without effect.
+//! client's address is appended. Fields by which internal clients steer retries
+//! (`x-envoy-retry-on`) have no effect.
 
 use std::net::IpAddr;
 

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gateproof_model::translation::envoy::{
-    EnvoyConfig, HttpManager, Listener, RouteTable, TlsChain, UpstreamProtocol,
+    Cluster, EnvoyConfig, HttpManager, Listener, RouteTable, TlsChain, UpstreamProtocol,
 };
 use rustls::ServerConfig;
 
+use super::Program;
 use super::certificate::Certificates;
+use super::upstream_tls::Security;
 
 /// A listener with its route tables, clusters and certificates.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(super) struct Serving {
 pub(super) struct Destination {
     /// Which HTTP version is spoken.
     pub(super) protocol: UpstreamProtocol,
+    /// Whether with TLS.
+    pub(super) security: Security,
     endpoints: Vec<SocketAddr>,
     next: AtomicUsize,
 }
@@ -48,6 +52,12 @@ impl Destination {
     }
 }
 
+fn security(cluster: &Cluster, program: &Program) -> Security {
+    let tls = cluster.tls.as_ref();
+    let authority = tls.and_then(|tls| program.authorities.get(&tls.sds_name));
+    Security::new(tls, authority.map(String::as_str))
+}
+
 impl Serving {
     /// Puts a listener together. `tables` are the route tables that Envoy has taken.
     pub(super) fn new(
@@ -55,7 +65,7 @@ impl Serving {
         listener: Listener,
         tables: BTreeMap<String, Arc<RouteTable>>,
         certificates: &Certificates,
-        endpoints: &BTreeMap<String, Vec<SocketAddr>>,
+        program: &Program,
     ) -> Self {
         let destinations = config
             .clusters
@@ -63,7 +73,8 @@ impl Serving {
             .map(|(name, cluster)| {
                 let destination = Destination {
                     protocol: cluster.protocol,
-                    endpoints: endpoints.get(name).cloned().unwrap_or_default(),
+                    security: security(cluster, program),
+                    endpoints: program.endpoints.get(name).cloned().unwrap_or_default(),
                     next: AtomicUsize::new(0),
                 };
                 (name.clone(), destination)

@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 
 use super::answer::{Body, UpstreamFailure};
 use super::shortage::Shortages;
+use super::upstream_tls::{Security, UpstreamStream};
 
 /// Envoy's default `connect_timeout`, which Cilium does not change (before 1.18 it wrote the same
 /// 5 seconds out).
@@ -32,8 +33,11 @@ type HttpClient = Client<Dial, Body>;
 #[derive(Debug)]
 pub(super) struct Upstreams {
     shortages: Arc<Shortages>,
-    clients: Mutex<HashMap<(SocketAddr, HttpVersionKey), HttpClient>>,
+    clients: Mutex<HashMap<PoolKey, HttpClient>>,
 }
+
+/// Endpoint, version, and what is particular about its TLS.
+type PoolKey = (SocketAddr, HttpVersionKey, Option<String>);
 
 /// The HTTP version as a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,21 +51,34 @@ enum HttpVersionKey {
 #[derive(Debug, Clone)]
 pub(super) struct Dial {
     endpoint: SocketAddr,
+    version: HttpVersion,
+    security: Security,
     shortages: Arc<Shortages>,
 }
 
 impl tower::Service<Uri> for Dial {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<UpstreamStream>;
     type Error = io::Error;
-    type Future = BoxFuture<'static, io::Result<TokioIo<TcpStream>>>;
+    type Future = BoxFuture<'static, io::Result<TokioIo<UpstreamStream>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let Self { endpoint, shortages } = self.clone();
-        async move { connect(endpoint, &shortages).await.map(TokioIo::new) }.boxed()
+        let Self { endpoint, version, security, shortages } = self.clone();
+        async move {
+            let stream = match security {
+                Security::None => UpstreamStream::Plain(connect(endpoint, &shortages).await?),
+                Security::Unusable => return Err(io::ErrorKind::ConnectionRefused.into()),
+                Security::Tls(secured) => {
+                    let stream = connect(endpoint, &shortages).await?;
+                    UpstreamStream::Tls(Box::new(secured.handshake(version, stream).await?))
+                }
+            };
+            Ok(TokioIo::new(stream))
+        }
+        .boxed()
     }
 }
 
@@ -88,33 +105,52 @@ impl Upstreams {
         &self,
         endpoint: SocketAddr,
         version: HttpVersion,
+        security: &Security,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, UpstreamFailure> {
-        self.client(endpoint, version).request(request).await.map_err(|error| failure(&error))
+        self.client(endpoint, version, security)
+            .request(request)
+            .await
+            .map_err(|error| failure(&error))
     }
 
     /// Forgets the pools of endpoints that no cluster has any more.
     pub(super) fn retain(&self, endpoints: &BTreeMap<String, Vec<SocketAddr>>) {
         let known: BTreeSet<_> = endpoints.values().flatten().copied().collect();
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.retain(|(endpoint, _), _| known.contains(endpoint));
+        clients.retain(|(endpoint, _, _), _| known.contains(endpoint));
     }
 
-    fn client(&self, endpoint: SocketAddr, version: HttpVersion) -> HttpClient {
+    fn client(
+        &self,
+        endpoint: SocketAddr,
+        version: HttpVersion,
+        security: &Security,
+    ) -> HttpClient {
         let key = match version {
             HttpVersion::Http1 => HttpVersionKey::One,
             HttpVersion::Http2 => HttpVersionKey::Two,
         };
+        let particular = match security {
+            Security::None => None,
+            Security::Tls(secured) => Some(secured.identity.clone()),
+            Security::Unusable => Some(String::new()),
+        };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients
-            .entry((endpoint, key))
+            .entry((endpoint, key, particular))
             .or_insert_with(|| {
                 Client::builder(TokioExecutor::new())
                     .pool_idle_timeout(IDLE_LIMIT)
                     .pool_timer(TokioTimer::new())
                     .timer(TokioTimer::new())
                     .http2_only(key == HttpVersionKey::Two)
-                    .build(Dial { endpoint, shortages: Arc::clone(&self.shortages) })
+                    .build(Dial {
+                        endpoint,
+                        version,
+                        security: security.clone(),
+                        shortages: Arc::clone(&self.shortages),
+                    })
             })
             .clone()
     }

@@ -35,8 +35,17 @@ pub(crate) struct Resources {
 }
 
 impl Envoy {
-    /// Starts Envoy and waits until it listens.
+    /// Starts Envoy with one worker and waits until it listens.
     pub(crate) async fn start(program: &PathBuf, resources: &Resources) -> Self {
+        Self::start_with(program, resources, 1).await
+    }
+
+    /// The same with this many workers.
+    pub(crate) async fn start_with(
+        program: &PathBuf,
+        resources: &Resources,
+        workers: usize,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let write = |name: &str, value: &Value| {
             fs::write(folder.path().join(name), value.to_string()).expect("a writable folder");
@@ -60,7 +69,8 @@ impl Envoy {
             .arg(folder.path().join("admin"))
             .arg("--log-path")
             .arg(folder.path().join("log"))
-            .args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"])
+            .args(["--concurrency", &workers.to_string()])
+            .args(["--disable-hot-restart", "--log-level", "warning"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -1,7 +1,7 @@
 //! Requests, drawn from a seed out of the same pools as the setups they are sent to.
 
 use crate::draw::Draw;
-use crate::setup::{FIELDS, METHODS, PARAMETERS, PATHS, VALUES};
+use crate::setup::{FIELDS, GRPC, METHODS, PARAMETERS, PATHS, VALUES};
 
 /// What a client sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Request {
             fields: Vec::new(),
             body: Body::None,
         };
-        if draw.percent(10) {
+        if draw.percent(14) {
             request.method = String::from(draw.pick(METHODS));
         }
         if draw.percent(3) {
@@ -129,6 +129,13 @@ impl Request {
         request
     }
 
+    /// Whether it names no host.
+    pub(crate) fn has_empty_host(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|(name, value)| name.eq_ignore_ascii_case("host") && value.is_empty())
+    }
+
     /// The same request of a client with a public address.
     pub(crate) fn without_private_addresses(&mut self) {
         if !self.client.starts_with(&[127]) {
@@ -146,6 +153,9 @@ pub(crate) enum Proxied {
 }
 
 fn target(draw: &mut Draw) -> String {
+    if draw.percent(6) {
+        return format!("/{}/{}", draw.pick(&GRPC[..2]), draw.pick(&GRPC[2..]));
+    }
     let mut target = draw.pick(PATHS).to_owned();
     if draw.percent(30) {
         target.push_str(draw.pick(&["/1", "/b", "/12", "/c", "b", "a"]));
@@ -209,6 +219,16 @@ fn fields(draw: &mut Draw) -> Vec<(String, String)> {
     }
     if draw.percent(8) {
         add("x-request-id", "given");
+    }
+    if draw.percent(10) {
+        add(
+            "origin",
+            draw.pick(&["https://a.test", "https://x.test", "http://b.test:8080", "null", ""]),
+        );
+        if draw.percent(60) {
+            add("access-control-request-method", draw.pick(&["PUT", "GET", ""]));
+            add("access-control-request-headers", "x-one");
+        }
     }
     let rare: &[(&str, &str)] = &[
         ("x-forwarded-host", "other.test"),

@@ -123,6 +123,9 @@ impl Setup {
         for index in 0..draw.between(1, 3) {
             objects.push(route(draw, index));
         }
+        if draw.percent(30) {
+            objects.push(grpc_route(draw));
+        }
         Self { version: version.parse().expect("a version"), config, objects }
     }
 }
@@ -174,6 +177,56 @@ fn route(draw: &mut Draw, index: usize) -> Value {
     object("gateway.networking.k8s.io/v1", "HTTPRoute", &format!("r{index}"), &spec)
 }
 
+/// Names of gRPC's services and methods.
+pub(crate) const GRPC: &[&str] = &["pkg.Echo", "pkg.Other", "Ping", "Pong"];
+
+fn grpc_route(draw: &mut Draw) -> Value {
+    let rules: Vec<Value> = (0..draw.between(1, 2))
+        .map(|_| {
+            let mut method = json!({"service": draw.pick(&GRPC[..2])});
+            if draw.percent(60) {
+                method["method"] = json!(draw.pick(&GRPC[2..]));
+            }
+            let mut rule = json!({"backendRefs": [{"name": draw.pick(LIVE), "port": 80}]});
+            if draw.percent(80) {
+                rule["matches"] = json!([{"method": method}]);
+            }
+            if draw.percent(25) {
+                rule["filters"] = json!([{"type": "RequestHeaderModifier",
+                    "requestHeaderModifier": edits(draw)}]);
+            }
+            rule
+        })
+        .collect();
+    let spec =
+        json!({"parentRefs": [{"name": "gw"}], "hostnames": draw.some(HOSTS, 25), "rules": rules});
+    object("gateway.networking.k8s.io/v1", "GRPCRoute", "g0", &spec)
+}
+
+fn cors(draw: &mut Draw) -> Value {
+    let mut cors = json!({});
+    let origins = draw.some(&["https://a.test", "https://*.test", "http://b.test:8080", "*"], 40);
+    if !origins.is_empty() {
+        cors["allowOrigins"] = json!(origins);
+    }
+    if draw.percent(40) {
+        cors["allowMethods"] = json!(draw.pick(&[&["GET"][..], &["PUT", "POST"], &["*"]]));
+    }
+    if draw.percent(40) {
+        cors["allowHeaders"] = json!(draw.pick(&[&["x-one"][..], &["x-one", "X-Two"], &["*"]]));
+    }
+    if draw.percent(40) {
+        cors["exposeHeaders"] = json!(draw.pick(&[&["x-back"][..], &["*"]]));
+    }
+    if draw.percent(40) {
+        cors["allowCredentials"] = json!(true);
+    }
+    if draw.percent(40) {
+        cors["maxAge"] = json!(draw.pick(&[5, 600]));
+    }
+    cors
+}
+
 fn rule(draw: &mut Draw) -> Value {
     let matches: Vec<Value> = (0..draw.between(0, 3)).map(|_| a_match(draw)).collect();
     let mut filters: Vec<Value> = Vec::new();
@@ -198,12 +251,25 @@ fn rule(draw: &mut Draw) -> Value {
                 "requestMirror": {"backendRef": {"name": service, "port": 80}}}));
         }
     }
+    if draw.percent(10) {
+        filters.push(json!({"type": "CORS", "cors": cors(draw)}));
+    }
     let mut rule = json!({"filters": filters});
     if !matches.is_empty() {
         rule["matches"] = json!(matches);
     }
     if !redirects {
         rule["backendRefs"] = json!(backends(draw));
+        if draw.percent(15) {
+            let mut retry = json!({"attempts": draw.pick(&[1, 2])});
+            if draw.percent(70) {
+                retry["codes"] = json!(draw.pick(&[&[500][..], &[503, 404], &[418]]));
+            }
+            if draw.percent(30) {
+                retry["backoff"] = json!("10ms");
+            }
+            rule["retry"] = retry;
+        }
         if draw.percent(15) {
             rule["timeouts"] = json!({"request": draw.pick(&["150ms", "10s", "0s"])});
         }

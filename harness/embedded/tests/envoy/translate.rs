@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use gateproof_embedded::dataplane::CertifiedKeyPem;
-use gateproof_model::translation::envoy::{Action, EnvoyConfig};
+use gateproof_model::translation::envoy::{Action, EnvoyConfig, UpstreamProtocol};
 use gateproof_model::{Input, reconcile};
 use serde_json::{Value, json};
 
@@ -72,6 +72,11 @@ impl Translated {
             Action::Forward(f) => f.clusters.iter().filter(|c| c.weight > 0).count() > 1,
             Action::Redirect(_) | Action::Respond { .. } => false,
         })
+    }
+
+    /// Whether HTTP/2 is spoken to a backend.
+    pub(crate) fn has_http2_backends(&self) -> bool {
+        self.config.clusters.values().any(|cluster| cluster.protocol == UpstreamProtocol::Http2)
     }
 
     /// Whether requests are copied.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use gateproof_core::name::NamespacedName;
 use gateproof_model::datapath::{FrontendKind, SocketBehaviour, datapath};
 use gateproof_model::translation::envoy::EnvoyConfig;
 use gateproof_model::{Input, Resources, Unmodelled};
@@ -13,7 +14,7 @@ use gateproof_model::{Input, Resources, Unmodelled};
 use super::Stack;
 use super::agent::node_states;
 use super::endpoint::{Backends, sockets};
-use crate::controllers::kind::SECRET;
+use crate::controllers::kind::{CONFIG_MAP, SECRET};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::tls_secret::TlsData;
 use crate::dataplane::{Behaviour, CertifiedKeyPem, Program, SocketProgram};
@@ -56,6 +57,7 @@ pub(crate) fn program(
     Programmed {
         program: Program {
             certificates: certificates(snapshot, &configs),
+            authorities: authorities(snapshot, &configs),
             endpoints: endpoints(snapshot, &configs, backends),
             sockets: sockets.programs,
             configs,
@@ -108,6 +110,21 @@ fn certificates(snapshot: &Snapshot, configs: &[EnvoyConfig]) -> BTreeMap<String
             let certified =
                 CertifiedKeyPem { chain_pem: data.chain?, key_pem: data.key?.expose().to_owned() };
             Some((chain.sds_name.clone(), certified))
+        })
+        .collect()
+}
+
+/// Certificates of authorities by the name that clusters ask for, as their ConfigMaps hold them. One
+/// that is not there, or lacks `ca.crt`, has no entry.
+fn authorities(snapshot: &Snapshot, configs: &[EnvoyConfig]) -> BTreeMap<String, String> {
+    let clusters = configs.iter().flat_map(|config| config.clusters.values());
+    clusters
+        .filter_map(|cluster| {
+            let tls = cluster.tls.as_ref()?;
+            let NamespacedName { namespace, name } = &tls.authority;
+            let config_map = snapshot.get(CONFIG_MAP, Some(namespace), name)?;
+            let pem = config_map.pointer("/data/ca.crt")?.as_str()?;
+            Some((tls.sds_name.clone(), pem.to_owned()))
         })
         .collect()
 }
