@@ -181,7 +181,11 @@ impl Cluster {
 
     /// LB-IPAM sleeps until there is a pool (cilium/cilium 1.20 cut `operator/pkg/lbipam/lbipam.go`).
     fn allocate(&mut self, question: &Question<'_>) {
-        let (resources, _) = Resources::from_objects(self.objects.values());
+        // Nothing else is asked of the cluster here.
+        let asked = self.objects.iter().filter(|((_, kind, ..), _)| {
+            matches!(kind.as_str(), "Service" | "CiliumLoadBalancerIPPool")
+        });
+        let (resources, _) = Resources::from_objects(asked.map(|(_, object)| object));
         if resources.pools.is_empty() {
             return;
         }

@@ -113,15 +113,16 @@ pub fn compare(
     let keys: BTreeSet<_> = old.facets.keys().chain(new.facets.keys()).collect();
     for key in keys {
         let (before, after) = (old.facets.get(key), new.facets.get(key));
-        if before == after {
+        if !key.changes(before, after) {
             continue;
         }
         subjects.entry(&key.subject).or_default().push(Change {
             what: key.what.clone(),
             before: before.cloned(),
             after: after.cloned(),
-            causes: variations
-                .behind(&old, &new, |one, other| one.facets.get(key) != other.facets.get(key)),
+            causes: variations.behind(&old, &new, |one, other| {
+                key.changes(one.facets.get(key), other.facets.get(key))
+            }),
         });
     }
     let subjects = subjects

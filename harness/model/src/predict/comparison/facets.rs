@@ -23,6 +23,31 @@ pub(super) struct Key {
 /// Statements by key.
 pub(super) type Facets = BTreeMap<Key, String>;
 
+/// The rank of statements about the order of routes.
+const ORDER: u8 = 8;
+
+/// Divides routes where their order is told.
+const THEN: &str = ", then ";
+
+impl Key {
+    /// Whether two values of this key say that something changes. Routes in another order are a
+    /// change where they are the same routes; else the routes themselves are told.
+    pub(super) fn changes(&self, before: Option<&String>, after: Option<&String>) -> bool {
+        let members = |value: &str| {
+            let mut members: Vec<String> = value.split(THEN).map(str::to_owned).collect();
+            members.sort();
+            members
+        };
+        match (before, after) {
+            (Some(before), Some(after)) if self.rank == ORDER => {
+                before != after && members(before) == members(after)
+            }
+            (None, _) | (_, None) if self.rank == ORDER => false,
+            (before, after) => before != after,
+        }
+    }
+}
+
 /// Divides what a socket is from the node it is on.
 pub(super) const ON_NODE: &str = "\u{0}";
 
@@ -118,6 +143,8 @@ fn routing(entry: &Entry, add: &mut dyn FnMut(u8, String, String)) {
         add(6, format!("{way}: certificate for {certificate}"), "offered".to_owned());
     }
     for host in &entry.hosts {
+        let order: Vec<&str> = host.routes.iter().map(|route| route.when.as_str()).collect();
+        add(ORDER, format!("{way}: order of routes for {}", host.name), order.join(THEN));
         for (index, route) in host.routes.iter().enumerate() {
             // The same match twice: the first one wins, and the second is another statement.
             let again = host.routes[..index].iter().filter(|one| one.when == route.when).count();

@@ -105,3 +105,41 @@ fn a_route_that_goes_elsewhere_says_where_from_and_where_to() {
     assert!(guarded.what.contains("header X-Forwarded-Proto not"), "{guarded:?}");
     assert_eq!(guarded.causes, fact(Behaviour::RedirectGuard));
 }
+
+#[test]
+fn another_order_of_the_same_routes_is_a_change_and_new_routes_are_not_told_twice() {
+    let question = |order: &[&str]| {
+        let routes: Vec<_> = order
+            .iter()
+            .map(|when| crate::predict::overview::RouteLine {
+                when: (*when).to_owned(),
+                goes_to: "apps/web:80".to_owned(),
+                with: Vec::new(),
+            })
+            .collect();
+        let host = crate::predict::overview::Host { name: "*".to_owned(), routes };
+        let entry = crate::predict::overview::Entry {
+            protocol: "HTTP".to_owned(),
+            ports: vec![80],
+            certificates: Vec::new(),
+            hosts: vec![host],
+        };
+        let cluster = listener("1.20.2");
+        let asked = Question::new(&cluster.version, &cluster.config, &cluster.objects);
+        let mut gateway = crate::predict::overview::overview(&asked, &predict(&asked)).remove(0);
+        gateway.routing = vec![entry];
+        super::facets::facets(&[gateway])
+    };
+    let changed = |before: &[&str], after: &[&str]| -> Vec<String> {
+        let (before, after) = (question(before), question(after));
+        let keys: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+        keys.into_iter()
+            .filter(|key| key.changes(before.get(key), after.get(key)))
+            .map(|key| key.what.clone())
+            .collect()
+    };
+    let order = "HTTP on 80: order of routes for *";
+    assert_eq!(changed(&["path /a", "any path"], &["any path", "path /a"]), [order]);
+    assert_eq!(changed(&["path /a", "any path"], &["path /a", "any path"]), [""; 0]);
+    assert_eq!(changed(&["any path"], &["path /a", "any path"]), ["HTTP on 80: * path /a"]);
+}
