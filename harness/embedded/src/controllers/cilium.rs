@@ -7,7 +7,6 @@
 pub(crate) mod agent;
 pub(crate) mod config_map;
 pub(crate) mod endpoint;
-mod gap;
 pub(crate) mod lb_ipam;
 pub(crate) mod operator;
 pub(crate) mod program;

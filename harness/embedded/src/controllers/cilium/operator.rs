@@ -15,7 +15,6 @@ use gateproof_model::{
 use serde_json::{Value, json};
 
 use super::Stack;
-use super::gap::gaps;
 use crate::controllers::component_log::LogLine;
 use crate::controllers::kind::{
     CILIUM_ENVOY_CONFIG, ENDPOINT_SLICE, ENDPOINTS, GATEWAY, KindName, SERVICE,
@@ -104,7 +103,6 @@ impl Operator {
             existing.insert(full);
         }
         self.configs.retain(|name, _| existing.contains(name));
-        unmodelled.extend(self.configs.values().flat_map(gaps));
         (self.configs.values().cloned().collect(), unmodelled)
     }
 }
