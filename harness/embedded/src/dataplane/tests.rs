@@ -7,3 +7,4 @@ mod forwarding;
 mod requests;
 pub(crate) mod sample;
 mod sockets;
+mod swaps;
