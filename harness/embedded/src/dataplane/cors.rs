@@ -1,6 +1,8 @@
 //! What pages of other origins may do, as Envoy's CORS filter answers it before a request is routed
 //! on (envoyproxy/envoy `source/extensions/filters/http/cors/cors_filter.cc`).
 
+use std::borrow::Cow;
+
 use gateproof_model::routing::text_matches;
 use gateproof_model::translation::envoy::{Cors, Credentials};
 use http::{HeaderMap, HeaderValue, Method, Response, header};
@@ -43,16 +45,32 @@ pub(super) fn judge(policy: &Cors, method: &Method, headers: &HeaderMap) -> Verd
             fields.push((name, value));
         }
     };
+    // The filter sets this on every answer on its way back, its own to a preflight included.
+    say(header::ACCESS_CONTROL_EXPOSE_HEADERS, &policy.expose_headers);
     if !preflight {
-        say(header::ACCESS_CONTROL_EXPOSE_HEADERS, &policy.expose_headers);
         return Verdict::On(fields);
     }
-    say(header::ACCESS_CONTROL_ALLOW_METHODS, &policy.methods);
-    say(header::ACCESS_CONTROL_ALLOW_HEADERS, &policy.headers);
+    let requested = |name| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let methods = requested(header::ACCESS_CONTROL_REQUEST_METHOD);
+    say(header::ACCESS_CONTROL_ALLOW_METHODS, &listed(policy, &policy.methods, methods));
+    let names = requested(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    say(header::ACCESS_CONTROL_ALLOW_HEADERS, &listed(policy, &policy.headers, names));
     say(header::ACCESS_CONTROL_MAX_AGE, &policy.max_age);
     let mut answer = answer::status(200);
     set(&mut answer, fields);
     Verdict::Answered(answer)
+}
+
+/// What is allowed: where everything is, also for requests with credentials, what was asked for.
+/// Browsers take no wildcard there. Inferred from the conformance suite's test of CORS
+/// (kubernetes-sigs/gateway-api v1.6.1 `conformance/tests/httproute-cors.go`), which Cilium passes.
+fn listed<'p>(policy: &'p Cors, allowed: &'p str, requested: Option<Cow<'p, str>>) -> Cow<'p, str> {
+    match requested {
+        Some(requested) if allowed == "*" && policy.credentials == Credentials::Allowed => {
+            requested
+        }
+        _ => Cow::Borrowed(allowed),
+    }
 }
 
 /// Sets fields on an answer.
@@ -111,6 +129,29 @@ mod tests {
     }
 
     #[test]
+    fn a_wildcard_is_what_was_asked_for_where_credentials_are_allowed() {
+        let fields = [
+            ("origin", "https://a.test"),
+            ("access-control-request-method", "PUT"),
+            ("access-control-request-headers", "x-one, x-two"),
+        ];
+        let headers: HeaderMap = fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        for (credentials, methods, names) in
+            [(Credentials::Allowed, "PUT", "x-one, x-two"), (Credentials::Refused, "*", "*")]
+        {
+            let policy = Cors { credentials, methods: "*".into(), headers: "*".into(), ..policy() };
+            let Verdict::Answered(answer) = judge(&policy, &Method::OPTIONS, &headers) else {
+                panic!("a preflight is answered")
+            };
+            assert_eq!(answer.headers()["access-control-allow-methods"], methods);
+            assert_eq!(answer.headers()["access-control-allow-headers"], names);
+        }
+    }
+
+    #[test]
     fn preflight_is_answered_whoever_asks_and_options_alone_is_none() {
         let method = ("access-control-request-method", "PUT");
         let Verdict::Answered(answer) =
@@ -120,6 +161,7 @@ mod tests {
         };
         assert_eq!(answer.headers()["access-control-allow-methods"], "GET, PUT");
         assert_eq!(answer.headers()["access-control-max-age"], "5");
+        assert_eq!(answer.headers()["access-control-expose-headers"], "x-own");
         assert!(!answer.headers().contains_key("access-control-allow-headers"));
         let Verdict::Answered(answer) =
             asked(&Method::OPTIONS, &[("origin", "https://b.test"), method])
