@@ -21,6 +21,9 @@ envoy: ## the data plane against a real Envoy, on route tables of fresh seeds
 scenarios: ## every trial as a test of its own
 	cargo test --test scenarios
 
+bench: ## figures as ratios within one run (release build); BENCH=name for one part
+	cargo bench --bench gateproof -- $(BENCH)
+
 check: fmt lint deny ## format, lints, dependencies
 
 fmt:

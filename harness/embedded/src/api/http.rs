@@ -157,7 +157,11 @@ pub(super) fn refusal(error: &ApiError) -> Response<ApiBody> {
 }
 
 fn json_answer(code: StatusCode, document: &Value) -> Response<ApiBody> {
-    with_body(code, HeaderValue::from_static("application/json"), document.to_string().into())
+    json_text(code, document.to_string().into_bytes())
+}
+
+fn json_text(code: StatusCode, text: Vec<u8>) -> Response<ApiBody> {
+    with_body(code, HeaderValue::from_static("application/json"), text.into())
 }
 
 fn text(text: String) -> Response<ApiBody> {

@@ -10,7 +10,7 @@ use super::patch::{Patch, patched};
 use super::query::Query;
 use super::representation::Representation;
 use super::route::{Place, Selection};
-use super::{ApiBody, Call, json_answer, scale, watch};
+use super::{ApiBody, Call, json_answer, json_text, scale, watch};
 use crate::api::admission::UnknownFields;
 use crate::api::error::{ApiError, Cause, Reason};
 use crate::api::object::{ObjectName, is_terminating, metadata_text, set_metadata};
@@ -84,8 +84,8 @@ impl Request<'_> {
         }
         let chosen = objects.iter().map(AsRef::as_ref).filter(|object| selector.matches(object));
         let now = self.store.now();
-        let list = self.representation().list(chosen, self.place, &now, revision);
-        Ok(json_answer(StatusCode::OK, &list))
+        let list = self.representation().list_text(chosen, self.place, &now, revision);
+        Ok(json_text(StatusCode::OK, list))
     }
 
     fn get(&self, name: &str) -> Result<Response<ApiBody>, ApiError> {
@@ -251,7 +251,7 @@ impl Request<'_> {
 
     fn shown(&self, code: StatusCode, object: &Value) -> Response<ApiBody> {
         let now = self.store.now();
-        json_answer(code, &self.representation().one(object, self.place, &now))
+        json_text(code, self.representation().one_text(object, self.place, &now))
     }
 
     fn representation(&self) -> Representation {

@@ -39,6 +39,47 @@ impl Representation {
         known.unwrap_or(Self::Full)
     }
 
+    /// One object as text.
+    pub(super) fn one_text(self, object: &Value, place: &Place, now: &str) -> Vec<u8> {
+        let mut text = Vec::new();
+        if self == Self::Full {
+            write_in_version(&mut text, object, place);
+        } else {
+            write(&mut text, &self.one(object, place, now));
+        }
+        text
+    }
+
+    /// A list as text and the revision it is of. Objects are not copied on the way.
+    pub(super) fn list_text<'o>(
+        self,
+        objects: impl Iterator<Item = &'o Value>,
+        place: &Place,
+        now: &str,
+        revision: u64,
+    ) -> Vec<u8> {
+        let mut text = Vec::new();
+        if self != Self::Full {
+            write(&mut text, &self.list(objects, place, now, revision));
+            return text;
+        }
+        let head = self.list(std::iter::empty(), place, now, revision);
+        text.extend_from_slice(b"{\"items\":[");
+        for (index, object) in objects.enumerate() {
+            if index > 0 {
+                text.push(b',');
+            }
+            write_in_version(&mut text, object, place);
+        }
+        text.push(b']');
+        for field in ["apiVersion", "kind", "metadata"] {
+            text.extend_from_slice(format!(",\"{field}\":").as_bytes());
+            write(&mut text, &head[field]);
+        }
+        text.push(b'}');
+        text
+    }
+
     /// One object.
     pub(super) fn one(self, object: &Value, place: &Place, now: &str) -> Value {
         match self {
@@ -76,6 +117,19 @@ impl Representation {
             "metadata": {"resourceVersion": revision.to_string()},
             "items": items,
         })
+    }
+}
+
+fn write(text: &mut Vec<u8>, value: &Value) {
+    serde_json::to_writer(text, value).expect("a JSON value can be written to memory");
+}
+
+fn write_in_version(text: &mut Vec<u8>, object: &Value, place: &Place) {
+    let wanted = place.resource.api_version(place.version);
+    if object["apiVersion"] == wanted.as_str() {
+        write(text, object);
+    } else {
+        write(text, &in_version(object, place));
     }
 }
 

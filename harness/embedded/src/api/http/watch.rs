@@ -163,7 +163,7 @@ impl Watch {
     }
 
     fn end_with(&mut self, error: &ApiError) {
-        self.lines.push_back(line("ERROR", &error.status()));
+        self.lines.push_back(line("ERROR", error.status().to_string().as_bytes()));
         self.phase = Phase::Ending;
     }
 
@@ -257,7 +257,7 @@ impl Watch {
 
     fn push(&mut self, kind: &str, object: &Value) {
         debug_assert!(revision_of(object) > 0, "stored objects have a resource version");
-        let shown = self.representation.one(object, &self.place, &self.store.now());
+        let shown = self.representation.one_text(object, &self.place, &self.store.now());
         self.lines.push_back(line(kind, &shown));
     }
 
@@ -270,12 +270,11 @@ impl Watch {
         if let Some(mark) = mark {
             object["metadata"]["annotations"] = json!({mark: "true"});
         }
-        self.lines.push_back(line("BOOKMARK", &object));
+        self.lines.push_back(line("BOOKMARK", object.to_string().as_bytes()));
     }
 }
 
-fn line(kind: &str, object: &Value) -> Bytes {
-    let mut line = json!({"type": kind, "object": object}).to_string();
-    line.push('\n');
-    line.into()
+fn line(kind: &str, object: &[u8]) -> Bytes {
+    let head = format!("{{\"type\":\"{kind}\",\"object\":");
+    [head.as_bytes(), object, b"}\n"].concat().into()
 }
