@@ -34,7 +34,7 @@ pub(crate) fn run() {
 
     let list = || assert!(runtime.block_on(get(&many, PATH)).len() > MANY);
     let (listed, written) = in_turn(ROUNDS, list, || {
-        assert!(serde_json::to_vec(&objects).expect("plain data").len() > MANY)
+        assert!(serde_json::to_vec(&objects).expect("plain data").len() > MANY);
     });
     println!("  list of {MANY}                    {listed}");
     println!("  serde_json writing the same     {written}");

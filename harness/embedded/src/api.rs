@@ -17,7 +17,9 @@ pub mod server;
 pub mod store;
 
 mod admission;
+mod custom;
 mod fields;
+mod kinds;
 mod pod_log;
 mod protobuf;
 mod secret;

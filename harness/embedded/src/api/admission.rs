@@ -7,10 +7,26 @@
 use gateproof_core::gateway_api;
 use serde_json::Value;
 
+use super::custom::{CustomKind, structural};
 use super::error::{ApiError, Cause};
 use super::object::ObjectName;
 use super::resources::{Origin, Resource, Scope};
 use super::secret;
+
+/// By which rules objects of a kind are judged.
+pub(in crate::api) enum Rules<'k> {
+    /// Those compiled in, if any.
+    CompiledIn,
+    /// Those of a definition, in a version.
+    Custom(&'k CustomKind, &'k str),
+}
+
+impl<'k> Rules<'k> {
+    /// The rules of a kind that may have a definition.
+    pub(in crate::api) fn of(custom: Option<&'k CustomKind>, version: &'k str) -> Self {
+        custom.map_or(Self::CompiledIn, |custom| Self::Custom(custom, version))
+    }
+}
 
 /// What happens to fields that the schema of a kind does not have (`fieldValidation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,8 +67,12 @@ fn drop_nulls(value: &mut Value) {
 pub(in crate::api) fn prune(
     object: &mut Value,
     unknown: UnknownFields,
+    rules: &Rules<'_>,
 ) -> Result<Vec<String>, ApiError> {
-    let removed = gateway_api::prune(object);
+    let removed: Vec<String> = match rules {
+        Rules::CompiledIn => gateway_api::prune(object).iter().map(ToString::to_string).collect(),
+        Rules::Custom(kind, version) => structural::prune(object, kind.schema(version)),
+    };
     let warnings: Vec<_> = removed.iter().map(|path| format!("unknown field \"{path}\"")).collect();
     match unknown {
         UnknownFields::Drop => Ok(Vec::new()),
@@ -76,7 +96,16 @@ pub(in crate::api) fn admit(
     name: &ObjectName,
     before: Option<&Value>,
     object: &mut Value,
+    rules: &Rules<'_>,
 ) -> Result<(), ApiError> {
+    if let Rules::Custom(kind, version) = rules {
+        structural::default(object, kind.schema(version));
+        let causes = kind.problems(version, before, object);
+        if causes.is_empty() {
+            return Ok(());
+        }
+        return Err(ApiError::invalid(resource, &name.name, causes));
+    }
     gateway_api::default(object);
     let mut errors = gateway_api::validate(object);
     if let Some(before) = before {

@@ -119,7 +119,9 @@ impl Call {
 
 fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
     let query = Query::parse(call.parts.uri.query().unwrap_or_default());
-    let target = Target::parse(call.parts.uri.path()).ok_or_else(ApiError::no_such_path)?;
+    let kinds = store.kinds();
+    let path = call.parts.uri.path();
+    let target = Target::parse(path, &kinds).ok_or_else(ApiError::no_such_path)?;
     let accept = call.header(http::header::ACCEPT);
     body::can_be_answered(accept)?;
     let document = match &target {
@@ -133,13 +135,13 @@ fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
         Target::PodLog(pod) => return pod_log::answer(store, &query, pod),
         Target::Version => version(),
         Target::CoreVersions => {
-            return Ok(discovery::core_versions(accept));
+            return Ok(discovery::core_versions(&kinds, accept));
         }
-        Target::Groups => return Ok(discovery::groups(accept)),
-        Target::Group(group) => discovery::group(group)?,
-        Target::Resources { group, version } => discovery::resources(group, version)?,
-        Target::OpenApiIndex => openapi::index(),
-        Target::OpenApi { group, version } => openapi::document(group, version)?,
+        Target::Groups => return Ok(discovery::groups(&kinds, accept)),
+        Target::Group(group) => discovery::group(&kinds, group)?,
+        Target::Resources { group, version } => discovery::resources(&kinds, group, version)?,
+        Target::OpenApiIndex => openapi::index(&kinds),
+        Target::OpenApi { group, version } => openapi::document(&kinds, group, version)?,
     };
     Ok(json_answer(StatusCode::OK, &document))
 }

@@ -9,10 +9,13 @@
 //! (`deploy/crds`).
 
 pub mod definition;
+mod lasting;
 
 use std::fmt;
 
 use serde_json::Value;
+
+pub(super) use lasting::{lasting_resource, lasting_text, lasting_texts};
 
 /// A group and kind, whatever the version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,7 +137,7 @@ impl Resource {
     }
 }
 
-/// Every served kind.
+/// Every kind that is compiled in.
 pub fn all() -> &'static [Resource] {
     RESOURCES
 }

@@ -5,6 +5,7 @@
 //! changes nothing gets no revision and no event, so controllers may apply until nothing changes.
 
 mod change;
+mod definition;
 mod deletion;
 mod precondition;
 mod state;
@@ -19,9 +20,10 @@ use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::error::ApiError;
+use super::kinds::Kinds;
 use super::object::{ObjectName, metadata_text, set_metadata};
 use super::pod_log::PodLogs;
-use super::resources::{Kind, definition, of_kind};
+use super::resources::{Kind, definition as compiled_in};
 use state::State;
 
 pub(super) use change::{Change, ChangeKind, TooOld};
@@ -79,13 +81,13 @@ impl Store {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let mut state = State::default();
         let now = clock.now();
-        for mut object in definition::definitions() {
+        for mut object in compiled_in::definitions() {
             let name = ObjectName::of(&object).expect("a definition is named after its kind");
-            let resource = definition::served_by(&name.name).expect("the kind is served");
+            let resource = compiled_in::served_by(&name.name).expect("the kind is served");
             set_metadata(&mut object, "uid", Some(state::new_uid().into()));
             set_metadata(&mut object, "generation", Some(1.into()));
             set_metadata(&mut object, "creationTimestamp", Some(now.clone().into()));
-            object["status"] = definition::established(resource, &now);
+            object["status"] = compiled_in::established(resource, &now);
             let kind = Kind::new("apiextensions.k8s.io", "CustomResourceDefinition");
             state.put(&kind, &name, object);
         }
@@ -123,18 +125,22 @@ impl Store {
     /// Refused when the kind is not served, the namespace does not exist, the object breaks the
     /// rules of its kind, or its status is applied before the object exists.
     pub fn apply(&self, manager: &str, object: Value, part: Part) -> Result<Applied, ApiError> {
-        self.write(&Write::controller(manager, part, Operation::Apply(Conflicts::Force), object)?)
+        let kinds = self.kinds();
+        let operation = Operation::Apply(Conflicts::Force);
+        self.write(&Write::controller(&kinds, manager, part, operation, object)?)
     }
 
     /// Creates an object; refused when it exists.
     pub fn create(&self, manager: &str, object: Value) -> Result<Applied, ApiError> {
-        self.write(&Write::controller(manager, Part::Whole, Operation::Create, object)?)
+        let kinds = self.kinds();
+        self.write(&Write::controller(&kinds, manager, Part::Whole, Operation::Create, object)?)
     }
 
     /// Replaces an object; refused when it does not exist or has another `resourceVersion` than
     /// the one given, if one is given.
     pub fn replace(&self, manager: &str, object: Value, part: Part) -> Result<Applied, ApiError> {
-        self.write(&Write::controller(manager, part, Operation::Replace, object)?)
+        let kinds = self.kinds();
+        self.write(&Write::controller(&kinds, manager, part, Operation::Replace, object)?)
     }
 
     /// Deletes an object, then what it owned; with finalizers it is only marked.
@@ -150,6 +156,11 @@ impl Store {
     /// Tells the revision of the newest change, and when there is a newer one.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shared.newest.subscribe()
+    }
+
+    /// What is served.
+    pub(super) fn kinds(&self) -> Arc<Kinds> {
+        Arc::clone(self.read().kinds())
     }
 
     /// The time as this store sees it.
@@ -198,7 +209,7 @@ impl Store {
         name: &ObjectName,
         options: &DeleteOptions,
     ) -> Result<Applied, ApiError> {
-        let resource = of_kind(kind).ok_or_else(|| ApiError::no_such_kind(kind))?;
+        let resource = self.kinds().of_kind(kind).ok_or_else(|| ApiError::no_such_kind(kind))?;
         let now = self.now();
         let mut state = self.lock();
         let applied = deletion::delete(&mut state, resource, name, options, &now);

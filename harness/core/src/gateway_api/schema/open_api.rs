@@ -13,8 +13,8 @@ pub(in crate::gateway_api) fn schema_of(shape: &Shape) -> Value {
         Shape::Object(fields) => object(fields),
         Shape::List(list) => {
             let (least, most) = list.size;
-            let mut schema =
-                json!({"type": "array", "items": schema_of(list.of), "maxItems": most});
+            let mut schema = json!({"type": "array", "items": schema_of(list.of)});
+            limit(&mut schema, "maxItems", most);
             if least > 0 {
                 schema["minItems"] = json!(least);
             }
@@ -28,13 +28,15 @@ pub(in crate::gateway_api) fn schema_of(shape: &Shape) -> Value {
             }
             schema
         }
-        Shape::Map(map) => json!({
-            "type": "object",
-            "maxProperties": map.size,
-            "additionalProperties": schema_of(map.values),
-        }),
+        Shape::Map(map) => {
+            let values = schema_of(map.values);
+            let mut schema = json!({"type": "object", "additionalProperties": values});
+            limit(&mut schema, "maxProperties", map.size);
+            schema
+        }
         Shape::Text { length: (least, most), form } => {
-            let mut schema = json!({"type": "string", "maxLength": most});
+            let mut schema = json!({"type": "string"});
+            limit(&mut schema, "maxLength", *most);
             if *least > 0 {
                 schema["minLength"] = json!(least);
             }
@@ -51,6 +53,13 @@ pub(in crate::gateway_api) fn schema_of(shape: &Shape) -> Value {
         Shape::Code(codes) => json!({"type": "integer", "format": "int64", "enum": codes}),
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::Opaque => json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}),
+    }
+}
+
+/// A table without a limit has the largest number there.
+fn limit(schema: &mut Value, name: &str, most: usize) {
+    if most < usize::MAX {
+        schema[name] = json!(most);
     }
 }
 

@@ -19,7 +19,9 @@ use crate::api::resources::Kind;
 #[derive(Debug, Default)]
 pub(in crate::api) struct Topology {
     rule: Rule,
-    fields: BTreeMap<&'static str, Topology>,
+    fields: BTreeMap<String, Topology>,
+    /// The shape of every entry of a map whose keys are free.
+    values: Option<Box<Topology>>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -37,8 +39,8 @@ enum Rule {
 
 #[derive(Debug, PartialEq, Eq)]
 struct Key {
-    field: &'static str,
-    default: Option<&'static str>,
+    field: String,
+    default: Option<Value>,
 }
 
 /// A list that cannot be taken apart by its keys.
@@ -80,10 +82,20 @@ impl Topology {
         KINDS.get(kind).unwrap_or(&EVERY_KIND)
     }
 
+    /// The topology that a structural schema describes, with that of the metadata.
+    pub(in crate::api) fn of_schema(schema: &Value) -> Topology {
+        let mut topology = from_schema(schema);
+        let metadata = build(&[]).fields.remove("metadata").unwrap_or_default();
+        topology.fields.insert("metadata".to_owned(), metadata);
+        topology
+    }
+
     /// The topology of a part.
     pub(in crate::api) fn part(&self, element: &PathElement) -> &Topology {
         match element {
-            PathElement::Field(name) => self.fields.get(name.as_str()).unwrap_or(&PLAIN),
+            PathElement::Field(name) => {
+                self.fields.get(name.as_str()).or(self.values.as_deref()).unwrap_or(&PLAIN)
+            }
             // The fields of a keyed list are those of its entries.
             PathElement::Key(_) => self,
             PathElement::Value(_) | PathElement::Index(_) => &PLAIN,
@@ -130,24 +142,24 @@ fn distinct<'v>(
 fn key_of(keys: &[Key], index: usize, entry: &Value) -> Result<PathElement, KeyProblem> {
     let mut found = BTreeMap::new();
     for key in keys {
-        let value = match (entry.get(key.field), key.default) {
+        let value = match (entry.get(&key.field), &key.default) {
             (Some(value), _) if !value.is_null() => value.clone(),
-            (_, Some(default)) => Value::from(default),
+            (_, Some(default)) => default.clone(),
             (_, None) => {
-                let names: Vec<_> = keys.iter().map(|key| key.field).collect();
+                let names: Vec<_> = keys.iter().map(|key| key.field.as_str()).collect();
                 return Err(KeyProblem::Missing {
                     index,
                     keys: names.join(", "),
-                    missing: key.field.to_owned(),
+                    missing: key.field.clone(),
                 });
             }
         };
-        found.insert(key.field, value);
+        found.insert(key.field.as_str(), value);
     }
     Ok(PathElement::key(&found))
 }
 
-static PLAIN: Topology = Topology { rule: Rule::Plain, fields: BTreeMap::new() };
+static PLAIN: Topology = Topology { rule: Rule::Plain, fields: BTreeMap::new(), values: None };
 
 static EVERY_KIND: LazyLock<Topology> = LazyLock::new(|| build(&[]));
 
@@ -232,13 +244,47 @@ fn build(rules: &[&'static [&'static str]]) -> Topology {
         let mut place = &mut root;
         for segment in rule.split('.') {
             let (name, rule) = parse_segment(segment);
-            place = place.fields.entry(name).or_default();
+            place = place.fields.entry(name.to_owned()).or_default();
             if rule != Rule::Plain {
                 place.rule = rule;
             }
         }
     }
     root
+}
+
+fn from_schema(schema: &Value) -> Topology {
+    let text = |name: &str| schema[name].as_str().unwrap_or_default();
+    let mut topology = Topology::default();
+    let shape = match (text("x-kubernetes-list-type"), text("x-kubernetes-map-type")) {
+        (_, "atomic") => {
+            topology.rule = Rule::Atomic;
+            return topology;
+        }
+        ("set", _) => {
+            topology.rule = Rule::Set;
+            return topology;
+        }
+        ("map", _) => {
+            let keys = schema["x-kubernetes-list-map-keys"].as_array().into_iter().flatten();
+            let key = |name: &Value| {
+                let field = name.as_str().unwrap_or_default().to_owned();
+                let default = schema["items"]["properties"][&field].get("default").cloned();
+                Key { field, default }
+            };
+            topology.rule = Rule::Keyed(keys.map(key).collect());
+            // The fields of a keyed list are those of its entries.
+            &schema["items"]
+        }
+        _ => schema,
+    };
+    for (name, field) in shape["properties"].as_object().into_iter().flatten() {
+        topology.fields.insert(name.clone(), from_schema(field));
+    }
+    if shape["additionalProperties"].is_object() {
+        topology.values = Some(Box::new(from_schema(&shape["additionalProperties"])));
+    }
+    topology
 }
 
 fn parse_segment(segment: &'static str) -> (&'static str, Rule) {
@@ -248,8 +294,10 @@ fn parse_segment(segment: &'static str) -> (&'static str, Rule) {
         (name, Rule::Set)
     } else if let Some((name, keys)) = segment.strip_suffix(']').and_then(|s| s.split_once('[')) {
         let key = |text: &'static str| match text.split_once('=') {
-            Some((field, default)) => Key { field, default: Some(default) },
-            None => Key { field: text, default: None },
+            Some((field, default)) => {
+                Key { field: field.to_owned(), default: Some(Value::from(default)) }
+            }
+            None => Key { field: text.to_owned(), default: None },
         };
         (name, Rule::Keyed(keys.split(',').map(key).collect()))
     } else {

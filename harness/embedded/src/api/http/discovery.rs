@@ -8,7 +8,8 @@ use super::review::{REVIEWS, Review};
 use super::scale::has_scale;
 use super::{ApiBody, json_answer, with_body};
 use crate::api::error::ApiError;
-use crate::api::resources::{Resource, Scope, StatusPart, all, join_api_version};
+use crate::api::kinds::Kinds;
+use crate::api::resources::{Resource, Scope, StatusPart, join_api_version};
 
 /// The aggregated form must be answered with exactly this media type, or clients take the answer
 /// for the plain form.
@@ -18,46 +19,46 @@ const VERBS: &[&str] =
     &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// `/api`.
-pub(super) fn core_versions(accept: &str) -> Response<ApiBody> {
+pub(super) fn core_versions(kinds: &Kinds, accept: &str) -> Response<ApiBody> {
     if wants_aggregated(accept) {
-        return aggregated(&[""]);
+        return aggregated(kinds, &[""]);
     }
     let document = json!({
         "kind": "APIVersions",
-        "versions": versions_of(""),
+        "versions": versions_of(kinds, ""),
         "serverAddressByClientCIDRs": [],
     });
     json_answer(StatusCode::OK, &document)
 }
 
 /// `/apis`.
-pub(super) fn groups(accept: &str) -> Response<ApiBody> {
-    let names = named_groups();
+pub(super) fn groups(kinds: &Kinds, accept: &str) -> Response<ApiBody> {
+    let names = named_groups(kinds);
     if wants_aggregated(accept) {
-        return aggregated(&names);
+        return aggregated(kinds, &names);
     }
-    let groups: Vec<_> = names.iter().map(|group| group_fields(group)).collect();
+    let groups: Vec<_> = names.iter().map(|group| group_fields(kinds, group)).collect();
     let document = json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups});
     json_answer(StatusCode::OK, &document)
 }
 
 /// `/apis/<group>`.
-pub(super) fn group(name: &str) -> Result<Value, ApiError> {
-    if name.is_empty() || versions_of(name).is_empty() {
+pub(super) fn group(kinds: &Kinds, name: &str) -> Result<Value, ApiError> {
+    if name.is_empty() || versions_of(kinds, name).is_empty() {
         return Err(ApiError::no_such_path());
     }
-    let mut document = group_fields(name);
+    let mut document = group_fields(kinds, name);
     document["kind"] = json!("APIGroup");
     document["apiVersion"] = json!("v1");
     Ok(document)
 }
 
 /// `/api/v1`, `/apis/<group>/<version>`.
-pub(super) fn resources(group: &str, version: &str) -> Result<Value, ApiError> {
-    if !versions_of(group).contains(&version) {
+pub(super) fn resources(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiError> {
+    if !versions_of(kinds, group).contains(&version) {
         return Err(ApiError::no_such_path());
     }
-    let entries = served(group, version).flat_map(|resource| {
+    let entries = served(kinds, group, version).flat_map(|resource| {
         let entry = json!({
             "name": resource.plural,
             "singularName": resource.kind.to_lowercase(),
@@ -143,9 +144,9 @@ fn categories(resource: &Resource) -> &'static [&'static str] {
 }
 
 /// Groups other than the core group, in the order of the table.
-pub(super) fn named_groups() -> Vec<&'static str> {
+pub(super) fn named_groups(kinds: &Kinds) -> Vec<&'static str> {
     let mut groups = Vec::new();
-    for resource in all() {
+    for resource in kinds.all() {
         if !resource.group.is_empty() && !groups.contains(&resource.group) {
             groups.push(resource.group);
         }
@@ -159,9 +160,9 @@ pub(super) fn named_groups() -> Vec<&'static str> {
 }
 
 /// The versions of a group, the preferred one first.
-pub(super) fn versions_of(group: &str) -> Vec<&'static str> {
+pub(super) fn versions_of(kinds: &Kinds, group: &str) -> Vec<&'static str> {
     let mut versions = Vec::new();
-    for resource in all().iter().filter(|resource| resource.group == group) {
+    for resource in kinds.all().iter().filter(|resource| resource.group == group) {
         for version in resource.versions {
             if !versions.contains(version) {
                 versions.push(*version);
@@ -175,15 +176,15 @@ pub(super) fn versions_of(group: &str) -> Vec<&'static str> {
     versions
 }
 
-fn served(group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
-    all()
-        .iter()
-        .filter(move |resource| resource.group == group && resource.versions.contains(&version))
+fn served(kinds: &Kinds, group: &str, version: &str) -> impl Iterator<Item = &'static Resource> {
+    let fits =
+        move |resource: &&Resource| resource.group == group && resource.versions.contains(&version);
+    kinds.all().iter().copied().filter(fits)
 }
 
-fn group_fields(group: &str) -> Value {
+fn group_fields(kinds: &Kinds, group: &str) -> Value {
     let version = |version: &&str| json!({"groupVersion": join_api_version(group, version), "version": version});
-    let versions: Vec<_> = versions_of(group).iter().map(version).collect();
+    let versions: Vec<_> = versions_of(kinds, group).iter().map(version).collect();
     json!({"name": group, "preferredVersion": versions[0], "versions": versions})
 }
 
@@ -193,11 +194,11 @@ fn wants_aggregated(accept: &str) -> bool {
     })
 }
 
-fn aggregated(groups: &[&str]) -> Response<ApiBody> {
+fn aggregated(kinds: &Kinds, groups: &[&str]) -> Response<ApiBody> {
     let items: Vec<_> = groups
         .iter()
         .map(|group| {
-            let versions: Vec<_> = versions_of(group)
+            let versions: Vec<_> = versions_of(kinds, group)
                 .iter()
                 .map(|version| {
                     let asked = reviews(group, version).map(|review| {
@@ -205,7 +206,7 @@ fn aggregated(groups: &[&str]) -> Response<ApiBody> {
                             "responseKind": {"group": group, "version": version, "kind": review.kind},
                             "singularResource": review.kind.to_lowercase(), "verbs": ["create"]})
                     });
-                    let resources: Vec<_> = served(group, version)
+                    let resources: Vec<_> = served(kinds, group, version)
                         .map(|resource| aggregated_resource(resource, version))
                         .chain(asked)
                         .collect();

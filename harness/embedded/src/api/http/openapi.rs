@@ -11,13 +11,16 @@ use serde_json::{Map, Value, json};
 
 use super::discovery::{named_groups, versions_of};
 use crate::api::error::ApiError;
-use crate::api::resources::{Resource, Scope, all};
+use crate::api::kinds::Kinds;
+use crate::api::resources::{Resource, Scope};
 
 /// `/openapi/v3`.
-pub(super) fn index() -> Value {
-    let groups = std::iter::once("").chain(named_groups());
+pub(super) fn index(kinds: &Kinds) -> Value {
+    let groups = std::iter::once("").chain(named_groups(kinds));
     let paths: Map<_, _> = groups
-        .flat_map(|group| versions_of(group).into_iter().map(move |version| (group, version)))
+        .flat_map(|group| {
+            versions_of(kinds, group).into_iter().map(move |version| (group, version))
+        })
         .map(|(group, version)| {
             let path = match group {
                 "" => format!("api/{version}"),
@@ -31,12 +34,14 @@ pub(super) fn index() -> Value {
 }
 
 /// The document of a group and version.
-pub(super) fn document(group: &str, version: &str) -> Result<Value, ApiError> {
-    if !versions_of(group).contains(&version) {
+pub(super) fn document(kinds: &Kinds, group: &str, version: &str) -> Result<Value, ApiError> {
+    if !versions_of(kinds, group).contains(&version) {
         return Err(ApiError::no_such_path());
     }
-    let served: Vec<&Resource> = all()
+    let served: Vec<&Resource> = kinds
+        .all()
         .iter()
+        .copied()
         .filter(|resource| resource.group == group && resource.versions.contains(&version))
         .collect();
     let mut paths = Map::new();
@@ -47,7 +52,7 @@ pub(super) fn document(group: &str, version: &str) -> Result<Value, ApiError> {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": super::VERSION.2},
         "paths": paths,
-        "components": {"schemas": schemas::of(&served, version)},
+        "components": {"schemas": schemas::of(kinds, &served, version)},
     }))
 }
 

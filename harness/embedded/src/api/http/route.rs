@@ -1,10 +1,14 @@
 //! What a path is about.
 
+use std::sync::Arc;
+
 use super::query::decode;
 use super::review::{REVIEWS, Review};
 use super::scale::has_scale;
+use crate::api::custom::CustomKind;
+use crate::api::kinds::Kinds;
 use crate::api::object::ObjectName;
-use crate::api::resources::{Resource, Scope, StatusPart, at};
+use crate::api::resources::{Resource, Scope, StatusPart};
 
 /// What a path is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub(super) enum Target {
 pub(super) struct Place {
     /// Their kind.
     pub(super) resource: &'static Resource,
+    /// Its definition, if somebody applied one.
+    pub(super) custom: Option<Arc<CustomKind>>,
     /// The version they are shown in.
     pub(super) version: &'static str,
     /// The namespace; `None` for all of them or for cluster-scoped kinds.
@@ -80,7 +86,7 @@ impl Place {
 
 impl Target {
     /// Reads a path; `None` when nothing is served there.
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(super) fn parse(path: &str, kinds: &Kinds) -> Option<Self> {
         let segments: Vec<_> =
             path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
@@ -124,14 +130,16 @@ impl Target {
             ["api", "v1", "namespaces", namespace, "pods", name, "log"] => {
                 Some(Self::PodLog(ObjectName::namespaced(*namespace, *name)))
             }
-            ["api", version, rest @ ..] => objects("", version, rest).map(Self::Objects),
-            ["apis", group, version, rest @ ..] => objects(group, version, rest).map(Self::Objects),
+            ["api", version, rest @ ..] => objects(kinds, "", version, rest).map(Self::Objects),
+            ["apis", group, version, rest @ ..] => {
+                objects(kinds, group, version, rest).map(Self::Objects)
+            }
             _ => None,
         }
     }
 }
 
-fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Place> {
+fn objects(kinds: &Kinds, group: &str, version: &str, rest: &[&str]) -> Option<Place> {
     // `namespaces/<name>/status` is the status of a namespace, not a kind called `status`.
     let (namespace, rest) = match rest {
         ["namespaces", _, "status"] if group.is_empty() => (None, rest),
@@ -139,7 +147,8 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Place> {
         _ => (None, rest),
     };
     let (plural, rest) = rest.split_first()?;
-    let resource = at(group, version, plural)?;
+    let resource = kinds.at(group, version, plural)?;
+    let custom = kinds.custom(&resource.as_kind()).cloned();
     let version = resource.versions.iter().find(|served| **served == version)?;
     let selection = match rest {
         [] => Selection::Collection,
@@ -155,15 +164,16 @@ fn objects(group: &str, version: &str, rest: &[&str]) -> Option<Place> {
         (Scope::Namespaced, None) => selection == Selection::Collection,
         (Scope::Namespaced, Some(_)) => true,
     };
-    fits.then(|| Place { resource, version, namespace: namespace.map(str::to_owned), selection })
+    let namespace = namespace.map(str::to_owned);
+    fits.then_some(Place { resource, custom, version, namespace, selection })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Selection, Target};
+    use super::{Kinds, Selection, Target};
 
     fn place(path: &str) -> Option<(&'static str, Option<String>, Selection)> {
-        match Target::parse(path)? {
+        match Target::parse(path, &Kinds::default())? {
             Target::Objects(place) => Some((place.resource.kind, place.namespace, place.selection)),
             _ => None,
         }

@@ -33,7 +33,10 @@ pub(super) fn of<'o>(
     revision: Option<u64>,
 ) -> Value {
     let resource = place.resource;
-    let custom = custom::columns(resource);
+    let custom = match &place.custom {
+        Some(kind) => custom::defined(kind.columns(place.version)),
+        None => custom::columns(resource),
+    };
     let columns: Vec<Column> = match resource.origin {
         Origin::BuiltIn => built_in::columns(resource.kind),
         Origin::Custom => custom::titles(&custom),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::definition;
 use super::state::State;
 use super::write::Persistence;
 use super::{Applied, Outcome};
@@ -94,13 +95,19 @@ pub(super) fn remove(state: &mut State, kind: &Kind, name: &ObjectName, now: &st
             lose_owner(state, &kind, &name, uid, now);
         }
     }
+    definition::removed(state, kind, name, now);
     if let Some(namespace) = &name.namespace {
         finish_namespace(state, namespace, now);
     }
 }
 
 /// Deletes an object or marks it; the object, if it is still there.
-fn doom(state: &mut State, kind: &Kind, name: &ObjectName, now: &str) -> Option<Arc<Value>> {
+pub(super) fn doom(
+    state: &mut State,
+    kind: &Kind,
+    name: &ObjectName,
+    now: &str,
+) -> Option<Arc<Value>> {
     let live = state.get(kind, name)?;
     let is_namespace = *kind == Kind::core("Namespace");
     let held = has_finalizers(&live) || is_namespace && state.contents(&name.name).next().is_some();

@@ -11,6 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::Value;
 
 use super::change::{Change, ChangeKind, ChangeLog, TooOld};
+use crate::api::kinds::Kinds;
 use crate::api::object::{ObjectName, owner_uids, set_metadata};
 use crate::api::resources::Kind;
 
@@ -24,9 +25,19 @@ pub(super) struct State {
     /// Objects that name a uid as their owner.
     dependants: HashMap<String, BTreeSet<(Kind, ObjectName)>>,
     revision: u64,
+    /// What is served.
+    kinds: Arc<Kinds>,
 }
 
 impl State {
+    pub(super) fn kinds(&self) -> &Arc<Kinds> {
+        &self.kinds
+    }
+
+    pub(super) fn serve(&mut self, kinds: Kinds) {
+        self.kinds = Arc::new(kinds);
+    }
+
     pub(super) fn revision(&self) -> u64 {
         self.revision
     }

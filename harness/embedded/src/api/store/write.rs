@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::definition;
 use super::deletion;
 use super::precondition;
 use super::state::{State, name_suffix, new_uid};
 use super::{Applied, Outcome, Part};
-use crate::api::admission::{self, UnknownFields};
+use crate::api::admission::{self, Rules, UnknownFields};
 use crate::api::error::{ApiError, Cause};
 use crate::api::fields::managers::{self, Manager};
 use crate::api::fields::topology::Topology;
+use crate::api::kinds::Kinds;
 use crate::api::object::{
     ObjectName, has_finalizers, is_terminating, metadata_text, set_metadata, without,
 };
-use crate::api::resources::{
-    Generation, Kind, Resource, Scope, StatusPart, of_kind, split_api_version,
-};
+use crate::api::resources::{Generation, Kind, Resource, Scope, StatusPart, split_api_version};
 
 /// Metadata that the server decides and writers cannot change.
 const SYSTEM_METADATA: &[&str] = &[
@@ -87,6 +87,7 @@ impl<'a> Write<'a> {
     /// A write of a controller: what the object says about itself is right, unknown fields are
     /// refused, the result is stored.
     pub(in crate::api) fn controller(
+        kinds: &Kinds,
         manager: &'a str,
         part: Part,
         operation: Operation<'a>,
@@ -94,10 +95,15 @@ impl<'a> Write<'a> {
     ) -> Result<Self, ApiError> {
         let kind = Kind::of(&object)
             .ok_or_else(|| ApiError::bad_request("Object 'apiVersion' or 'Kind' is missing"))?;
-        let resource = of_kind(&kind).ok_or_else(|| ApiError::no_such_kind(&kind))?;
+        let resource = kinds.of_kind(&kind).ok_or_else(|| ApiError::no_such_kind(&kind))?;
         let (_, version) = split_api_version(object["apiVersion"].as_str().unwrap_or_default());
         let served = resource.versions.iter().find(|served| **served == version);
-        let version = *served.ok_or_else(|| ApiError::no_such_kind(&kind))?;
+        // Controllers write the version they know; a definition may serve others only.
+        let version = match served {
+            Some(version) => version,
+            None if kinds.custom(&kind).is_some() => resource.preferred_version(),
+            None => return Err(ApiError::no_such_kind(&kind)),
+        };
         Ok(Self {
             resource,
             name: ObjectName::of(&object),
@@ -110,6 +116,13 @@ impl<'a> Write<'a> {
             object,
         })
     }
+}
+
+/// Which object is written, by whom, and which of its parts have owners.
+struct Target<'t> {
+    name: &'t ObjectName,
+    manager: &'t Manager<'t>,
+    topology: &'t Topology,
 }
 
 /// A new object on its way into the store.
@@ -139,12 +152,16 @@ pub(super) fn perform(
         subresource: (write.part == Part::Status).then_some("status"),
         now,
     };
-    let (mut given, mut warnings) = given(write, live.as_deref(), &name)?;
+    let custom = state.kinds().custom(&kind).cloned();
+    let rules = Rules::of(custom.as_deref(), write.version);
+    let (mut given, mut warnings) = given(write, live.as_deref(), &name, &rules)?;
     warnings.extend(admission::caveat(resource));
     given["apiVersion"] = json!(resource.api_version(resource.preferred_version()));
     given["kind"] = json!(resource.kind);
     set_metadata(&mut given, "name", Some(json!(name.name)));
-    let draft = draft(write, live.as_deref(), given, &name, &manager)?;
+    let topology = custom.as_ref().map_or_else(|| Topology::of(&kind), |kind| kind.topology());
+    let target = Target { name: &name, manager: &manager, topology };
+    let draft = draft(write, live.as_deref(), given, &target)?;
     let Draft { mut object, managed: applied_fields } = draft;
     if let Some(live) = &live {
         keep_system_metadata(&mut object, live);
@@ -153,9 +170,9 @@ pub(super) fn perform(
         precondition::check_namespace(state, resource, &name)?;
         begin(&mut object, resource, &name, now);
     }
-    admission::admit(resource, &name, live.as_deref(), &mut object)?;
+    admission::admit(resource, &name, live.as_deref(), &mut object, &rules)?;
+    let definition = definition::read(state, resource, live.as_deref(), &mut object, now)?;
     let ownership = applied_fields.unwrap_or_else(|| {
-        let topology = Topology::of(&kind);
         match (&live, resource.status) {
             (Some(live), _) => managers::update(live, &object, &manager, topology),
             // Whoever creates an object does not own the status it starts with.
@@ -169,6 +186,9 @@ pub(super) fn perform(
         }
     });
     let applied = commit(state, write, &name, live.as_ref(), object, ownership, now);
+    if let (Some(definition), Persistence::Stored) = (definition, write.persistence) {
+        state.serve(state.kinds().with(definition));
+    }
     Ok(Applied { warnings, ..applied })
 }
 
@@ -203,6 +223,7 @@ fn given(
     write: &Write<'_>,
     live: Option<&Value>,
     name: &ObjectName,
+    rules: &Rules<'_>,
 ) -> Result<(Value, Vec<String>), ApiError> {
     let mut object = match &write.operation {
         Operation::Patch(patch) => {
@@ -214,7 +235,7 @@ fn given(
         return Err(ApiError::bad_request("the object is not a JSON object"));
     }
     admission::normalize(write.resource, &mut object);
-    let warnings = admission::prune(&mut object, write.unknown)?;
+    let warnings = admission::prune(&mut object, write.unknown, rules)?;
     // Server-side apply knows no dropping: an undeclared field has no owner.
     if matches!(write.operation, Operation::Apply(_)) && !warnings.is_empty() {
         return Err(ApiError::bad_request(format!(
@@ -232,10 +253,10 @@ fn draft(
     write: &Write<'_>,
     live: Option<&Value>,
     given: Value,
-    name: &ObjectName,
-    manager: &Manager<'_>,
+    target: &Target<'_>,
 ) -> Result<Draft, ApiError> {
     let resource = write.resource;
+    let name = target.name;
     precondition::check_seen(resource, live, &given, name)?;
     let separate = resource.status == StatusPart::Subresource;
     match (&write.operation, live) {
@@ -264,7 +285,7 @@ fn draft(
                 Part::Whole if separate => without(given, "status"),
                 Part::Whole => given,
             };
-            draft_applied(write, live, &applied, name, manager, *conflicts)
+            draft_applied(write, live, &applied, target, *conflicts)
         }
     }
 }
@@ -273,11 +294,10 @@ fn draft_applied(
     write: &Write<'_>,
     live: Option<&Value>,
     applied: &Value,
-    name: &ObjectName,
-    manager: &Manager<'_>,
+    target: &Target<'_>,
     conflicts: Conflicts,
 ) -> Result<Draft, ApiError> {
-    let topology = Topology::of(&write.resource.as_kind());
+    let Target { name, manager, topology } = target;
     let nothing = Value::Null;
     let merged = managers::apply(live.unwrap_or(&nothing), applied, manager, topology).map_err(
         |problem| {

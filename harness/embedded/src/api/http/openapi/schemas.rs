@@ -12,12 +12,13 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use crate::api::kinds::Kinds;
 use crate::api::resources::{Origin, Resource};
 
 const GVK: &str = "x-kubernetes-group-version-kind";
 
 /// The schemas of some kinds in a version, and of everything they refer to.
-pub(super) fn of(resources: &[&Resource], version: &str) -> Map<String, Value> {
+pub(super) fn of(kinds: &Kinds, resources: &[&Resource], version: &str) -> Map<String, Value> {
     let mut settings = SchemaSettings::openapi3();
     // Kubernetes' schemas say themselves what is nullable, which is nothing.
     settings.meta_schema = None;
@@ -35,7 +36,9 @@ pub(super) fn of(resources: &[&Resource], version: &str) -> Map<String, Value> {
             drop(schema);
             continue;
         }
-        let mut schema = gateway_kind(resource).unwrap_or_else(|| open(resource));
+        let own = kinds.custom(&resource.as_kind()).map(|kind| kind.schema(version).clone());
+        let own = own.or_else(|| gateway_kind(resource));
+        let mut schema = own.unwrap_or_else(|| open(resource));
         schema["properties"]["metadata"] = with_words(&metadata, "Standard object's metadata.");
         schema[GVK] = gvk;
         let group: Vec<&str> = resource.group.rsplit('.').collect();
@@ -129,7 +132,9 @@ fn with_words(schema: &Value, words: &str) -> Value {
 fn separate_references(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
+            // A property may be called `$ref` as well; its value is no text.
             if map.len() > 1
+                && map.get("$ref").is_some_and(Value::is_string)
                 && let Some(reference) = map.remove("$ref")
             {
                 map.insert("allOf".to_owned(), json!([{"$ref": reference}]));
@@ -143,14 +148,14 @@ fn separate_references(schema: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{Kinds, of};
     use crate::api::resources::{Origin, all};
 
     #[test]
     fn every_kind_has_a_schema_and_every_reference_leads_to_one() {
         for resource in all() {
             let version = resource.preferred_version();
-            let schemas = of(&[resource], version);
+            let schemas = of(&Kinds::default(), &[resource], version);
             let own = schemas.values().find(|schema| {
                 schema["x-kubernetes-group-version-kind"][0]["kind"] == resource.kind
             });
@@ -159,7 +164,9 @@ mod tests {
             if resource.origin == Origin::BuiltIn {
                 assert!(own["description"].is_string(), "{} is described", resource.kind);
             }
+            // Clients read limits as signed numbers.
             let text = serde_json::to_string(&schemas).expect("JSON");
+            assert!(!text.contains("18446744073709551615"), "{} has no such limit", resource.kind);
             for reference in text.split("\"$ref\":\"#/components/schemas/").skip(1) {
                 let name = reference.split('"').next().unwrap_or_default();
                 assert!(schemas.contains_key(name), "{} refers to {name}", resource.kind);

@@ -77,6 +77,20 @@ pub(super) fn columns(resource: &Resource) -> Vec<Printed> {
     }
 }
 
+/// The columns that a definition names; the age when it names none.
+pub(super) fn defined(columns: &[Value]) -> Vec<Printed> {
+    if columns.is_empty() {
+        return vec![age_column()];
+    }
+    let column = |column: &Value| {
+        let text = |field: &str| column[field].as_str().unwrap_or_default();
+        let priority = u8::from(column["priority"].as_u64().is_some_and(|number| number > 0));
+        let cells = if text("type") == "date" { "date" } else { "string" };
+        Printed { priority, cells, ..printed(text("name"), text("jsonPath")) }
+    };
+    columns.iter().map(column).collect()
+}
+
 /// The headers of all columns.
 pub(super) fn titles(printed: &[Printed]) -> Vec<Column> {
     let name = Column { title: "Name".to_owned(), priority: 0, cells: "string" };
