@@ -342,7 +342,8 @@ facts! {
     SniConflicts: [since(19, 6)], Read, "cilium/cilium gateway_reconcile.go 1.19.5 and 1.19.6";
     ListenerConflicts: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, listenerPairConflict";
     GranularListenerReasons: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, validateListener";
-    PassthroughOnTlsOnly: [since(19, 6)], Read, "cilium/cilium model/ingestion/gateway.go 1.19.5 and 1.19.6";
+    PassthroughOnTlsOnly: [between((18, 10), (19, 0)), since(19, 5)], Read,
+        "cilium/cilium 41500c19c1 first in 1.19.5; e2a6386199 after 1.18.10, with deb88646e0 that the recorded operator of that name has";
     PassthroughPerRoute: [between((18, 11), (19, 0)), since(19, 5)], Read,
         "cilium/cilium translation/envoy_listener.go at every patch release, stableTLSPassthroughRoutes";
     ListenerPerPort: [since(19, 6)], Read, "cilium/cilium translation/cec_translator.go 1.19.5 and 1.19.6";

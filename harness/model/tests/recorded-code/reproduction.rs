@@ -1,10 +1,11 @@
 //! The model against the operator's own code: every case, version and mode of `recorded-code/`,
 //! field by field. See `README.md` there for where the recordings come from.
 //!
-//! What is normalised for the recordings of a real cluster is normalised here too. Not compared:
-//! `attachedRoutes` for 1.18.10, where this code counts routes from namespaces that a listener does
-//! not allow; the operator on a real API server does not (`../recorded/`, case 07), and the model
-//! follows that one.
+//! What is normalised for the recordings of a real cluster is normalised here too. The code of
+//! release 1.18.10 is held against what the model says of 1.18.9: the operator that was recorded
+//! under the name 1.18.10 on a real API server (`../recorded/`, case 07) has cilium/cilium
+//! deb88646e0 and e2a6386199 already, which came after that release, and the model's 1.18.10
+//! follows the operator. Nothing else in the table of facts begins with 1.18.10.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -146,7 +147,8 @@ fn expected(recorded: Vec<Value>) -> BTreeMap<String, Value> {
 /// What differs in one recording for one version; empty when nothing does.
 fn compare(case: &str, mode: &str, version: &str, recorded: Vec<Value>) -> String {
     let (resources, _) = Resources::from_objects(&objects(case, &recorded));
-    let parsed: CiliumVersion = version.parse().expect("a version");
+    let modelled = if version == "1.18.10" { "1.18.9" } else { version };
+    let parsed: CiliumVersion = modelled.parse().expect("a version");
     let config = config(mode);
     let outcome = reconcile(&Input::new(&parsed, &config, &resources));
     let mut out = String::new();
@@ -166,9 +168,6 @@ fn compare(case: &str, mode: &str, version: &str, recorded: Vec<Value>) -> Strin
     model.extend(classes);
     for side in [&mut model, &mut real] {
         side.values_mut().for_each(normalise);
-        if version == "1.18.10" {
-            side.values_mut().for_each(forget_attached_routes);
-        }
     }
     let names: BTreeSet<_> = model.keys().chain(real.keys()).collect();
     for name in names {
@@ -177,13 +176,6 @@ fn compare(case: &str, mode: &str, version: &str, recorded: Vec<Value>) -> Strin
         differences(name, a, b, &mut out);
     }
     out
-}
-
-fn forget_attached_routes(object: &mut Value) {
-    let listeners = object.pointer_mut("/status/listeners").and_then(Value::as_array_mut);
-    for listener in listeners.into_iter().flatten().filter_map(Value::as_object_mut) {
-        listener.remove("attachedRoutes");
-    }
 }
 
 fn names_in(folder: &PathBuf) -> Vec<String> {
