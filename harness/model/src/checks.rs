@@ -11,4 +11,5 @@ pub(crate) mod listener;
 pub(crate) mod reference;
 pub(crate) mod reference_grant;
 pub(crate) mod route;
+pub(crate) mod source;
 pub(crate) mod value;

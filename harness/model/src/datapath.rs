@@ -11,6 +11,7 @@ use gateproof_core::exposure::{Endpoint, PortRole};
 use gateproof_core::name::{NamespacedName, NodeName};
 
 use crate::Input;
+use crate::checks::source::Sources;
 use crate::facts::Behaviour;
 use crate::resources::core::{Node, Service};
 use crate::resources::gateway::Protocol;
@@ -269,12 +270,13 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether a port belongs to a TCP listener.
+    /// Whether a port belongs to a TCP listener of the Gateway or a ListenerSet.
     fn is_direct(&self, port: u16) -> bool {
         let gateway = self.input.resources.gateways.get(&self.config.gateway);
         self.input.holds(Behaviour::LayerFourRoutes)
             && gateway.is_some_and(|gateway| {
-                let mut listeners = gateway.spec.listeners.iter();
+                let sources = Sources::of(self.input, gateway);
+                let mut listeners = sources.all().flat_map(|source| source.listeners);
                 listeners.any(|found| found.port == port && found.speaks() == Protocol::Tcp)
             })
     }

@@ -187,6 +187,12 @@ behaviours! {
     ClassParametersChecked,
     /// What was made for a Gateway is removed when its class goes or changes hands.
     CleansUpWithoutClass,
+    /// Listeners of one ListenerSet that are in conflict both lose, and one that is not valid keeps
+    /// others off its port all the same; before, the first of those that are valid wins.
+    SetListenersConflictInPairs,
+    /// A ListenerSet has its Secrets copied; before, they are copied only when the Secret changes or
+    /// the operator starts after the set was there.
+    SetSecretsCopied,
     /// A Gateway without a valid listener tells ListenerSets nothing; before, it refuses them first.
     ListenerSetsToldLast,
     /// `telemetry.accessLogs` of a CiliumGatewayClassConfig exists.
@@ -354,6 +360,10 @@ facts! {
     GatewayParametersRefused: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut";
     ClassParametersChecked: [since(19, 5)], Read, "cilium/cilium gateway_reconcile.go 1.19.4 and 1.19.5";
     CleansUpWithoutClass: [since(20, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut, cleanupOwnedResources";
+    SetListenersConflictInPairs: [since(21, 0)], Read,
+        "cilium/cilium gateway_reconcile.go 1.20 cut and 1.21-dev, conflictsAcrossSources; back-ports to 1.20 were not read";
+    SetSecretsCopied: [since(21, 0)], Read,
+        "cilium/cilium #47622, 607cac039a, after the 1.20 cut; back-ports to 1.20 were not read";
     ListenerSetsToldLast: [since(21, 0)], Read, "cilium/cilium gateway_reconcile.go 1.20 cut and 1.21-dev";
     AccessLogs: [between((18, 12), (19, 0)), since(19, 6)], Read,
         "cilium/cilium v2alpha1/gatewayclassconfig_types.go at every patch release";

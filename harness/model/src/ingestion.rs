@@ -17,11 +17,10 @@ use gateproof_core::name::NamespacedName;
 pub(crate) use self::backend::Backend;
 pub(crate) use self::filter::Rewrite;
 pub(crate) use self::rule::{HttpRule, RuleProtocol};
-use crate::checks::attachment::{Attached, served_hosts};
+use crate::checks::attachment::{Attached, Written, served_hosts};
 use crate::checks::backend_tls::Policies;
-use crate::checks::listener::{is_permitted, validate_all};
+use crate::checks::listener::{Checked, is_permitted};
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, Listener};
 use crate::resources::route::Route;
 use crate::{Input, Unmodelled};
 
@@ -44,27 +43,29 @@ pub(crate) enum Security {
     Tls(Vec<NamespacedName>),
 }
 
-/// Works out what a Gateway's listeners serve.
+/// Works out what listeners that are served serve.
 pub(crate) fn ingest(
     input: &Input<'_>,
-    gateway: &Gateway,
+    served: &[Written<'_>],
     routes: &[Attached<'_>],
     policies: &Policies<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<HttpListener> {
-    served(input, gateway)
-        .filter(|listener| listener.is_envoys())
+    served
+        .iter()
+        .filter(|written| written.listener.is_envoys())
         .enumerate()
-        .map(|(position, listener)| HttpListener {
-            hostname: listener.hostname().unwrap_or("*").to_owned(),
-            port: listener.port,
-            security: security(input, gateway, listener),
+        .map(|(position, written)| HttpListener {
+            hostname: written.listener.hostname().unwrap_or("*").to_owned(),
+            port: written.listener.port,
+            security: security(input, *written),
             rules: routes
                 .iter()
                 .flat_map(|attached| {
-                    let hosts = served_hosts(input, gateway, listener, *attached);
+                    let hosts = served_hosts(input, served, *written, *attached);
                     let turn = rule::Turn { listener: position, kind: attached.route.kind() };
-                    let place = rule::Place { hosts: &hosts, port: listener.port, turn, policies };
+                    let port = written.listener.port;
+                    let place = rule::Place { hosts: &hosts, port, turn, policies };
                     serve(input, attached.route, place, unmodelled)
                 })
                 .collect(),
@@ -72,14 +73,18 @@ pub(crate) fn ingest(
         .collect()
 }
 
-/// The listeners that are served.
-fn served<'a>(input: &Input<'_>, gateway: &'a Gateway) -> impl Iterator<Item = &'a Listener> {
+/// The listeners that are served, in order of precedence.
+pub(crate) fn served<'a>(input: &Input<'_>, checked: &[Checked<'a>]) -> Vec<Written<'a>> {
     let rejects = input.holds(Behaviour::RejectedListenersNotServed);
-    let validities = validate_all(input, gateway);
-    let listeners = gateway.spec.listeners.iter().zip(validities);
-    listeners
-        .filter(move |(_, validity)| !rejects || validity.is_valid())
-        .map(|(listener, _)| listener)
+    let mut served = Vec::new();
+    for Checked { source, validities } in checked {
+        for (listener, validity) in source.listeners.iter().zip(validities) {
+            if !rejects || validity.is_valid() {
+                served.push(Written { source: *source, listener });
+            }
+        }
+    }
+    served
 }
 
 /// Names the fields of a route that are not read.
@@ -89,14 +94,14 @@ fn unread(route: Route<'_>, unmodelled: &mut Vec<Unmodelled>) {
         .extend(fields.map(|field| Unmodelled::new(route.object(), format!("field spec.{field}"))));
 }
 
-/// The Secrets of a listener that the Gateway may use.
-fn security(input: &Input<'_>, gateway: &Gateway, listener: &Listener) -> Security {
+/// The Secrets of a listener that it may use.
+fn security(input: &Input<'_>, Written { source, listener }: Written<'_>) -> Security {
     let Some(tls) = &listener.tls else { return Security::Plain };
     let secrets: Vec<NamespacedName> = tls
         .certificate_refs
         .iter()
-        .filter(|certificate| is_permitted(input, gateway, certificate))
-        .map(|certificate| certificate.secret(&gateway.name.namespace))
+        .filter(|certificate| is_permitted(input, source, certificate))
+        .map(|certificate| certificate.secret(source.namespace()))
         .collect();
     if secrets.is_empty() && input.holds(Behaviour::UnpermittedCertificateServedPlain) {
         return Security::Plain;

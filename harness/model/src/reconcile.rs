@@ -23,10 +23,11 @@ use self::policies::Ancestors;
 use self::routes::Judged;
 use crate::checks::backend_tls::Policies;
 use crate::checks::coverage::gateway_limits;
-use crate::checks::listener::validate_all;
+use crate::checks::listener::check_all;
+use crate::checks::source::{Source, Sources};
 use crate::facts::{Behaviour, covers};
 use crate::ingestion::layer_four::{self, LayerFourListener};
-use crate::ingestion::{HttpListener, ingest, passthrough};
+use crate::ingestion::{HttpListener, ingest, passthrough, served};
 use crate::resources::class_config::{ClassConfig, ServiceParameters};
 use crate::resources::gateway::{Gateway, GatewayClass};
 use crate::translation::config::Served;
@@ -160,8 +161,7 @@ fn own_gateways<'a>(
             }
             continue;
         };
-        let mut limits = gateway_limits(input, gateway, class);
-        limits.extend(listener_sets::limits(input, gateway));
+        let limits = gateway_limits(input, gateway, class);
         if limits.is_empty() {
             own.insert(&gateway.name, gateway);
         } else {
@@ -173,29 +173,36 @@ fn own_gateways<'a>(
 
 fn reconcile_gateway<'a>(
     input: &Input<'a>,
-    gateway: &Gateway,
+    gateway: &'a Gateway,
     judged: &Judged<'a>,
     ancestors: &mut Ancestors<'a>,
     outcome: &mut Outcome,
 ) {
-    let routes = judged.attached(input, gateway);
+    let sources = Sources::of(input, gateway);
+    let routes = judged.attached(input, gateway, &sources.attached);
     let policies = Policies::judge(input, &routes, &mut outcome.unmodelled);
     let Some(class) = own_class(input, gateway) else { return };
     let parameters = parameters(input, class);
     let service_parameters = parameters.and_then(|config| config.spec.service.as_ref());
-    let validities = validate_all(input, gateway);
-    let ending = match ending::ending(input, gateway, class, service_parameters, &validities) {
+    let checked = check_all(input, &sources);
+    let Some((own, sets)) = checked.split_first() else { return };
+    let ending = match ending::ending(input, gateway, class, service_parameters, &own.validities) {
         Ok(ending) => ending,
         Err(limit) => return outcome.unmodelled.push(limit),
     };
-    let silent = match ending {
-        Ending::Refused(_) => true,
-        Ending::NoValidListener => input.holds(Behaviour::ListenerSetsToldLast),
-        _ => false,
+    let attached_sets = match ending {
+        Ending::Refused(_) => 0,
+        Ending::NoValidListener => {
+            if !input.holds(Behaviour::ListenerSetsToldLast) {
+                listener_sets::refuse(&sources.refused, outcome);
+            }
+            0
+        }
+        _ => {
+            listener_sets::refuse(&sources.refused, outcome);
+            listener_sets::accept(input, (gateway, &sources.attached), sets, judged, outcome)
+        }
     };
-    if !silent {
-        listener_sets::refuse(input, gateway, outcome);
-    }
     if !matches!(ending, Ending::Refused(_)) {
         ancestors.add(input, &gateway.name, &policies);
     }
@@ -204,7 +211,12 @@ fn reconcile_gateway<'a>(
         kind: "Gateway".to_owned(),
         namespace: Some(gateway.name.namespace.clone()),
         name: gateway.name.name.clone(),
-        status: status::gateway(input, gateway, &ending, &validities, &routes),
+        status: status::gateway(
+            input,
+            gateway,
+            (&ending, &own.validities),
+            (&judged.attached(input, gateway, &[]), attached_sets),
+        ),
     });
     if !matches!(ending, Ending::Reconciled { .. }) {
         outcome.left_alone.push(gateway.name.clone());
@@ -216,8 +228,9 @@ fn reconcile_gateway<'a>(
         }
         return;
     }
-    let listeners = ingest(input, gateway, &routes, &policies, &mut outcome.unmodelled);
-    let direct = layer_four::ingest(input, gateway, &routes, &mut outcome.unmodelled);
+    let written = served(input, &checked);
+    let listeners = ingest(input, &written, &routes, &policies, &mut outcome.unmodelled);
+    let direct = layer_four::ingest(input, &written, &routes, &mut outcome.unmodelled);
     let service = service(input, gateway, service_parameters, (&listeners, &direct));
     let slices = endpoint_slices::desired(input, gateway, &direct, &service);
     outcome.objects.push(service);
@@ -225,7 +238,7 @@ fn reconcile_gateway<'a>(
         outcome.objects.push(objects::placeholder(input, gateway, service_parameters));
     }
     outcome.objects.extend(slices);
-    let passthrough = passthrough::ingest(input, gateway, &routes, &mut outcome.unmodelled);
+    let passthrough = passthrough::ingest(input, &written, &routes, &mut outcome.unmodelled);
     let served = Served { http: &listeners, passthrough: &passthrough };
     if let Some(config) = config::build(input, gateway, served, &mut outcome.unmodelled) {
         outcome.objects.push(render::envoy_config(input, gateway, parameters, &config));
@@ -264,15 +277,22 @@ fn sync_secrets(
         return;
     }
     for gateway in gateways.values() {
-        let listeners = gateway.spec.listeners.iter().filter_map(|listener| listener.tls.as_ref());
-        for certificate in listeners.flat_map(|tls| &tls.certificate_refs) {
-            let source = certificate.secret(&gateway.name.namespace);
-            if certificate.is_secret() && input.resources.secrets.contains_key(&source) {
-                let copy = names::secret_copy(input, &source);
-                outcome.synced_secrets.push(SyncedSecret { source, copy });
-            }
+        for source in certificates(input, Source::from(*gateway)) {
+            let copy = names::secret_copy(input, &source);
+            outcome.synced_secrets.push(SyncedSecret { source, copy });
         }
     }
+    if input.holds(Behaviour::LayerFourRoutes) {
+        listener_sets::sync_secrets(input, gateways, outcome);
+    }
+}
+
+/// The existing Secrets that listeners name.
+fn certificates(input: &Input<'_>, source: Source<'_>) -> Vec<NamespacedName> {
+    let listeners = source.listeners.iter().filter_map(|listener| listener.tls.as_ref());
+    let named = listeners.flat_map(|tls| &tls.certificate_refs).filter(|found| found.is_secret());
+    let named = named.map(|certificate| certificate.secret(source.namespace()));
+    named.filter(|secret| input.resources.secrets.contains_key(secret)).collect()
 }
 
 fn sort(outcome: &mut Outcome) {

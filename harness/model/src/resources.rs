@@ -146,7 +146,8 @@ impl Resources {
                 self.gateways.insert(gateway.name.clone(), gateway);
             }
             ("gateway.networking.k8s.io", "ListenerSet") => {
-                let set: ListenerSet = Object::into(parse(value)?);
+                let mut set: ListenerSet = Object::into(parse(value)?);
+                set.unread = unread_fields(value.get("spec"), &listener_set::SHAPE);
                 self.listener_sets.insert(set.name.clone(), set);
             }
             ("gateway.networking.k8s.io", "HTTPRoute") => {

@@ -4,11 +4,19 @@
 
 use super::hostname::{Wildcards, intersect};
 use super::route::{allows_namespace, hosts, names_kind, selects};
+use super::source::Source;
 use crate::Input;
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, Listener};
+use crate::resources::gateway::Listener;
 use crate::resources::http_route::ParentRef;
 use crate::resources::route::{Route, RouteKind};
+
+/// A listener with where it is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub source: Source<'a>,
+    pub listener: &'a Listener,
+}
 
 /// A route seen by one Gateway, which takes it: because one of its references is accepted, or,
 /// in older versions, because its references to backends are not resolved.
@@ -18,16 +26,15 @@ pub(crate) struct Attached<'a> {
 }
 
 impl<'a> Attached<'a> {
-    /// Parent references of the route that name this Gateway.
-    pub(crate) fn parents(self, gateway: &'a Gateway) -> impl Iterator<Item = &'a ParentRef> {
+    /// Parent references of the route that name this Gateway or ListenerSet.
+    fn parents(self, source: Source<'a>) -> impl Iterator<Item = &'a ParentRef> {
         let namespace = &self.route.name().namespace;
-        (self.route.parents().iter())
-            .filter(move |parent| parent.gateway(namespace).as_ref() == Some(&gateway.name))
+        self.route.parents().iter().filter(move |parent| source.is_named(parent, namespace))
     }
 
     /// Whether one of those references means the listener.
-    pub(crate) fn means(self, gateway: &'a Gateway, listener: &Listener) -> bool {
-        self.parents(gateway).any(|parent| selects(parent, listener))
+    fn means(self, source: Source<'a>, listener: &Listener) -> bool {
+        self.parents(source).any(|parent| selects(parent, listener))
     }
 }
 
@@ -42,37 +49,44 @@ fn allows_kind(input: &Input<'_>, listener: &Listener, kind: RouteKind) -> bool 
         || kind.protocols().contains(&listener.protocol.as_str())
 }
 
-fn is_allowed(input: &Input<'_>, gateway: &Gateway, listener: &Listener, route: Route<'_>) -> bool {
+fn is_allowed(
+    input: &Input<'_>,
+    source: Source<'_>,
+    listener: &Listener,
+    route: Route<'_>,
+) -> bool {
     allows_kind(input, listener, route.kind())
-        && allows_namespace(input, &gateway.name.namespace, listener, &route.name().namespace)
+        && allows_namespace(input, source, listener, &route.name().namespace)
 }
 
-/// The host names that a route is served for through a listener; empty when it is not.
+/// The host names that a route is served for through one of the listeners that are served; empty
+/// when it is not.
 pub(crate) fn served_hosts(
     input: &Input<'_>,
-    gateway: &Gateway,
-    listener: &Listener,
+    all: &[Written<'_>],
+    Written { source, listener }: Written<'_>,
     attached: Attached<'_>,
 ) -> Vec<String> {
     let route = attached.route;
     let namespace = &route.name().namespace;
-    let passes = gateway_takes(input, gateway, route)
-        && names_listener(input, gateway, listener, attached)
+    let passes = gateway_takes(input, source, route)
+        && names_listener(input, source, listener, attached)
         && (!input.holds(Behaviour::ListenerPolicyInRouting)
-            || allows_namespace(input, &gateway.name.namespace, listener, namespace));
+            || allows_namespace(input, source, listener, namespace));
     if !passes {
         return Vec::new();
     }
-    let others = isolating(input, gateway, listener);
+    let others = isolating(input, all, listener);
     intersect(Wildcards::of(input), route.hostnames(), listener.hostname(), &others)
 }
 
-/// Older versions first ask whether any listener at all would take the route.
-fn gateway_takes(input: &Input<'_>, gateway: &Gateway, route: Route<'_>) -> bool {
+/// Older versions, which know no ListenerSets, first ask whether any listener of the Gateway at all
+/// would take the route.
+fn gateway_takes(input: &Input<'_>, gateway: Source<'_>, route: Route<'_>) -> bool {
     if !input.holds(Behaviour::GatewayWideRouteFilter) {
         return true;
     }
-    let listeners = &gateway.spec.listeners;
+    let listeners = gateway.listeners;
     let all: Vec<&str> = match route.kind() {
         RouteKind::Tls | RouteKind::Tcp | RouteKind::Udp => Vec::new(),
         RouteKind::Http | RouteKind::Grpc => {
@@ -91,14 +105,14 @@ fn gateway_takes(input: &Input<'_>, gateway: &Gateway, route: Route<'_>) -> bool
 /// asking whose they are; newer versions ask that separately, by section only.
 fn names_listener(
     input: &Input<'_>,
-    gateway: &Gateway,
+    source: Source<'_>,
     listener: &Listener,
     attached: Attached<'_>,
 ) -> bool {
     let section =
         |parent: &ParentRef| parent.section_name.as_ref().is_none_or(|s| *s == listener.name);
     let own =
-        !input.holds(Behaviour::ParentIdentityInRouting) || attached.parents(gateway).any(section);
+        !input.holds(Behaviour::ParentIdentityInRouting) || attached.parents(source).any(section);
     let port_counts = !matches!(attached.route.kind(), RouteKind::Grpc | RouteKind::Tls)
         || input.holds(Behaviour::ParentPortOfEveryRoute);
     own && attached
@@ -108,39 +122,37 @@ fn names_listener(
         .any(|parent| if port_counts { selects(parent, listener) } else { section(parent) })
 }
 
-/// Host names of other listeners that take hosts away from this one.
-fn isolating<'a>(input: &Input<'_>, gateway: &'a Gateway, listener: &Listener) -> Vec<&'a str> {
+/// Host names of other listeners, wherever they are written, that take hosts away from this one.
+/// A listener that is not served takes nothing.
+fn isolating<'a>(input: &Input<'_>, all: &[Written<'a>], listener: &Listener) -> Vec<&'a str> {
     let per_protocol = input.holds(Behaviour::IsolationPerProtocol);
-    gateway
-        .spec
-        .listeners
-        .iter()
+    all.iter()
+        .map(|other| other.listener)
         .filter(|other| !per_protocol || other.protocol == listener.protocol)
         .filter_map(Listener::hostname)
         .collect()
 }
 
-/// How many routes a listener reports as attached.
+/// How many routes a listener reports as attached, of those that its source takes.
 pub(crate) fn attached_routes(
     input: &Input<'_>,
-    gateway: &Gateway,
+    source: Source<'_>,
     listener: &Listener,
     routes: &[Attached<'_>],
 ) -> usize {
     let honours_policy = input.holds(Behaviour::ListenerPolicyInAttachedRoutes);
-    let any_allows =
-        |route| gateway.spec.listeners.iter().any(|l| is_allowed(input, gateway, l, route));
+    let any_allows = |route| source.listeners.iter().any(|l| is_allowed(input, source, l, route));
     routes
         .iter()
         .filter(|attached| {
             attached.route.kind() != RouteKind::Grpc
                 || input.holds(Behaviour::GrpcRoutesWithGateways)
         })
-        .filter(|attached| attached.means(gateway, listener))
+        .filter(|attached| attached.means(source, listener))
         .filter(|attached| !hosts(input, attached.route, listener).is_empty())
         .filter(|attached| {
             if honours_policy {
-                is_allowed(input, gateway, listener, attached.route)
+                is_allowed(input, source, listener, attached.route)
             } else {
                 any_allows(attached.route)
             }

@@ -2,6 +2,7 @@
 //! all: a partial one would be wrong in ways nobody sees.
 
 use super::listener::supported_kinds;
+use super::source::Sources;
 use crate::facts::Behaviour;
 use crate::resources::gateway::{Gateway, GatewayClass, Listener};
 use crate::{Input, Unmodelled};
@@ -15,6 +16,10 @@ pub(crate) fn gateway_limits(
     let mut what: Vec<String> =
         gateway.unread.iter().map(|field| format!("field spec.{field}")).collect();
     class_limits(input, class, &mut what);
+    for set in Sources::of(input, gateway).attached {
+        let fields = set.unread.iter();
+        what.extend(fields.map(|field| format!("field spec.{field} of its {}", set.object())));
+    }
     for listener in &gateway.spec.listeners {
         listener_limits(input, listener, &mut what);
     }

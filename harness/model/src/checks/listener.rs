@@ -6,9 +6,10 @@ mod certificate;
 pub(crate) mod conflict;
 
 pub(crate) use self::certificate::is_permitted;
+use super::source::{Source, SourceKind, Sources};
 use crate::Input;
 use crate::facts::Behaviour;
-use crate::resources::gateway::{GROUP, Gateway, Listener, Protocol};
+use crate::resources::gateway::{GROUP, Listener, Protocol};
 
 /// What is known of a listener before any route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +59,47 @@ pub(crate) fn supported_kinds(
     }
 }
 
-/// Checks all listeners of a Gateway, in order.
-pub(crate) fn validate_all(input: &Input<'_>, gateway: &Gateway) -> Vec<Validity> {
-    let mut conflicts = conflict::conflicts(input, &gateway.spec.listeners);
-    let listeners = gateway.spec.listeners.iter();
+/// A Gateway or ListenerSet with what is known of its listeners.
+#[derive(Debug, Clone)]
+pub(crate) struct Checked<'a> {
+    pub source: Source<'a>,
+    /// In the order of its listeners.
+    pub validities: Vec<Validity>,
+}
+
+/// Checks all listeners of a Gateway and of the ListenerSets that attach to it, the Gateway first.
+pub(crate) fn check_all<'a>(input: &Input<'_>, sources: &Sources<'a>) -> Vec<Checked<'a>> {
+    let mut taken = Vec::new();
+    sources
+        .all()
+        .map(|source| {
+            let validities = match source.kind {
+                SourceKind::Gateway => check_gateway(input, source, &mut taken),
+                SourceKind::ListenerSet if input.holds(Behaviour::SetListenersConflictInPairs) => {
+                    check_set_in_pairs(input, source, &mut taken)
+                }
+                SourceKind::ListenerSet => check_set_in_turn(input, source, &mut taken),
+            };
+            Checked { source, validities }
+        })
+        .collect()
+}
+
+/// Checks the listeners of a Gateway and adds those that ListenerSets must not displace to `taken`.
+fn check_gateway<'a>(
+    input: &Input<'_>,
+    source: Source<'a>,
+    taken: &mut Vec<&'a Listener>,
+) -> Vec<Validity> {
+    let listeners: Vec<&Listener> = source.listeners.iter().collect();
+    let mut conflicts = conflict::conflicts(input, &listeners);
+    let losers_claim = !input.holds(Behaviour::SetListenersConflictInPairs);
+    let claims = |found: &&&Listener| losers_claim || !conflicts.contains_key(found.name.as_str());
+    taken.extend(listeners.iter().filter(claims).copied());
     listeners
+        .into_iter()
         .map(|listener| {
-            let mut validity = validate(input, gateway, listener);
+            let mut validity = validate(input, source, listener);
             if let Some(conflict) = conflicts.remove(listener.name.as_str()) {
                 validity.messages.insert(0, conflict.message.clone());
                 validity.conflict = Some(conflict);
@@ -74,8 +109,69 @@ pub(crate) fn validate_all(input: &Input<'_>, gateway: &Gateway) -> Vec<Validity
         .collect()
 }
 
+/// Of two listeners in one ListenerSet the first wins; one that is not valid claims nothing.
+fn check_set_in_turn<'a>(
+    input: &Input<'_>,
+    source: Source<'a>,
+    taken: &mut Vec<&'a Listener>,
+) -> Vec<Validity> {
+    let mut validities = Vec::new();
+    for listener in source.listeners {
+        if let Some(conflict) = conflict::lost(input, listener, taken) {
+            validities.push(displaced(conflict));
+            continue;
+        }
+        let validity = validate(input, source, listener);
+        if validity.is_valid() {
+            taken.push(listener);
+        }
+        validities.push(validity);
+    }
+    validities
+}
+
+/// Of two listeners in one ListenerSet both lose; one that is not valid claims its port all the
+/// same.
+fn check_set_in_pairs<'a>(
+    input: &Input<'_>,
+    source: Source<'a>,
+    taken: &mut Vec<&'a Listener>,
+) -> Vec<Validity> {
+    let lost: Vec<Option<Problem>> =
+        source.listeners.iter().map(|found| conflict::lost(input, found, taken)).collect();
+    let listeners = source.listeners.iter().zip(&lost);
+    let left: Vec<&Listener> =
+        listeners.filter(|(_, lost)| lost.is_none()).map(|(found, _)| found).collect();
+    let within = conflict::conflicts(input, &left);
+    let fine = |found: &&&Listener| !within.contains_key(found.name.as_str());
+    taken.extend(left.iter().filter(fine).copied());
+    let listeners = source.listeners.iter().zip(lost);
+    listeners
+        .map(|(listener, lost)| {
+            let within = within.get(listener.name.as_str());
+            let within = within.map(|problem| conflict::in_set(problem.reason));
+            match lost.or(within) {
+                Some(conflict) => displaced(conflict),
+                None => validate(input, source, listener),
+            }
+        })
+        .collect()
+}
+
+/// A listener of a ListenerSet that lost; nothing else is said of it.
+fn displaced(conflict: Problem) -> Validity {
+    Validity {
+        kinds: None,
+        refs: None,
+        refuses_kinds: false,
+        reason: conflict.reason,
+        messages: vec![conflict.message.clone()],
+        conflict: Some(conflict),
+    }
+}
+
 /// Checks one listener by itself.
-fn validate(input: &Input<'_>, gateway: &Gateway, listener: &Listener) -> Validity {
+fn validate(input: &Input<'_>, source: Source<'_>, listener: &Listener) -> Validity {
     let granular = input.holds(Behaviour::GranularListenerReasons);
     let supported = supported_kinds(input, listener.speaks());
     let mut validity = Validity {
@@ -106,7 +202,7 @@ fn validate(input: &Input<'_>, gateway: &Gateway, listener: &Listener) -> Validi
     }
     check_kinds(input, listener, supported.unwrap_or_default(), &mut validity);
     for certificate in listener.tls.iter().flat_map(|tls| &tls.certificate_refs) {
-        if let Err((problem, message)) = certificate::check(input, gateway, certificate) {
+        if let Err((problem, message)) = certificate::check(input, source, certificate) {
             validity.refs = Some(problem);
             validity.messages.push(message);
             break;

@@ -11,9 +11,10 @@ use gateproof_core::name::NamespacedName;
 
 use super::hostname::{Wildcards, intersect};
 use super::listener::Problem;
+use super::source::Source;
 use crate::Input;
 use crate::facts::Behaviour;
-use crate::resources::gateway::{GROUP, Gateway, Listener, NamespacesFrom};
+use crate::resources::gateway::{GROUP, Listener, NamespacesFrom};
 use crate::resources::http_route::ParentRef;
 use crate::resources::route::{Route, RouteKind};
 
@@ -23,19 +24,6 @@ pub(crate) type Acceptance = Result<(), Problem>;
 /// Acceptances of the parents of a route, by position in `parentRefs`; parents that get no status
 /// are absent.
 pub(crate) type Acceptances = BTreeMap<usize, Acceptance>;
-
-/// What a route attaches to: the listeners of a Gateway or ListenerSet.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ListenerOwner<'a> {
-    pub listeners: &'a [Listener],
-    pub namespace: &'a str,
-}
-
-impl<'a> From<&'a Gateway> for ListenerOwner<'a> {
-    fn from(gateway: &'a Gateway) -> Self {
-        Self { listeners: &gateway.spec.listeners, namespace: &gateway.name.namespace }
-    }
-}
 
 /// Whether a parent reference means this listener.
 pub(crate) fn selects(parent: &ParentRef, listener: &Listener) -> bool {
@@ -52,14 +40,14 @@ pub(crate) fn names_kind(listener: &Listener, kind: RouteKind) -> bool {
 /// Whether `allowedRoutes.namespaces` of a listener lets routes of a namespace attach.
 pub(crate) fn allows_namespace(
     input: &Input<'_>,
-    owner_namespace: &str,
+    source: Source<'_>,
     listener: &Listener,
     namespace: &str,
 ) -> bool {
     let rule = &listener.allowed_routes.namespaces;
     match rule.from {
         NamespacesFrom::All => true,
-        NamespacesFrom::Same => namespace == owner_namespace,
+        NamespacesFrom::Same => namespace == source.namespace(),
         NamespacesFrom::Selector => input
             .resources
             .namespaces
@@ -76,7 +64,7 @@ pub(crate) fn hosts(input: &Input<'_>, route: Route<'_>, listener: &Listener) ->
 /// What one check looks at.
 struct Check<'a> {
     input: &'a Input<'a>,
-    owner: ListenerOwner<'a>,
+    source: Source<'a>,
     route: Route<'a>,
     parent: &'a ParentRef,
 }
@@ -84,11 +72,11 @@ struct Check<'a> {
 /// Judges one parent reference of a route.
 pub(crate) fn accept(
     input: &Input<'_>,
-    owner: ListenerOwner<'_>,
+    source: Source<'_>,
     route: Route<'_>,
     parent: &ParentRef,
 ) -> Acceptance {
-    let check = Check { input, owner, route, parent };
+    let check = Check { input, source, route, parent };
     let namespace_first = input.holds(Behaviour::NamespaceCheckedFirst);
     if namespace_first {
         check.first_namespace()?;
@@ -122,7 +110,7 @@ pub(crate) fn missing_gateway(kind: RouteKind, name: &NamespacedName) -> Problem
 
 impl<'a> Check<'a> {
     fn selected(&self) -> impl Iterator<Item = &'a Listener> {
-        self.owner.listeners.iter().filter(|listener| selects(self.parent, listener))
+        self.source.listeners.iter().filter(|listener| selects(self.parent, listener))
     }
 
     fn not_allowed(&self, by: &str) -> Acceptance {
@@ -135,7 +123,7 @@ impl<'a> Check<'a> {
 
     fn protocol(&self) -> Acceptance {
         let protocols = self.route.kind().protocols();
-        let found = self.owner.listeners.iter().any(|l| protocols.contains(&l.protocol.as_str()));
+        let found = self.source.listeners.iter().any(|l| protocols.contains(&l.protocol.as_str()));
         if found {
             return Ok(());
         }
@@ -155,7 +143,7 @@ impl<'a> Check<'a> {
         let restricts = |listener: &&Listener| !listener.allowed_routes.kinds.is_empty();
         if !self.input.holds(Behaviour::KindCheckedPerSelectedListener) {
             // Whichever listener the route means, all of them must allow its kind.
-            let mut restricting = self.owner.listeners.iter().filter(restricts);
+            let mut restricting = self.source.listeners.iter().filter(restricts);
             return if restricting.all(|listener| names_kind(listener, kind)) {
                 Ok(())
             } else {
@@ -177,7 +165,7 @@ impl<'a> Check<'a> {
 
     fn port(&self) -> Acceptance {
         match self.parent.port {
-            Some(port) if !self.owner.listeners.iter().any(|listener| listener.port == port) => {
+            Some(port) if !self.source.listeners.iter().any(|listener| listener.port == port) => {
                 refuse("NoMatchingParent", format!("No matching listener with port {port}"))
             }
             _ => Ok(()),
@@ -186,7 +174,7 @@ impl<'a> Check<'a> {
 
     fn hostnames(&self) -> Acceptance {
         let fits = |listener: &Listener| !hosts(self.input, self.route, listener).is_empty();
-        if self.owner.listeners.iter().any(fits) {
+        if self.source.listeners.iter().any(fits) {
             Ok(())
         } else {
             refuse("NoMatchingListenerHostname", "No matching listener hostname".to_owned())
@@ -195,7 +183,7 @@ impl<'a> Check<'a> {
 
     fn section(&self) -> Acceptance {
         match &self.parent.section_name {
-            Some(section) if !self.owner.listeners.iter().any(|found| found.name == *section) => {
+            Some(section) if !self.source.listeners.iter().any(|found| found.name == *section) => {
                 refuse(
                     "NoMatchingParent",
                     format!("No matching listener with sectionName {section}"),
@@ -207,12 +195,12 @@ impl<'a> Check<'a> {
 
     fn allows(&self, listener: &Listener) -> bool {
         let namespace = &self.route.name().namespace;
-        allows_namespace(self.input, self.owner.namespace, listener, namespace)
+        allows_namespace(self.input, self.source, listener, namespace)
     }
 
     /// Whether the listener has a host name of its own that the route, isolation included, serves.
     fn serves_own_hostname(&self, listener: &Listener) -> bool {
-        let all: Vec<&str> = self.owner.listeners.iter().filter_map(Listener::hostname).collect();
+        let all: Vec<&str> = self.source.listeners.iter().filter_map(Listener::hostname).collect();
         let wildcards = Wildcards::of(self.input);
         listener.hostname.is_some()
             && !intersect(wildcards, self.route.hostnames(), listener.hostname(), &all).is_empty()
@@ -243,7 +231,7 @@ impl<'a> Check<'a> {
     fn first_namespace(&self) -> Acceptance {
         let section = self.parent.section_name.as_ref();
         let mut asked = false;
-        for listener in self.owner.listeners {
+        for listener in self.source.listeners {
             if section.is_some_and(|name| *name != listener.name)
                 || self.serves_own_hostname(listener)
             {

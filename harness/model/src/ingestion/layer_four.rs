@@ -2,11 +2,11 @@
 //! (cilium/cilium 1.20 `operator/pkg/model/ingestion/gateway.go`, `toTCPRoutes`, `toUDPRoutes`).
 
 use super::passthrough::PassthroughBackend;
-use super::{served, unread};
-use crate::checks::attachment::{Attached, served_hosts};
+use super::unread;
+use crate::checks::attachment::{Attached, Written, served_hosts};
 use crate::checks::reference::usable_service;
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, Protocol};
+use crate::resources::gateway::Protocol;
 use crate::resources::http_route::BackendRef;
 use crate::resources::layer_four_route::LayerFourRoute;
 use crate::resources::route::{Route, RouteKind};
@@ -22,10 +22,10 @@ pub(crate) struct LayerFourListener {
     pub backends: Vec<PassthroughBackend>,
 }
 
-/// Works out what a Gateway's TCP and UDP listeners serve. Of several routes the oldest counts.
+/// Works out what TCP and UDP listeners serve. Of several routes the oldest counts.
 pub(crate) fn ingest(
     input: &Input<'_>,
-    gateway: &Gateway,
+    served: &[Written<'_>],
     routes: &[Attached<'_>],
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<LayerFourListener> {
@@ -33,7 +33,8 @@ pub(crate) fn ingest(
         return Vec::new();
     }
     let mut listeners = Vec::new();
-    for listener in served(input, gateway) {
+    for written in served {
+        let listener = written.listener;
         let (transport, kind) = match listener.speaks() {
             Protocol::Tcp => (Transport::Tcp, RouteKind::Tcp),
             Protocol::Udp => (Transport::Udp, RouteKind::Udp),
@@ -41,7 +42,7 @@ pub(crate) fn ingest(
         };
         let takes = |attached: &&Attached<'_>| {
             attached.route.kind() == kind
-                && !served_hosts(input, gateway, listener, **attached).is_empty()
+                && !served_hosts(input, served, *written, **attached).is_empty()
         };
         let oldest = routes.iter().filter(takes).filter_map(|attached| layer_four(attached.route));
         let oldest = oldest.min_by_key(|(_, route)| (&route.created, &route.name));

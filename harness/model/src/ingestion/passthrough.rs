@@ -3,11 +3,11 @@
 
 use gateproof_core::name::NamespacedName;
 
-use super::{served, unread};
-use crate::checks::attachment::{Attached, served_hosts};
+use super::unread;
+use crate::checks::attachment::{Attached, Written, served_hosts};
 use crate::checks::reference::usable_service;
 use crate::facts::Behaviour;
-use crate::resources::gateway::{Gateway, Listener, Protocol};
+use crate::resources::gateway::Protocol;
 use crate::resources::http_route::BackendRef;
 use crate::resources::route::Route;
 use crate::resources::tls_route::TlsRoute;
@@ -47,24 +47,25 @@ impl PassthroughBackend {
     }
 }
 
-/// Works out what a Gateway's listeners pass through.
+/// Works out what listeners pass through.
 pub(crate) fn ingest(
     input: &Input<'_>,
-    gateway: &Gateway,
+    served: &[Written<'_>],
     routes: &[Attached<'_>],
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<PassthroughListener> {
     let tls_only = input.holds(Behaviour::PassthroughOnTlsOnly);
-    served(input, gateway)
-        .filter(|listener| listener.is_envoys())
-        .filter(|listener| !tls_only || listener.speaks() == Protocol::Tls)
-        .map(|listener| PassthroughListener {
-            name: listener.name.clone(),
-            hostname: listener.hostname().unwrap_or("*").to_owned(),
-            port: listener.port,
+    served
+        .iter()
+        .filter(|written| written.listener.is_envoys())
+        .filter(|written| !tls_only || written.listener.speaks() == Protocol::Tls)
+        .map(|written| PassthroughListener {
+            name: written.listener.name.clone(),
+            hostname: written.listener.hostname().unwrap_or("*").to_owned(),
+            port: written.listener.port,
             routes: routes
                 .iter()
-                .flat_map(|attached| rules(input, gateway, listener, *attached, unmodelled))
+                .flat_map(|attached| rules(input, (served, *written), *attached, unmodelled))
                 .collect(),
         })
         .collect()
@@ -73,13 +74,12 @@ pub(crate) fn ingest(
 /// The rules of a TLSRoute that a listener serves.
 fn rules(
     input: &Input<'_>,
-    gateway: &Gateway,
-    listener: &Listener,
+    (served, written): (&[Written<'_>], Written<'_>),
     attached: Attached<'_>,
     unmodelled: &mut Vec<Unmodelled>,
 ) -> Vec<PassthroughRoute> {
     let Route::Tls(route) = attached.route else { return Vec::new() };
-    let mut hostnames = served_hosts(input, gateway, listener, attached);
+    let mut hostnames = served_hosts(input, served, written, attached);
     if hostnames.is_empty() {
         return Vec::new();
     }

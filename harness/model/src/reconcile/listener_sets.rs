@@ -1,166 +1,125 @@
-//! ListenerSets that a Gateway does not let attach, and a word about the others
-//! (cilium/cilium `operator/pkg/gateway-api/helpers.go`, `isListenerSetAllowed`).
+//! What ListenerSets are told, and their Secrets
+//! (cilium/cilium 1.20 `operator/pkg/gateway-api/gateway_reconcile.go`, `setListenerSetStatuses`).
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use super::{Outcome, StatusUpdate};
+use gateproof_core::name::NamespacedName;
+use serde_json::{Value, json};
+
+use super::routes::Judged;
+use super::status::{Condition, listener};
+use super::{Outcome, StatusUpdate, SyncedSecret, certificates};
+use crate::checks::attachment::attached_routes;
+use crate::checks::listener::{Checked, Validity};
+use crate::checks::source::Source;
 use crate::facts::Behaviour;
-use crate::resources::gateway::Gateway;
-use crate::resources::listener_set::{ListenerSet, ListenersFrom};
-use crate::resources::route::Route;
+use crate::resources::gateway::{GROUP, Gateway};
+use crate::resources::listener_set::ListenerSet;
+use crate::translation::names;
 use crate::{Input, Unmodelled};
 
-/// ListenerSets for a Gateway, where this version reads any.
-fn of<'a>(input: &Input<'a>, gateway: &'a Gateway) -> impl Iterator<Item = &'a ListenerSet> {
-    let read = input.holds(Behaviour::LayerFourRoutes);
-    let sets = input.resources.listener_sets.values().filter(move |_| read);
-    sets.filter(|set| set.gateway.as_ref() == Some(&gateway.name))
-}
-
-/// Whether a Gateway lets a ListenerSet attach.
-fn is_allowed(input: &Input<'_>, gateway: &Gateway, set: &ListenerSet) -> bool {
-    let rule = &gateway.spec.allowed_listeners.namespaces;
-    match rule.from {
-        ListenersFrom::None => false,
-        ListenersFrom::All => true,
-        ListenersFrom::Same => set.name.namespace == gateway.name.namespace,
-        ListenersFrom::Selector => input
-            .resources
-            .namespaces
-            .get(&set.name.namespace)
-            .is_some_and(|namespace| rule.selector.matches(&namespace.labels)),
+/// Writes the statuses of ListenerSets that may not attach.
+pub(super) fn refuse(sets: &[&ListenerSet], outcome: &mut Outcome) {
+    for set in sets {
+        let message = "ListenerSet is not allowed by the Gateway's allowedListeners policy";
+        let conditions = conditions(set, "False", [("NotAllowed", message); 2]);
+        outcome.statuses.push(update(set, json!({"conditions": conditions})));
     }
 }
 
-/// ListenerSets that attach, which the model does not cover.
-pub(super) fn limits(input: &Input<'_>, gateway: &Gateway) -> Vec<Unmodelled> {
-    of(input, gateway)
-        .filter(|set| is_allowed(input, gateway, set))
-        .map(|set| Unmodelled::new(gateway.object(), format!("the attached {}", set.object())))
+/// Writes the statuses of ListenerSets that attach, and tells how many of them have a valid
+/// listener.
+pub(super) fn accept(
+    input: &Input<'_>,
+    (gateway, sets): (&Gateway, &[&ListenerSet]),
+    checked: &[Checked<'_>],
+    judged: &Judged<'_>,
+    outcome: &mut Outcome,
+) -> usize {
+    let mut with_valid = 0;
+    for (set, checked) in sets.iter().zip(checked) {
+        let routes = judged.attached(input, gateway, &[*set]);
+        let listeners = set.listeners.iter().zip(&checked.validities);
+        let listeners = listeners.map(|(found, validity)| {
+            let mut value = json!({
+                "name": found.name,
+                "attachedRoutes": attached_routes(input, checked.source, found, &routes),
+                "conditions": listener::set_conditions(set.generation, validity),
+            });
+            let kinds: Vec<Value> = (validity.kinds.iter().flatten())
+                .map(|kind| json!({"group": GROUP, "kind": kind}))
+                .collect();
+            if !kinds.is_empty() {
+                value["supportedKinds"] = json!(kinds);
+            }
+            value
+        });
+        let listeners: Vec<Value> = listeners.collect();
+        let conditions = if checked.validities.iter().any(Validity::is_valid) {
+            with_valid += 1;
+            let reasons = [
+                ("Accepted", "ListenerSet is accepted"),
+                ("Programmed", "ListenerSet is programmed"),
+            ];
+            conditions(set, "True", reasons)
+        } else {
+            conditions(set, "False", [("ListenersNotValid", "No valid listeners"); 2])
+        };
+        let status = json!({"conditions": conditions, "listeners": listeners});
+        outcome.statuses.push(update(set, status));
+    }
+    with_valid
+}
+
+/// The conditions `Accepted` and `Programmed`, with reasons and messages.
+fn conditions(set: &ListenerSet, status: &str, reasons: [(&str, &str); 2]) -> Vec<Value> {
+    let conditions = ["Accepted", "Programmed"].into_iter().zip(reasons);
+    let generation = set.generation;
+    conditions
+        .map(|(kind, (reason, message))| {
+            Condition { kind, status, reason, message, generation }.to_json()
+        })
         .collect()
 }
 
-/// Writes the statuses of ListenerSets that may not attach.
-pub(super) fn refuse(input: &Input<'_>, gateway: &Gateway, outcome: &mut Outcome) {
-    for set in of(input, gateway).filter(|set| !is_allowed(input, gateway, set)) {
-        let conditions = ["Accepted", "Programmed"].map(|kind| {
-            let mut condition = json!({
-                "type": kind,
-                "status": "False",
-                "reason": "NotAllowed",
-                "message": "ListenerSet is not allowed by the Gateway's allowedListeners policy",
-            });
-            if let Some(generation) = set.generation {
-                condition["observedGeneration"] = json!(generation);
-            }
-            condition
-        });
-        outcome.statuses.push(StatusUpdate {
-            api_version: "gateway.networking.k8s.io/v1".to_owned(),
-            kind: "ListenerSet".to_owned(),
-            namespace: Some(set.name.namespace.clone()),
-            name: set.name.name.clone(),
-            status: json!({"conditions": conditions}),
-        });
+fn update(set: &ListenerSet, status: Value) -> StatusUpdate {
+    StatusUpdate {
+        api_version: "gateway.networking.k8s.io/v1".to_owned(),
+        kind: "ListenerSet".to_owned(),
+        namespace: Some(set.name.namespace.clone()),
+        name: set.name.name.clone(),
+        status,
     }
 }
 
-/// A route for the listeners of a ListenerSet; what it gets there is not modelled.
-pub(super) fn note_parents(input: &Input<'_>, route: Route<'_>, unmodelled: &mut Vec<Unmodelled>) {
-    if !input.holds(Behaviour::LayerFourRoutes) {
-        return;
-    }
-    let namespace = &route.name().namespace;
-    let sets = route.parents().iter().filter_map(|parent| parent.listener_set(namespace));
-    for set in sets.filter_map(|name| input.resources.listener_sets.get(&name)) {
-        unmodelled.push(Unmodelled::new(route.object(), format!("its parent {}", set.object())));
+/// Secrets of ListenerSets are copied whether the Gateway lets the set attach or not
+/// (`helpers/secrets.go`, `GetGatewaysForSecret`).
+pub(super) fn sync_secrets(
+    input: &Input<'_>,
+    gateways: &BTreeMap<&NamespacedName, &Gateway>,
+    outcome: &mut Outcome,
+) {
+    for set in input.resources.listener_sets.values() {
+        if !gateways.contains_key(&set.gateway) {
+            continue;
+        }
+        for source in certificates(input, Source::from(set)) {
+            let known = outcome.synced_secrets.iter().any(|synced| synced.source == source);
+            if known || input.holds(Behaviour::SetSecretsCopied) {
+                let copy = names::secret_copy(input, &source);
+                outcome.synced_secrets.push(SyncedSecret { source, copy });
+            } else {
+                outcome.unmodelled.push(Unmodelled::new(
+                    set.object(),
+                    format!(
+                        "the copy of its Secret {source}, which this version makes only once the \
+                         Secret changes or the operator starts anew"
+                    ),
+                ));
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use crate::fixture::{Cluster, condition};
-
-    /// A Gateway with this `allowedListeners` and a ListenerSet for it in namespace `other`.
-    fn cluster(version: &str, allowed: &Value) -> Cluster {
-        Cluster::new(version)
-            .gateway_spec(json!({"gatewayClassName": "cilium", "allowedListeners": allowed,
-                "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}))
-            .with(json!({"apiVersion": "v1", "kind": "Namespace",
-                "metadata": {"name": "other", "labels": {"expose": "true"}}}))
-            .with(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
-                "metadata": {"name": "more", "namespace": "other", "generation": 1},
-                "spec": {"parentRef": {"name": "gw", "namespace": "apps"},
-                    "listeners": [{"name": "extra", "port": 8080, "protocol": "HTTP"}]}}))
-    }
-
-    #[test]
-    fn a_set_attaches_only_if_the_gateway_says_so() {
-        let selector = |label: &str| {
-            json!({"namespaces": {"from": "Selector",
-                "selector": {"matchLabels": {"expose": label}}}})
-        };
-        let cases = [
-            (json!({}), false),
-            (json!({"namespaces": {"from": "None"}}), false),
-            (json!({"namespaces": {"from": "Same"}}), false),
-            (json!({"namespaces": {"from": "All"}}), true),
-            (selector("true"), true),
-            (selector("false"), false),
-        ];
-        for (allowed, attaches) in cases {
-            let outcome = cluster("1.20.0", &allowed).outcome();
-            let told: Vec<String> = outcome.unmodelled.iter().map(ToString::to_string).collect();
-            if attaches {
-                let limit = "Gateway apps/gw: the reference model does not cover the attached \
-                             ListenerSet other/more";
-                assert_eq!(told, [limit], "{allowed}");
-                assert!(outcome.objects.is_empty(), "nothing is made of what is not covered");
-            } else {
-                assert_eq!(told, [""; 0], "{allowed}");
-                assert_eq!(
-                    condition(&outcome, "ListenerSet", "more", "Programmed"),
-                    "False NotAllowed: ListenerSet is not allowed by the Gateway's \
-                     allowedListeners policy",
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn versions_before_1_20_know_no_sets() {
-        let outcome = cluster("1.19.6", &json!({"namespaces": {"from": "All"}})).outcome();
-        assert!(outcome.unmodelled.is_empty(), "{:?}", outcome.unmodelled);
-        assert!(outcome.statuses.iter().all(|update| update.kind != "ListenerSet"));
-    }
-
-    #[test]
-    fn without_a_valid_listener_sets_are_told_only_up_to_1_20() {
-        let told = |version: &str| {
-            let mut cluster = cluster(version, &json!({}));
-            for gateway in cluster.objects.iter_mut().filter(|found| found["kind"] == "Gateway") {
-                gateway["spec"]["listeners"][0]["protocol"] = json!("HTTPS");
-                gateway["spec"]["listeners"][0]["tls"] =
-                    json!({"certificateRefs": [{"name": "absent"}]});
-            }
-            cluster.outcome().statuses.iter().any(|update| update.kind == "ListenerSet")
-        };
-        assert!(told("1.20.0") && !told("1.21-dev"));
-    }
-
-    #[test]
-    fn a_route_for_a_set_is_not_covered() {
-        let spec = json!({"parentRefs": [{"name": "gw"}, {"name": "more", "namespace": "other",
-            "group": "gateway.networking.k8s.io", "kind": "ListenerSet"}]});
-        let told = |version: &str| {
-            let outcome = cluster(version, &json!({})).route("r", spec.clone()).outcome();
-            outcome.unmodelled.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        let limit = "HTTPRoute apps/r: the reference model does not cover its parent ListenerSet \
-                     other/more";
-        assert_eq!(told("1.20.0"), [limit]);
-        assert_eq!(told("1.19.6"), [""; 0]);
-    }
-}
+mod tests;

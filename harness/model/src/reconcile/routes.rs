@@ -2,7 +2,7 @@
 //! (cilium/cilium `operator/pkg/gateway-api/gateway_reconcile.go` `set…RouteStatuses`; before 1.18.3
 //! `httproute_reconcile.go` and `grpcroute_reconcile.go`).
 //!
-//! Only parents that are Gateways are looked at. A Service as parent makes a route one of the mesh,
+//! Only parents that are Gateways or ListenerSets are looked at. A Service as parent makes a route one of the mesh,
 //! which is no part of the model.
 
 use std::collections::BTreeSet;
@@ -11,15 +11,17 @@ use gateproof_core::name::NamespacedName;
 use serde_json::{Value, json};
 
 use super::ending::refusal;
-use super::{Outcome, StatusUpdate, listener_sets, own_class};
+use super::{Outcome, StatusUpdate, own_class};
 use crate::checks::attachment::Attached;
 use crate::checks::listener::Problem;
 use crate::checks::reference::resolve;
-use crate::checks::route::{Acceptances, ListenerOwner, accept, missing_gateway};
+use crate::checks::route::{Acceptances, accept, missing_gateway};
+use crate::checks::source::{Source, is_allowed};
 use crate::checks::value::unsupported_value;
 use crate::facts::Behaviour;
 use crate::resources::gateway::Gateway;
 use crate::resources::http_route::ParentRef;
+use crate::resources::listener_set::ListenerSet;
 use crate::resources::route::{Route, RouteKind};
 use crate::{Input, Unmodelled};
 
@@ -41,7 +43,6 @@ pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judg
             continue;
         }
         note_mesh(input, route, &mut outcome.unmodelled);
-        listener_sets::note_parents(input, route, &mut outcome.unmodelled);
         let acceptances = acceptances(input, route);
         if acceptances.is_empty() || !any_gateway_comes_to(input, route) {
             continue;
@@ -62,19 +63,49 @@ pub(super) fn judge_routes<'a>(input: &Input<'a>, outcome: &mut Outcome) -> Judg
 }
 
 impl<'a> Judged<'a> {
-    /// Routes that a Gateway takes.
-    pub(super) fn attached(&self, input: &Input<'_>, gateway: &Gateway) -> Vec<Attached<'a>> {
+    /// Routes that a Gateway takes for itself and for these ListenerSets: those that name it, then
+    /// those that name a set. Being taken by one of them is enough.
+    pub(super) fn attached(
+        &self,
+        input: &Input<'_>,
+        gateway: &Gateway,
+        sets: &[&ListenerSet],
+    ) -> Vec<Attached<'a>> {
         let unresolved_attaches = input.holds(Behaviour::UnresolvedRouteAttaches);
-        let takes = |(route, verdict): &&(Route<'a>, Verdict)| {
+        let reads_sets = input.holds(Behaviour::LayerFourRoutes);
+        let owns = |route: Route<'_>, parent: &ParentRef| {
+            let namespace = &route.name().namespace;
+            let set = parent.listener_set(namespace).filter(|_| reads_sets);
+            // A ListenerSet of the Gateway's name and namespace is taken for the Gateway.
+            parent.gateway(namespace).as_ref() == Some(&gateway.name)
+                || set.is_some_and(|name| {
+                    name == gateway.name || sets.iter().any(|set| set.name == name)
+                })
+        };
+        let takes = |(route, verdict): &(Route<'a>, Verdict)| {
             let mut parents = route.parents().iter().enumerate();
             parents.any(|(index, parent)| {
-                parent.gateway(&route.name().namespace).as_ref() == Some(&gateway.name)
+                owns(*route, parent)
                     && verdict.acceptances.get(&index).is_some_and(|acceptance| {
                         acceptance.is_ok() || (unresolved_attaches && verdict.unresolved.is_some())
                     })
             })
         };
-        self.routes.iter().filter(takes).map(|(route, _)| Attached { route: *route }).collect()
+        let mut attached: Vec<Attached<'a>> = Vec::new();
+        let mut listed = BTreeSet::new();
+        let sources =
+            std::iter::once(Source::from(gateway)).chain(sets.iter().map(|set| Source::from(*set)));
+        for source in sources {
+            for (position, judged) in self.routes.iter().enumerate() {
+                let (route, _) = judged;
+                let namespace = &route.name().namespace;
+                let named = route.parents().iter().any(|parent| source.is_named(parent, namespace));
+                if named && takes(judged) && listed.insert(position) {
+                    attached.push(Attached { route: *route });
+                }
+            }
+        }
+        attached
     }
 }
 
@@ -112,10 +143,15 @@ fn acceptances(input: &Input<'_>, route: Route<'_>) -> Acceptances {
     };
     let mut acceptances = Acceptances::new();
     for (index, parent) in route.parents().iter().enumerate() {
+        if let Some(set) = set_of_own_gateway(input, parent, namespace) {
+            let acceptance = accept(input, set.into(), route, parent);
+            acceptances.insert(index, unsupported.clone().map_or(acceptance, Err));
+            continue;
+        }
         let Some(name) = parent.gateway(namespace).or_else(|| misread(parent)) else { continue };
         let acceptance = match input.resources.gateways.get(&name) {
             Some(gateway) if every || is_own(input, gateway) => {
-                accept(input, ListenerOwner::from(gateway), route, parent)
+                accept(input, gateway.into(), route, parent)
             }
             None if every => Err(missing_gateway(route.kind(), &name)),
             Some(_) | None => continue,
@@ -125,13 +161,40 @@ fn acceptances(input: &Input<'_>, route: Route<'_>) -> Acceptances {
     acceptances
 }
 
-/// Where Gateways judge routes, one whose parameters are refused ends before it does.
+/// The ListenerSet that a parent is, if it is for an own Gateway, whether that one lets it attach or
+/// not.
+fn set_of_own_gateway<'a>(
+    input: &Input<'a>,
+    parent: &ParentRef,
+    namespace: &str,
+) -> Option<&'a ListenerSet> {
+    let name = parent.listener_set(namespace)?;
+    input.holds(Behaviour::LayerFourRoutes).then_some(())?;
+    let set = input.resources.listener_sets.get(&name)?;
+    input
+        .resources
+        .gateways
+        .get(&set.gateway)
+        .is_some_and(|found| is_own(input, found))
+        .then_some(set)
+}
+
+/// Where Gateways judge routes, one whose parameters are refused ends before it does. They list the
+/// routes that name them or a ListenerSet that they let attach.
 fn any_gateway_comes_to(input: &Input<'_>, route: Route<'_>) -> bool {
     if !input.holds(Behaviour::GrpcRoutesWithGateways) {
         return true;
     }
-    let names = route.parents().iter().filter_map(|p| p.gateway(&route.name().namespace));
-    let mut gateways = names.filter_map(|name| input.resources.gateways.get(&name));
+    let namespace = &route.name().namespace;
+    let listing = |parent: &ParentRef| {
+        let name = parent.gateway(namespace);
+        name.and_then(|name| input.resources.gateways.get(&name)).or_else(|| {
+            let set = set_of_own_gateway(input, parent, namespace)?;
+            let gateway = input.resources.gateways.get(&set.gateway)?;
+            is_allowed(input, gateway, set).then_some(gateway)
+        })
+    };
+    let mut gateways = route.parents().iter().filter_map(listing);
     gateways.any(|gateway| {
         own_class(input, gateway).is_some_and(|class| refusal(input, gateway, class).is_none())
     })

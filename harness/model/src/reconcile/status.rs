@@ -3,7 +3,7 @@
 //!
 //! They come from Kubernetes objects alone: agents and Envoys have no say here.
 
-mod listener;
+pub(super) mod listener;
 
 use serde_json::{Value, json};
 
@@ -38,13 +38,13 @@ impl Condition<'_> {
     }
 }
 
-/// The status of a Gateway.
+/// The status of a Gateway that takes these routes and has so many ListenerSets with a valid
+/// listener.
 pub(super) fn gateway(
     input: &Input<'_>,
     gateway: &Gateway,
-    ending: &Ending,
-    validities: &[Validity],
-    routes: &[Attached<'_>],
+    (ending, validities): (&Ending, &[Validity]),
+    (routes, attached_sets): (&[Attached<'_>], usize),
 ) -> Value {
     let (accepted, programmed) = gateway_conditions(input, gateway, ending, validities);
     let mut status = json!({"conditions": [accepted, programmed]});
@@ -60,7 +60,7 @@ pub(super) fn gateway(
             gateway.spec.listeners.iter().zip(validities).map(|(listener, validity)| {
                 let mut value = json!({
                     "name": listener.name,
-                    "attachedRoutes": attached_routes(input, gateway, listener, routes),
+                    "attachedRoutes": attached_routes(input, gateway.into(), listener, routes),
                     "conditions": listener::conditions(input, gateway, validity, ending),
                 });
                 if let Some(kinds) = &validity.kinds {
@@ -70,6 +70,9 @@ pub(super) fn gateway(
                 value
             });
         status["listeners"] = json!(listeners.collect::<Vec<_>>());
+    }
+    if attached_sets > 0 {
+        status["attachedListenerSets"] = json!(attached_sets);
     }
     status
 }

@@ -27,29 +27,26 @@ pub(super) const SHAPE: Shape = Shape::Fields(&[
             ("parametersRef", Shape::Whole),
         ]),
     ),
-    (
-        "listeners",
-        Shape::List(&Shape::Fields(&[
-            ("name", Shape::Whole),
-            ("hostname", Shape::Whole),
-            ("port", Shape::Whole),
-            ("protocol", Shape::Whole),
-            (
-                "allowedRoutes",
-                Shape::Fields(&[("namespaces", Shape::Whole), ("kinds", Shape::Whole)]),
-            ),
-            (
-                "tls",
-                Shape::Fields(&[
-                    ("mode", Shape::Whole),
-                    ("certificateRefs", Shape::Whole),
-                    // Cilium never looks at these.
-                    ("options", Shape::Whole),
-                ]),
-            ),
-        ])),
-    ),
+    ("listeners", LISTENERS),
 ]);
+
+/// Fields of listeners that are read.
+pub(super) const LISTENERS: Shape = Shape::List(&Shape::Fields(&[
+    ("name", Shape::Whole),
+    ("hostname", Shape::Whole),
+    ("port", Shape::Whole),
+    ("protocol", Shape::Whole),
+    ("allowedRoutes", Shape::Fields(&[("namespaces", Shape::Whole), ("kinds", Shape::Whole)])),
+    (
+        "tls",
+        Shape::Fields(&[
+            ("mode", Shape::Whole),
+            ("certificateRefs", Shape::Whole),
+            // Cilium never looks at these.
+            ("options", Shape::Whole),
+        ]),
+    ),
+]));
 
 /// A GatewayClass.
 #[derive(Debug, Clone)]
@@ -250,7 +247,7 @@ impl CertificateRef {
         self.group.is_empty() && self.kind == "Secret"
     }
 
-    /// The Secret, seen from a Gateway in this namespace.
+    /// The Secret, seen from a Gateway or ListenerSet in this namespace.
     pub(crate) fn secret(&self, namespace: &str) -> NamespacedName {
         NamespacedName::new(self.namespace.as_deref().unwrap_or(namespace), self.name.as_str())
     }
@@ -275,7 +272,7 @@ pub(crate) struct RouteNamespaces {
 /// `from` of [`RouteNamespaces`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub(crate) enum NamespacesFrom {
-    /// The Gateway's namespace.
+    /// The namespace of the Gateway or ListenerSet.
     #[default]
     Same,
     /// Every namespace.

@@ -1,21 +1,29 @@
 //! ListenerSet: more listeners for a Gateway
-//! (kubernetes-sigs/gateway-api 1.6.1, `apis/v1/listenerset_types.go`). Read is only what tells
-//! whether the Gateway lets it attach.
+//! (kubernetes-sigs/gateway-api 1.6.1, `apis/v1/listenerset_types.go`).
 
 use gateproof_core::name::NamespacedName;
 use serde::Deserialize;
 
-use super::gateway::GROUP;
+use super::gateway::{LISTENERS, Listener};
 use super::meta::Object;
 use super::selector::LabelSelector;
+use super::shape::Shape;
+
+/// Fields of `ListenerSet.spec` that are read.
+pub(super) const SHAPE: Shape =
+    Shape::Fields(&[("parentRef", Shape::Whole), ("listeners", LISTENERS)]);
 
 /// A ListenerSet.
 #[derive(Debug, Clone)]
 pub(crate) struct ListenerSet {
     pub name: NamespacedName,
     pub generation: Option<i64>,
-    /// The Gateway it is for; `None` when its parent is something else.
-    pub gateway: Option<NamespacedName>,
+    pub created: Option<String>,
+    /// The Gateway it is for. The operator takes whatever is named for one.
+    pub gateway: NamespacedName,
+    pub listeners: Vec<Listener>,
+    /// Paths of fields that are not read.
+    pub unread: Vec<String>,
 }
 
 impl ListenerSet {
@@ -28,14 +36,12 @@ impl ListenerSet {
 impl From<Object<ListenerSetSpec>> for ListenerSet {
     fn from(object: Object<ListenerSetSpec>) -> Self {
         let name = object.metadata.namespaced_name();
-        let parent = object.spec.parent_ref;
-        let is_gateway = parent.group.as_deref().unwrap_or(GROUP) == GROUP
-            && parent.kind.as_deref().unwrap_or("Gateway") == "Gateway";
-        let gateway = is_gateway.then(|| {
-            let namespace = parent.namespace.as_deref().unwrap_or(&name.namespace);
-            NamespacedName::new(namespace, parent.name.as_str())
-        });
-        Self { name, generation: object.metadata.generation, gateway }
+        let ListenerSetSpec { parent_ref: parent, listeners } = object.spec;
+        let namespace = parent.namespace.as_deref().unwrap_or(&name.namespace);
+        let gateway = NamespacedName::new(namespace, parent.name);
+        let (generation, created) =
+            (object.metadata.generation, object.metadata.creation_timestamp);
+        Self { name, generation, created, gateway, listeners, unread: Vec::new() }
     }
 }
 
@@ -43,12 +49,12 @@ impl From<Object<ListenerSetSpec>> for ListenerSet {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ListenerSetSpec {
     parent_ref: Parent,
+    #[serde(default)]
+    listeners: Vec<Listener>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Parent {
-    group: Option<String>,
-    kind: Option<String>,
     namespace: Option<String>,
     name: String,
 }

@@ -7,19 +7,21 @@
 use super::Problem;
 use crate::Input;
 use crate::checks::reference_grant::{Referrer, Target, permits};
+use crate::checks::source::Source;
 use crate::resources::core::Pem;
-use crate::resources::gateway::{CertificateRef, Gateway};
+use crate::resources::gateway::CertificateRef;
 
-/// Whether a Gateway may use a certificate reference at all.
+/// Whether a certificate may be used by listeners written here. A grant for the Gateway is none
+/// for its ListenerSets.
 pub(crate) fn is_permitted(
     input: &Input<'_>,
-    gateway: &Gateway,
+    source: Source<'_>,
     certificate: &CertificateRef,
 ) -> bool {
-    let secret = certificate.secret(&gateway.name.namespace);
+    let secret = certificate.secret(source.namespace());
     permits(
         &input.resources.grants,
-        Referrer { kind: "Gateway", namespace: &gateway.name.namespace },
+        Referrer { kind: source.kind.as_str(), namespace: source.namespace() },
         Target { group: "", kind: "Secret", namespace: &secret.namespace, name: &secret.name },
     )
 }
@@ -27,7 +29,7 @@ pub(crate) fn is_permitted(
 /// Whether a certificate reference can be used; else the condition and the listener's message.
 pub(super) fn check(
     input: &Input<'_>,
-    gateway: &Gateway,
+    source: Source<'_>,
     certificate: &CertificateRef,
 ) -> Result<(), (Problem, String)> {
     let invalid = |detail: String| {
@@ -40,14 +42,14 @@ pub(super) fn check(
     if !certificate.is_secret() {
         return invalid("must be a Secret.".to_owned());
     }
-    if !is_permitted(input, gateway, certificate) {
+    if !is_permitted(input, source, certificate) {
         let problem = Problem {
             reason: "RefNotPermitted",
             message: "CertificateRef is not permitted".to_owned(),
         };
         return Err((problem, "Invalid CertificateRef, not permitted.".to_owned()));
     }
-    let name = certificate.secret(&gateway.name.namespace);
+    let name = certificate.secret(source.namespace());
     match input.resources.secrets.get(&name) {
         None => invalid(format!("Secret \"{}\" not found", name.name)),
         Some(secret) if secret.certificate == Pem::Missing => {

@@ -1,4 +1,4 @@
-//! Which listeners of a Gateway are in conflict with each other
+//! Which listeners are in conflict with each other
 //! (cilium/cilium 1.20 `gateway_reconcile.go`, `listenerPairConflict`; 1.19.6
 //! `samePortCrossProtocolConflictedListeners`).
 
@@ -10,14 +10,15 @@ use crate::checks::hostname::overlaps;
 use crate::facts::Behaviour;
 use crate::resources::gateway::{Listener, Protocol};
 
-/// The conflicts of listeners, by name. A listener in several conflicts tells of the last one.
+/// The conflicts of listeners of one source, by name. A listener in several conflicts tells of the
+/// last one.
 pub(super) fn conflicts<'a>(
     input: &Input<'_>,
-    listeners: &'a [Listener],
+    listeners: &[&'a Listener],
 ) -> BTreeMap<&'a str, Problem> {
     let mut conflicts = BTreeMap::new();
-    for (index, first) in listeners.iter().enumerate() {
-        for second in &listeners[index + 1..] {
+    for (index, &first) in listeners.iter().enumerate() {
+        for &second in &listeners[index + 1..] {
             if let Some(conflict) = conflict(input, first, second) {
                 conflicts.insert(first.name.as_str(), conflict.told_of(first, second));
                 conflicts.insert(second.name.as_str(), conflict.told_of(second, first));
@@ -25,6 +26,17 @@ pub(super) fn conflicts<'a>(
         }
     }
     conflicts
+}
+
+/// The conflict of a ListenerSet's listener with the first of those that it must not displace.
+pub(super) fn lost(input: &Input<'_>, listener: &Listener, taken: &[&Listener]) -> Option<Problem> {
+    let conflict = taken.iter().find_map(|other| conflict(input, other, listener))?;
+    Some(in_set(conflict.reason()))
+}
+
+/// A conflict as a ListenerSet tells it: nobody learns with what.
+pub(super) fn in_set(reason: &'static str) -> Problem {
+    Problem { reason, message: "Listener has a conflict".to_owned() }
 }
 
 /// Why two listeners of one port cannot be told apart.

@@ -51,6 +51,41 @@ pub(super) fn conditions(
     conditions
 }
 
+/// The conditions of a listener of a ListenerSet. It counts as programmed whether the Gateway has
+/// an address or not.
+pub(in super::super) fn set_conditions(generation: Option<i64>, validity: &Validity) -> Vec<Value> {
+    let condition = |kind, status, reason, message: &str| {
+        Condition { kind, status, reason, message, generation }.to_json()
+    };
+    let resolved = || condition("ResolvedRefs", "True", "ResolvedRefs", "Resolved Refs");
+    if let Some(Problem { reason, message }) = &validity.conflict {
+        return vec![
+            condition("Accepted", "False", reason, message),
+            condition("Programmed", "False", reason, message),
+            condition("Conflicted", "True", reason, message),
+            resolved(),
+        ];
+    }
+    let refs = validity
+        .refs
+        .as_ref()
+        .map(|Problem { reason, message }| condition("ResolvedRefs", "False", reason, message));
+    if validity.is_valid() {
+        return vec![
+            refs.unwrap_or_else(resolved),
+            condition("Accepted", "True", "Accepted", "Listener Accepted"),
+            condition("Programmed", "True", "Programmed", "Listener Programmed"),
+        ];
+    }
+    let message = format!("Listener not valid. {}", validity.messages.join(" "));
+    refs.into_iter()
+        .chain([
+            condition("Accepted", "False", validity.reason, &message),
+            condition("Programmed", "False", validity.reason, "Listener not valid"),
+        ])
+        .collect()
+}
+
 /// Up to 1.18.2 a listener is always accepted, except that one which allows kinds it does not
 /// support has no such condition at all; a bad certificate only leaves it not programmed.
 fn early_conditions(generation: Option<i64>, validity: &Validity) -> Vec<Value> {
