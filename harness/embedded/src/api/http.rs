@@ -7,6 +7,7 @@ mod body;
 mod discovery;
 mod objects;
 mod openapi;
+mod page;
 mod patch;
 mod pod_log;
 mod query;

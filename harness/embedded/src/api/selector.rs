@@ -58,6 +58,11 @@ impl Selector {
         Ok(Self { labels, fields })
     }
 
+    /// Whether it may leave objects out.
+    pub(super) fn chooses(&self) -> bool {
+        !(self.labels.is_empty() && self.fields.is_empty())
+    }
+
     /// Whether the object is chosen.
     pub(super) fn matches(&self, object: &Value) -> bool {
         let label = |key: &str| object["metadata"]["labels"][key].as_str();

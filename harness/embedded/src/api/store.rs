@@ -183,6 +183,29 @@ impl Store {
         (objects, state.revision())
     }
 
+    /// The objects as they were at an earlier revision: the newest, with what came since undone.
+    pub(super) fn snapshot_at(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        revision: u64,
+    ) -> Result<Vec<Arc<Value>>, TooOld> {
+        let state = self.read();
+        let mut objects = state.of_kind(kind).cloned().unwrap_or_default();
+        for change in state.changes_after(kind, revision)?.into_iter().rev() {
+            let name = ObjectName::of(&change.object).expect("stored objects have a name");
+            match change.previous {
+                Some(previous) => objects.insert(name, previous),
+                None => objects.remove(&name),
+            };
+        }
+        drop(state);
+        let in_namespace =
+            |name: &ObjectName| namespace.is_none() || name.namespace.as_deref() == namespace;
+        objects.retain(|name, _| in_namespace(name));
+        Ok(objects.into_values().collect())
+    }
+
     /// The changes of a kind after a revision, oldest first, and the revision they reach.
     pub(super) fn changes_after(
         &self,

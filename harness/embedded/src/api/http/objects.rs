@@ -6,6 +6,7 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, USER_AGENT, WARNING};
 use http::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::page::{self, Standing};
 use super::patch::{Patch, patched};
 use super::query::Query;
 use super::representation::Representation;
@@ -66,25 +67,10 @@ impl Request<'_> {
         if self.query.is_on("watch") {
             return watch::start(self.store, self.call, self.query, self.place, selector);
         }
-        // Lists are complete, so no token was ever handed out.
-        if !self.query.get("continue").is_empty() {
-            let message = "The provided continue parameter is not one of this server; start the \
-                           list again without it";
-            return Err(ApiError::new(Reason::Expired, message));
-        }
-        let from = watch::starting_revision(self.store, self.query.get("resourceVersion"))?;
-        let kind = self.place.resource.as_kind();
-        let namespace = self.place.namespace.as_deref();
-        let (objects, revision) = self.store.snapshot(&kind, namespace);
-        if let Some(from) = from
-            && from != revision
-            && self.query.get("resourceVersionMatch") == "Exact"
-        {
-            return Err(watch::expired(from, revision));
-        }
-        let chosen = objects.iter().map(AsRef::as_ref).filter(|object| selector.matches(object));
+        let page = page::of(self.store, self.query, self.place, &selector)?;
+        let objects = page.objects.iter().map(AsRef::as_ref);
         let now = self.store.now();
-        let list = self.representation().list_text(chosen, self.place, &now, revision);
+        let list = self.representation().list_text(objects, self.place, &now, &page.standing);
         Ok(json_text(StatusCode::OK, list))
     }
 
@@ -198,7 +184,8 @@ impl Request<'_> {
         }
         let chosen = deleted.iter().map(AsRef::as_ref);
         let now = self.store.now();
-        let list = Representation::Full.list(chosen, self.place, &now, revision);
+        let list =
+            Representation::Full.list(chosen, self.place, &now, &Standing::complete(revision));
         Ok(json_answer(StatusCode::OK, &list))
     }
 

@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::page::Standing;
 use super::route::Place;
 use super::table;
 
@@ -50,20 +51,20 @@ impl Representation {
         text
     }
 
-    /// A list as text and the revision it is of. Objects are not copied on the way.
+    /// A list as text, with where it stands. Objects are not copied on the way.
     pub(super) fn list_text<'o>(
         self,
         objects: impl Iterator<Item = &'o Value>,
         place: &Place,
         now: &str,
-        revision: u64,
+        standing: &Standing,
     ) -> Vec<u8> {
         let mut text = Vec::new();
         if self != Self::Full {
-            write(&mut text, &self.list(objects, place, now, revision));
+            write(&mut text, &self.list(objects, place, now, standing));
             return text;
         }
-        let head = self.list(std::iter::empty(), place, now, revision);
+        let head = self.list(std::iter::empty(), place, now, standing);
         text.extend_from_slice(b"{\"items\":[");
         for (index, object) in objects.enumerate() {
             if index > 0 {
@@ -89,17 +90,17 @@ impl Representation {
         }
     }
 
-    /// A list and the revision it is of.
+    /// A list, with where it stands.
     pub(super) fn list<'o>(
         self,
         objects: impl Iterator<Item = &'o Value>,
         place: &Place,
         now: &str,
-        revision: u64,
+        standing: &Standing,
     ) -> Value {
         let api_version = place.resource.api_version(place.version);
         let (api_version, kind, items): (_, _, Vec<_>) = match self {
-            Self::Table => return table::of(objects, place, now, Some(revision)),
+            Self::Table => return table::of(objects, place, now, Some(standing)),
             Self::Full => (
                 api_version,
                 format!("{}List", place.resource.kind),
@@ -114,7 +115,7 @@ impl Representation {
         json!({
             "apiVersion": api_version,
             "kind": kind,
-            "metadata": {"resourceVersion": revision.to_string()},
+            "metadata": standing.metadata(),
             "items": items,
         })
     }

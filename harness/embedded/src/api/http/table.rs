@@ -8,6 +8,7 @@ pub(super) mod custom;
 
 use serde_json::{Value, json};
 
+use super::page::Standing;
 use super::representation::metadata_only;
 use super::route::Place;
 use crate::api::clock::seconds_between;
@@ -30,7 +31,7 @@ pub(super) fn of<'o>(
     objects: impl Iterator<Item = &'o Value>,
     place: &Place,
     now: &str,
-    revision: Option<u64>,
+    standing: Option<&Standing>,
 ) -> Value {
     let resource = place.resource;
     let custom = match &place.custom {
@@ -56,10 +57,7 @@ pub(super) fn of<'o>(
         };
         json!({"cells": cells, "object": metadata_only(object)})
     };
-    let mut metadata = json!({});
-    if let Some(revision) = revision {
-        metadata["resourceVersion"] = json!(revision.to_string());
-    }
+    let metadata = standing.map_or_else(|| json!({}), Standing::metadata);
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

@@ -2,6 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "objects are written in place with json!")]
 
+mod pages;
 mod requests;
 mod watches;
 
