@@ -211,8 +211,20 @@ pub(super) const DEFECTS: &[Defect] = &[
         failing: &["redirect"],
         look_alike: Some(&[(
             "requestRedirect: {hostname: basket.example.test,",
-            "requestRedirect: {scheme: http, port: 80, hostname: basket.example.test,",
+            "requestRedirect: {port: 80, hostname: basket.example.test,",
         )]),
+    },
+    Defect {
+        // From Cilium 1.20 on a redirect that names a scheme passes over requests of that scheme.
+        name: "redirect_names_the_scheme_that_it_came_by",
+        base: BASE,
+        changes: &[(
+            "requestRedirect: {hostname: basket.example.test,",
+            "requestRedirect: {scheme: http, port: 80, hostname: basket.example.test,",
+        )],
+        verdict: Failed,
+        failing: &["redirect"],
+        look_alike: None,
     },
     Defect {
         name: "annotation_is_the_gateways_own",
@@ -276,14 +288,14 @@ pub(super) const DEFECTS: &[Defect] = &[
         )]),
     },
     Defect {
-        name: "grpc_route_is_not_covered",
+        name: "grpc_route_is_attached_too",
         base: BASE,
         changes: &[(
             "  - apiVersion: gateway.networking.k8s.io/v1beta1",
             "  - {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: g, namespace: shop}, spec: {parentRefs: [{name: public}], rules: [{backendRefs: [{name: basket, port: 80}]}]}}\n  - apiVersion: gateway.networking.k8s.io/v1beta1",
         )],
-        verdict: Inconclusive,
-        failing: &["coverage"],
+        verdict: Failed,
+        failing: &["gateway"],
         look_alike: Some(&[(
             "  - apiVersion: gateway.networking.k8s.io/v1beta1",
             "  - {apiVersion: gateway.networking.k8s.io/v1, kind: GRPCRoute, metadata: {name: g, namespace: shop}, spec: {parentRefs: [{name: another}], rules: [{backendRefs: [{name: basket, port: 80}]}]}}\n  - apiVersion: gateway.networking.k8s.io/v1beta1",

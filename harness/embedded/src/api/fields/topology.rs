@@ -198,7 +198,9 @@ const RULES: &[(&str, &str, &[&[&str]])] = &[
     (
         "gateway.networking.k8s.io",
         "GatewayClass",
-        &[CONDITIONS, &["status.supportedFeatures[name]"]],
+        // The features are plain strings up to Gateway API 1.1 and objects keyed by name from 1.2 on;
+        // one writer owns them all, so that they need not be merged.
+        &[CONDITIONS, &["status.supportedFeatures!"]],
     ),
     (
         "gateway.networking.k8s.io",
