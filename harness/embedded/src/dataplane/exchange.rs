@@ -152,12 +152,12 @@ fn refusal(
             return Some(answer::refused_by_codec(StatusCode::BAD_REQUEST));
         }
     }
-    if parts.version == Version::HTTP_10 {
-        return Some(answer::refused_by_codec(StatusCode::UPGRADE_REQUIRED));
-    }
     let https = parts.uri.scheme_str().is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
     if https && connection == Scheme::Http && !is_proxy_believed(manager) {
         return Some(answer::refused_by_codec(StatusCode::FORBIDDEN));
+    }
+    if parts.version == Version::HTTP_10 {
+        return Some(answer::refused_by_codec(StatusCode::UPGRADE_REQUIRED));
     }
     if host.is_none() {
         let mut answer = answer::bad_request();

@@ -88,7 +88,8 @@ pub(super) fn says(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
 
 /// Fields that hold one value in Envoy: what is added to them is joined by a comma
 /// (envoyproxy/envoy `envoy/http/header_map.h`). Of those that it has, the ones that clients send.
-pub(super) const SINGLE_IN_REQUESTS: [HeaderName; 8] = [
+pub(super) const SINGLE_IN_REQUESTS: [HeaderName; 9] = [
+    HeaderName::from_static("x-envoy-original-path"),
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-proto"),
     HeaderName::from_static("x-forwarded-host"),
