@@ -1,7 +1,7 @@
 //! One request and its answer: find the route, do what it says, record it.
 
-use gateproof_model::routing::{self, RouteHit, Scheme};
-use gateproof_model::translation::envoy::{Action, ClientAddress, HttpManager};
+use gateproof_model::routing::{self, RouteHit, Scheme, choose_cluster};
+use gateproof_model::translation::envoy::{Action, ClientAddress, HttpManager, Route};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
@@ -297,6 +297,9 @@ async fn done(
         return (answer::no_route().into(), None);
     };
     let name = Some(virtual_host.name.clone());
+    if headers::upgrade(&asked.parts.headers) == Upgrade::Forbidden {
+        return (upgrade_refused(connection, route, &asked.parts).into(), name);
+    }
     let told = match &route.cors {
         None => Vec::new(),
         Some(policy) => match cors::judge(policy, &asked.parts.method, &asked.parts.headers) {
@@ -305,9 +308,6 @@ async fn done(
         },
     };
     let mut local = match &route.action {
-        _ if headers::upgrade(&asked.parts.headers) == Upgrade::Forbidden => {
-            answer::local(403, None)
-        }
         Action::Forward(forward) => {
             let forwarding = Forwarding { connection, serving, route, forward };
             let mut done = forward::forward(&forwarding, asked, body).await;
@@ -326,6 +326,22 @@ async fn done(
     headers::edit_response(local.headers_mut(), &route.response_headers, Some(&facts));
     cors::set(&mut local, told);
     (local.into(), name)
+}
+
+/// Envoy refuses an upgrade as soon as it knows the route and before any of its filters sees the
+/// request, CORS and the router among them: only a route that forwards has its say about the answer
+/// (envoyproxy/envoy `source/common/http/conn_manager_impl.cc` and `filter_manager.cc`, 1.40).
+fn upgrade_refused(connection: &Connection, route: &Route, parts: &Parts) -> Response<Body> {
+    let mut answer = answer::local(403, None);
+    if let Action::Forward(forward) = &route.action {
+        let chosen = choose_cluster(forward, connection.port.shared.draws.next());
+        let facts = facts(connection, parts);
+        let edits = chosen.map(|chosen| &chosen.response_headers);
+        for edits in edits.into_iter().chain([&route.response_headers]) {
+            headers::edit_response(answer.headers_mut(), edits, Some(&facts));
+        }
+    }
+    answer
 }
 
 /// What edits may ask about a request.

@@ -39,7 +39,7 @@ const BATCH: u64 = 20;
 /// How many differences of each kind are told.
 const TOLD: usize = 2;
 /// How many kinds of differences are made small.
-const SHRUNK: usize = 0;
+const SHRUNK: usize = 1;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
