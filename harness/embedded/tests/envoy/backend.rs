@@ -211,8 +211,9 @@ async fn http2_answer(
     if behave == "never" {
         std::future::pending::<()>().await;
     }
-    let mut frames = match seen.method.as_str() {
-        "HEAD" => Vec::new(),
+    // Neither 204 nor 304 has a body; Envoy resets an HTTP/2 stream that gives them one.
+    let mut frames = match (seen.method.as_str(), behave) {
+        ("HEAD", _) | (_, "204" | "304") => Vec::new(),
         _ => vec![Ok(Frame::data(Bytes::from(json)))],
     };
     let grpc =

@@ -44,6 +44,10 @@ fn is_deliberate(request: &Request, what: &str) -> bool {
             && what.starts_with("field connection of"))
         // The library here tells an HTTP/1.0 client twice what becomes of the connection.
         || (request.protocol == Protocol::Http10 && what.starts_with("field connection of"))
+        // To a client that asks for an end and a WebSocket at once, the library here says both.
+        || (says("connection", "close")
+            && says("connection", "Upgrade")
+            && what.starts_with("field connection of the answer: Envoy Some([\"Upgrade\"])"))
         // A client that announces no body has nothing to wait for.
         || (says("expect", "100-continue")
             && (request.body == Body::None || request.body == Body::Counted(String::new()))
