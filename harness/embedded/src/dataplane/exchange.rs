@@ -300,15 +300,19 @@ async fn done(
     if headers::upgrade(&asked.parts.headers) == Upgrade::Forbidden {
         return (upgrade_refused(connection, route, &asked.parts).into(), name);
     }
-    let told = match &route.cors {
-        None => Vec::new(),
-        Some(policy) => match cors::judge(policy, &asked.parts.method, &asked.parts.headers) {
-            Verdict::On(fields) => fields,
-            Verdict::Answered(answer) => return (answer.into(), name),
-        },
-    };
     let mut local = match &route.action {
         Action::Forward(forward) => {
+            // The filter looks at no other routes: their preflights are redirected or answered as
+            // any request is (as measured with Envoy 1.40).
+            let told = match &route.cors {
+                None => Vec::new(),
+                Some(policy) => {
+                    match cors::judge(policy, &asked.parts.method, &asked.parts.headers) {
+                        Verdict::On(fields) => fields,
+                        Verdict::Answered(answer) => return (answer.into(), name),
+                    }
+                }
+            };
             let forwarding = Forwarding { connection, serving, route, forward };
             let mut done = forward::forward(&forwarding, asked, body).await;
             cors::set(&mut done.answer, told);
@@ -324,7 +328,6 @@ async fn done(
     };
     let facts = facts(connection, &asked.parts);
     headers::edit_response(local.headers_mut(), &route.response_headers, Some(&facts));
-    cors::set(&mut local, told);
     (local.into(), name)
 }
 
