@@ -1,6 +1,6 @@
 //! Routes and backends: where a request should go and does not.
 
-use gateproof_core::verdict::Verdict::{Failed, Inconclusive};
+use gateproof_core::verdict::Verdict::Failed;
 
 use crate::case::Defect;
 

@@ -6,7 +6,7 @@
 
 use crate::judge::hints;
 use crate::observation::{HttpResponse, NoResponse, TlsFailure};
-use crate::scenario::{HttpClaim, HttpExpectation, ServerName};
+use crate::scenario::{HttpClaim, HttpExpectation, ResponseExpectation, ServerName};
 
 /// Who made an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,28 +32,22 @@ fn author(answer: &HttpResponse) -> Author {
 /// What to look at when the status or the author of an answer is not what was claimed.
 pub(in crate::judge) fn after_status(claim: &HttpClaim, answer: &HttpResponse) -> Vec<String> {
     match (author(answer), answer.status) {
-        (Author::Envoy, 404) => vec![
-            format!(
-                "Envoy answered 404 itself, as it does when no virtual host or route matches, here host {} and path {}: compare the hostnames of listener and HTTPRoute, and the route's Accepted condition",
-                claim.host, claim.path
-            ),
-            "a route attached to another Gateway does not count, nor one whose host a more specific listener of this Gateway takes".to_owned(),
-        ],
+        (Author::Envoy, 404) => no_route(claim),
         (Author::Envoy, 500) => hints(&[
             "Envoy answered 500 itself, as it does for a rule none of whose backendRefs is valid: look at the route's ResolvedRefs",
         ]),
         (Author::Envoy, 503) => hints(&[
             "Envoy answered 503 itself, as it does when there is no backend to send to: look at whether the Service has the port of the backendRef (ResolvedRefs does not tell), at its ready endpoints, then at the way from this node to those pods",
         ]),
-        (Author::Envoy, 504) => {
-            hints(&["Envoy answered 504 itself, as it does when a backend is late: look at the rule's timeouts and at the backend"])
-        }
+        (Author::Envoy, 504) => hints(&[
+            "Envoy answered 504 itself, as it does when a backend is late: look at the rule's timeouts and at the backend",
+        ]),
         (Author::Envoy, 403) => hints(&[
             "with body \"Access denied\" this is network policy: client to reserved:ingress, and reserved:ingress to the backend (fromEntities: ingress) must be allowed",
         ]),
-        (Author::Envoy, 301 | 302 | 303 | 307 | 308) => {
-            hints(&["a RequestRedirect filter answered: compare the rule that matched, and the Location, with what was meant"])
-        }
+        (Author::Envoy, 301 | 302 | 303 | 307 | 308) => hints(&[
+            "a RequestRedirect filter answered: compare the rule that matched, and the Location, with what was meant",
+        ]),
         (Author::Envoy, 400 | 426) => hints(&[
             "Envoy rejected the request itself: compare protocol and version with the listener's",
         ]),
@@ -64,11 +58,32 @@ pub(in crate::judge) fn after_status(claim: &HttpClaim, answer: &HttpResponse) -
         (Author::Backend, status) => vec![format!(
             "the {status} came from a backend, so listener and route work: look at which rule matched and at that backend's log"
         )],
-        (Author::Envoy, _) => hints(&["Envoy made this answer itself: look at its access log on the node"]),
+        (Author::Envoy, _) => {
+            hints(&["Envoy made this answer itself: look at its access log on the node"])
+        }
         (Author::Unknown, _) => hints(&[
             "nothing in this answer is Envoy's: does something else listen on this address and port?",
         ]),
     }
+}
+
+/// What to look at when Envoy found no route.
+fn no_route(claim: &HttpClaim) -> Vec<String> {
+    let mut look_at = vec![
+        format!(
+            "Envoy answered 404 itself, as it does when no virtual host or route matches, here host {} and path {}: compare the hostnames of listener and HTTPRoute, and the route's Accepted condition",
+            claim.host, claim.path
+        ),
+        "a route attached to another Gateway does not count, nor one whose host a more specific listener of this Gateway takes".to_owned(),
+    ];
+    if wants_redirect(&claim.expect) {
+        look_at.push("from Cilium 1.20 on a redirect that names a scheme passes over requests that came by that scheme: leave requestRedirect.scheme out where it would not change".to_owned());
+    }
+    look_at
+}
+
+fn wants_redirect(expect: &HttpExpectation) -> bool {
+    matches!(expect, HttpExpectation::Response(ResponseExpectation { status: Some(300..=399), .. }))
 }
 
 /// Whether the claim is that the request gets nowhere.
