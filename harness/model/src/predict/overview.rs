@@ -30,13 +30,13 @@ pub struct GatewayOverview {
     pub addresses: Vec<String>,
     /// The conditions in its status.
     pub conditions: Vec<Condition>,
-    /// Its listeners.
+    /// Its listeners and those of its ListenerSets.
     pub listeners: Vec<ListenerOverview>,
     /// The grid of sockets, sorted.
     pub sockets: Vec<Socket>,
     /// Where requests go, by the way they come in.
     pub routing: Vec<Entry>,
-    /// Routes that name it, with what is wrong with them.
+    /// Routes that name it or a ListenerSet of it, with what is wrong with them.
     pub routes: Vec<RouteOverview>,
 }
 
@@ -70,7 +70,7 @@ pub struct Condition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListenerOverview {
-    /// Its name.
+    /// Its name, with the ListenerSet it is of if it is of one.
     pub name: String,
     /// Its port.
     pub port: u64,
@@ -84,11 +84,11 @@ pub struct ListenerOverview {
     pub problems: Vec<Condition>,
 }
 
-/// A route that names a Gateway.
+/// A route that names a Gateway or one of its ListenerSets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteOverview {
-    /// Such as `HTTPRoute apps/web`.
+    /// Such as `HTTPRoute apps/web`, with the ListenerSet it names if it names one.
     pub name: String,
     /// Which listener it asks for, if it does.
     pub section: Option<String>,
@@ -122,9 +122,7 @@ fn of_gateway(
         service: service(prediction, &name),
         addresses: list(status, "/status/addresses").map(|one| text(one, "/value")).collect(),
         conditions: conditions(status, "/status/conditions"),
-        listeners: list(applied, "/spec/listeners")
-            .map(|listener| of_listener(listener, status))
-            .collect(),
+        listeners: listeners(prediction, &name, applied, status),
         sockets: sockets
             .iter()
             .filter(|(gateway, _)| *gateway == name)
@@ -140,6 +138,38 @@ fn of_gateway(
         routes: routes(prediction, &name),
         name: name.to_string(),
     }
+}
+
+/// The listeners of a Gateway, then those of ListenerSets that it let attach.
+fn listeners(
+    prediction: &Prediction,
+    gateway: &NamespacedName,
+    applied: &Value,
+    status: &Value,
+) -> Vec<ListenerOverview> {
+    let own = list(applied, "/spec/listeners").map(|listener| of_listener(listener, status));
+    let mut listeners: Vec<ListenerOverview> = own.collect();
+    for set in prediction.objects.iter().filter(|object| object["kind"] == "ListenerSet") {
+        let name = name_of(set);
+        let Some(applied) = prediction.find("ListenerSet", &name) else { continue };
+        let is_told = list(set, "/status/listeners").next().is_some();
+        if !is_told || !is_for(prediction, &name, gateway) {
+            continue;
+        }
+        listeners.extend(list(applied, "/spec/listeners").map(|listener| {
+            let overview = of_listener(listener, set);
+            ListenerOverview {
+                name: format!("{} of ListenerSet {name}", overview.name),
+                ..overview
+            }
+        }));
+    }
+    listeners
+}
+
+/// Whether a ListenerSet is for a Gateway.
+fn is_for(prediction: &Prediction, set: &NamespacedName, gateway: &NamespacedName) -> bool {
+    prediction.resources.listener_sets.get(set).is_some_and(|set| set.gateway == *gateway)
 }
 
 fn service(prediction: &Prediction, gateway: &NamespacedName) -> Option<ServiceOverview> {
@@ -188,13 +218,17 @@ fn routes(prediction: &Prediction, gateway: &NamespacedName) -> Vec<RouteOvervie
             let section = text(reference, "/sectionName");
             let of_cilium = parent["controllerName"] == crate::reconcile::CONTROLLER;
             let kind = reference["kind"].as_str().unwrap_or("Gateway");
-            if of_cilium
-                && kind == "Gateway"
-                && namespace == gateway.namespace
-                && reference["name"] == gateway.name.as_str()
-            {
+            let parent_name = NamespacedName::new(namespace, text(reference, "/name"));
+            let through = match kind {
+                "Gateway" if parent_name == *gateway => String::new(),
+                "ListenerSet" if is_for(prediction, &parent_name, gateway) => {
+                    format!(" through ListenerSet {parent_name}")
+                }
+                _ => continue,
+            };
+            if of_cilium {
                 routes.push(RouteOverview {
-                    name: format!("{} {name}", text(object, "/kind")),
+                    name: format!("{} {name}{through}", text(object, "/kind")),
                     section: (!section.is_empty()).then_some(section),
                     conditions: conditions(parent, "/conditions"),
                 });

@@ -98,3 +98,32 @@ fn routes_are_told_in_the_order_in_which_they_are_tried() {
     let with = &http.hosts[0].routes[1].with;
     assert_eq!(with[0], "host becomes api.internal", "{with:?}");
 }
+
+#[test]
+fn listeners_and_routes_of_attached_sets_are_told_with_the_set() {
+    let told = |allowed: &str| {
+        let reference = json!({"name": "more", "namespace": "other", "kind": "ListenerSet"});
+        let cluster = Cluster::new("1.20.2")
+            .gateway_spec(json!({"gatewayClassName": "cilium", "listeners": listeners(),
+                "allowedListeners": {"namespaces": {"from": allowed}}}))
+            .with(json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
+                "metadata": {"name": "more", "namespace": "other", "generation": 1},
+                "spec": {"parentRef": {"name": "gw", "namespace": "apps"}, "listeners": [
+                    {"name": "http", "port": 80, "protocol": "HTTP"}]}}))
+            .route("r", json!({"parentRefs": [reference]}));
+        let gateway = only(&cluster);
+        let listeners: Vec<_> = gateway
+            .listeners
+            .iter()
+            .map(|one| (one.name.clone(), one.problems.iter().any(|it| it.kind == "Conflicted")))
+            .collect();
+        let routes: Vec<_> = gateway.routes.into_iter().map(|one| one.name).collect();
+        (listeners, routes)
+    };
+    let own = [("http".to_owned(), false), ("https".to_owned(), false)];
+    assert_eq!(told("None"), (own.to_vec(), vec![]));
+    let (listeners, routes) = told("All");
+    assert_eq!(listeners[..2], own);
+    assert_eq!(listeners[2..], [("http of ListenerSet other/more".to_owned(), true)]);
+    assert_eq!(routes, ["HTTPRoute apps/r through ListenerSet other/more"]);
+}
