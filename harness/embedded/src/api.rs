@@ -18,6 +18,7 @@ pub mod store;
 
 mod admission;
 mod custom;
+mod defaults;
 mod fields;
 mod kinds;
 mod pod_log;

@@ -120,6 +120,9 @@ fn applied(cluster: &Cluster) {
         ],
     );
     cluster.prints(&["get", "pods", "-A", "-owide"], &["IP NODE", "shop web-", "control-plane"]);
+    let all = cluster.prints(&["get", "pods", "-A", "-oname"], &[]);
+    let pages = cluster.prints(&["get", "pods", "-A", "-oname", "--chunk-size=2"], &[]);
+    assert_eq!(pages.out, all.out);
     // kubectl itself finds the same difference each time where the Gateway API has defaults inside
     // of lists, so only the built-in kinds are unchanged.
     let again = ["namespace/shop unchanged", "deployment.apps/web unchanged", "web unchanged"];
@@ -144,10 +147,16 @@ fn described(cluster: &Cluster) {
         &[
             "Selector: app=web",
             "Replicas: 2 desired | 2 updated | 2 total | 2 available | 0 unavailable",
+            "StrategyType: RollingUpdate",
+            "RollingUpdateStrategy: 25% max unavailable, 25% max surge",
+            "Port: 3000/TCP",
             "Available True MinimumReplicasAvailable",
         ],
     );
     cluster.prints(&["describe", "-n", "shop", "service", "web"], &["Port: <unset> 80/TCP"]);
+    cluster.prints(&["describe", "nodes"], &["Allocatable: cpu: 4", "cpu 0 (0%) 0 (0%)"]);
+    let authority = ["get", "-n", "shop", "configmap", "kube-root-ca.crt", "-oyaml"];
+    cluster.prints(&authority, &["ca.crt: | -----BEGIN CERTIFICATE-----"]);
     cluster.prints(
         &["explain", "gateway.spec.listeners"],
         &[

@@ -1,13 +1,14 @@
 //! What an object must satisfy before it is stored: a legal name, and the rules of its kind.
 //!
 //! Gateway API kinds are pruned, defaulted and validated by `gateproof_core::gateway_api`. Other
-//! kinds are stored as they come, apart from their names, nulls and the `stringData` of Secrets:
-//! their schemas are not known here.
+//! kinds are stored as they come, apart from their names, nulls, [`defaults`] and the `stringData`
+//! of Secrets: their schemas are not known here.
 
 use gateproof_core::gateway_api;
 use serde_json::Value;
 
 use super::custom::{CustomKind, structural};
+use super::defaults;
 use super::error::{ApiError, Cause};
 use super::object::ObjectName;
 use super::resources::{Origin, Resource, Scope};
@@ -107,6 +108,7 @@ pub(in crate::api) fn admit(
         return Err(ApiError::invalid(resource, &name.name, causes));
     }
     gateway_api::default(object);
+    defaults::fill(resource, object);
     let mut errors = gateway_api::validate(object);
     if let Some(before) = before {
         errors.extend(gateway_api::validate_update(before, object));

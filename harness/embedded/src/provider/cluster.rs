@@ -11,15 +11,16 @@ use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
 use gateproof_kubernetes::{AddressBook, Client, Cluster, Component, ProviderError, StackRequest};
 use gateproof_model::Unmodelled;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::nodes::{control_plane, nodes};
 use super::stack_objects::{Cidr, GATEWAY_CLASS_NAME, INSTALLED, objects};
 use crate::address::{AddressBlock, LoopbackBook};
 use crate::api::server::ServeError;
-use crate::api::{ApiServer, Clock, Store, service};
+use crate::api::{ApiServer, Clock, Part, Store, service};
 use crate::controllers::cilium::{NodeFaults, Stack};
-use crate::controllers::kind::{DAEMON_SET, GATEWAY_CLASS, NAMESPACE, NODE};
+use crate::controllers::kind::{CONFIG_MAP, DAEMON_SET, GATEWAY_CLASS, NAMESPACE, NODE};
+use crate::controllers::kubernetes::namespace::{AUTHORITY_NAMESPACE, ROOT_AUTHORITY};
 use crate::controllers::kubernetes::node::node_object;
 use crate::controllers::object::{identity, label, skeleton};
 use crate::controllers::write::{FieldManager, Write, perform};
@@ -107,7 +108,14 @@ impl EmbeddedCluster {
     ///
     /// When no socket can be opened or no certificate made.
     pub async fn serve_api(&self) -> Result<ApiServer, ServeError> {
-        ApiServer::start(service(self.store.clone()), self.name.as_str()).await
+        let server = ApiServer::start(service(self.store.clone()), self.name.as_str()).await?;
+        let mut authority = skeleton(CONFIG_MAP, Some(AUTHORITY_NAMESPACE), ROOT_AUTHORITY);
+        authority["data"] = json!({"ca.crt": server.access().authority});
+        let manager = FieldManager::KubeControllerManager.as_str();
+        if let Err(error) = self.store.apply(manager, authority, Part::Whole) {
+            tracing::warn!(%error, "failed to publish the API server's certificate authority");
+        }
+        Ok(server)
     }
 
     /// What is asked of this cluster and not covered by the reference model or the embedded

@@ -1,11 +1,11 @@
-//! Namespaces: active, labelled with their own name, with a default ServiceAccount, and empty once
-//! they are gone.
+//! Namespaces: active, labelled with their own name, with a default ServiceAccount and the API
+//! server's certificate authority, and empty once they are gone.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::controllers::kind::{NAMESPACE, SERVICE_ACCOUNT};
+use crate::controllers::kind::{CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT};
 use crate::controllers::object::{identity, name, namespace, skeleton, text};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::{FieldManager, Write};
@@ -13,10 +13,21 @@ use crate::controllers::write::{FieldManager, Write};
 /// The label that every namespace carries (kubernetes/kubernetes `NamespaceDefaultLabelName`).
 pub(crate) const NAME_LABEL: &str = "kubernetes.io/metadata.name";
 
+/// The ConfigMap with the certificate authority of the API server, in every namespace
+/// (kubernetes/kubernetes v1.33 `pkg/controller/certificates/rootcacertpublisher/publisher.go`).
+pub(crate) const ROOT_AUTHORITY: &str = "kube-root-ca.crt";
+
+/// Where the API server puts it down; the other namespaces have copies.
+pub(crate) const AUTHORITY_NAMESPACE: &str = "kube-system";
+
 /// Labels and activates namespaces, and deletes what a deleted namespace left behind.
 pub(crate) fn desired(snapshot: &Snapshot) -> Vec<Write> {
     let mut writes = Vec::new();
     let mut known = BTreeSet::new();
+    let authority = snapshot
+        .list_in(CONFIG_MAP, AUTHORITY_NAMESPACE)
+        .find(|map| name(map) == ROOT_AUTHORITY)
+        .and_then(|map| map.get("data"));
     for object in snapshot.list(NAMESPACE) {
         known.insert(name(object));
         let mut labels = identity(object);
@@ -28,6 +39,11 @@ pub(crate) fn desired(snapshot: &Snapshot) -> Vec<Write> {
         if text(object, "/metadata/deletionTimestamp").is_none() {
             let account = skeleton(SERVICE_ACCOUNT, Some(name(object)), "default");
             writes.push(Write::Apply(FieldManager::KubeControllerManager, account));
+            if let Some(data) = authority.filter(|_| name(object) != AUTHORITY_NAMESPACE) {
+                let mut copy = skeleton(CONFIG_MAP, Some(name(object)), ROOT_AUTHORITY);
+                copy["data"] = data.clone();
+                writes.push(Write::Apply(FieldManager::KubeControllerManager, copy));
+            }
         }
     }
     let stranded = snapshot
@@ -61,6 +77,31 @@ mod tests {
             })
             .collect();
         assert_eq!(deleted, [json!("b")], "only what lives in no namespace goes");
+    }
+
+    #[test]
+    fn each_living_namespace_has_the_authority_once_there_is_one() {
+        let namespace = |name: &str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        let mut going = namespace("going");
+        going["metadata"]["deletionTimestamp"] = json!("now");
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": "PEM"},
+            "metadata": {"name": "kube-root-ca.crt", "namespace": "kube-system"}});
+        let copies = |objects: Vec<serde_json::Value>| -> Vec<_> {
+            desired(&Snapshot::from_values(objects))
+                .into_iter()
+                .filter_map(|write| match write {
+                    Write::Apply(_, object) if object["kind"] == "ConfigMap" => Some((
+                        object["metadata"]["namespace"].clone(),
+                        object["data"]["ca.crt"].clone(),
+                    )),
+                    _ => None,
+                })
+                .collect()
+        };
+        let namespaces = vec![namespace("apps"), namespace("kube-system"), going];
+        assert_eq!(copies(namespaces.clone()), [], "no server, no authority");
+        let all = namespaces.into_iter().chain([map]).collect();
+        assert_eq!(copies(all), [(json!("apps"), json!("PEM"))]);
     }
 
     #[test]

@@ -55,8 +55,13 @@ pub(crate) fn node_object(node: &Node, control_plane: ControlPlane, now: &str) -
         .map(|address| json!({"type": "InternalIP", "address": address.to_string()}))
         .collect();
     addresses.push(json!({"type": "Hostname", "address": node.name.as_str()}));
+    // Nominal: nothing is measured or reserved here, but `kubectl describe node` divides by these.
+    let resources =
+        json!({"cpu": "4", "memory": "8Gi", "ephemeral-storage": "64Gi", "pods": "110"});
     object["status"] = json!({
         "addresses": addresses,
+        "capacity": resources,
+        "allocatable": resources,
         "conditions": [{
             "type": "Ready",
             "status": "True",
