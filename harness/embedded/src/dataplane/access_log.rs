@@ -96,6 +96,8 @@ pub enum ResponseFlag {
     ConnectFailure,
     /// The endpoint ended the connection: `UC`.
     ConnectionTermination,
+    /// The endpoint reset the request's HTTP/2 stream: `UR`.
+    RemoteReset,
     /// The endpoint does not speak HTTP: `UPE`.
     UpstreamProtocolError,
     /// The route's time limit: `UT`.
@@ -111,6 +113,7 @@ impl fmt::Display for ResponseFlag {
             Self::NoHealthyUpstream => "UH",
             Self::ConnectFailure => "UF",
             Self::ConnectionTermination => "UC",
+            Self::RemoteReset => "UR",
             Self::UpstreamProtocolError => "UPE",
             Self::RequestTimeout => "UT",
             Self::ClientProtocolError => "DPE",

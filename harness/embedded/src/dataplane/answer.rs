@@ -160,6 +160,8 @@ pub(super) enum UpstreamFailure {
     Connect,
     /// The connection ended before an answer.
     Terminated,
+    /// The endpoint reset the HTTP/2 stream before an answer.
+    Reset,
     /// What came was not HTTP.
     Protocol,
     /// No answer in time.
@@ -180,6 +182,12 @@ pub(super) fn upstream_failed(failure: UpstreamFailure) -> Response<Body> {
             "upstream connect error or disconnect/reset before headers. \
              reset reason: connection termination",
             ResponseFlag::ConnectionTermination,
+        ),
+        UpstreamFailure::Reset => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "upstream connect error or disconnect/reset before headers. \
+             reset reason: remote reset",
+            ResponseFlag::RemoteReset,
         ),
         UpstreamFailure::Protocol => text(
             StatusCode::BAD_GATEWAY,

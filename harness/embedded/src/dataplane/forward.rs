@@ -217,7 +217,8 @@ async fn send(
         let wanted = match (&sent, &f.forward.retry) {
             (Ok(response), Some(retry)) => retry.codes.contains(&response.status().as_u16()),
             (Err(failure), Some(_)) => {
-                matches!(failure, UpstreamFailure::Connect | UpstreamFailure::Terminated)
+                use UpstreamFailure::{Connect, Reset, Terminated};
+                matches!(failure, Connect | Terminated | Reset)
             }
             (_, None) => false,
         };

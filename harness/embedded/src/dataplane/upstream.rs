@@ -165,6 +165,12 @@ fn failure(error: &Error) -> UpstreamFailure {
         if inner.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
             return UpstreamFailure::Protocol;
         }
+        if inner
+            .downcast_ref::<h2::Error>()
+            .is_some_and(|error| error.is_reset() && error.is_remote())
+        {
+            return UpstreamFailure::Reset;
+        }
         cause = inner.source();
     }
     UpstreamFailure::Terminated
