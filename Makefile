@@ -21,9 +21,6 @@ envoy: ## the data plane against a real Envoy, on route tables of fresh seeds
 scenarios: ## every trial as a test of its own
 	cargo test --test scenarios
 
-bench: ## figures as ratios within one run (release build); BENCH=name for one part
-	cargo bench --bench gateproof -- $(BENCH)
-
 check: fmt lint deny ## format, lints, dependencies
 
 fmt:
@@ -37,9 +34,10 @@ deny:
 	  echo "make check needs cargo-deny: cargo install cargo-deny --locked --no-default-features" >&2; exit 1; }
 	cargo deny check bans licenses sources
 
-bench: ## measure; each figure is a ratio to something measured in the same run
+bench: ## measure (release build); each figure is a ratio to something measured in the same run
 	cargo bench --package gateproof-model --bench predictions
 	cargo bench --package gateproof-embedded --bench dataplane
+	cargo bench --package gateproof-tests --bench gateproof
 
 bless: ## rewrite the snapshots; review the difference as code
 	cargo gateproof facts --format markdown > docs/cilium-facts.md.new && mv docs/cilium-facts.md.new docs/cilium-facts.md

@@ -1,5 +1,5 @@
-//! `make bench`: figures that are ratios within one run, so that a busy machine does not matter
-//! much. `cargo bench -- NAME` runs the parts whose name contains it.
+//! The part of `make bench` that crosses crates: figures that are ratios within one run, so that a
+//! busy machine does not matter much. `cargo bench -- NAME` runs the parts whose name contains it.
 //!
 //! A part is a module with a `run` function, listed in [`PARTS`]. Every figure is a median of
 //! several rounds, printed with the range of the rounds and with what it is a ratio of.
