@@ -168,37 +168,60 @@ pub(super) enum UpstreamFailure {
     TimedOut,
 }
 
+/// Envoy's words for a backend that gave no answer, without and after a retry.
+macro_rules! reset {
+    ($reason:literal) => {
+        [
+            concat!(
+                "upstream connect error or disconnect/reset before headers. reset reason: ",
+                $reason
+            ),
+            concat!(
+                "upstream connect error or disconnect/reset before headers. ",
+                "retried and the latest reset reason: ",
+                $reason
+            ),
+        ]
+    };
+}
+
+/// Whether a request was sent to backends more than once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tries {
+    /// Once.
+    One,
+    /// Again after a failure: Envoy says so in its answer.
+    Several,
+}
+
 /// An endpoint that gave no answer: 503, 502 for a protocol error, 504 for a timeout.
-pub(super) fn upstream_failed(failure: UpstreamFailure) -> Response<Body> {
-    match failure {
-        UpstreamFailure::Connect => text(
+pub(super) fn upstream_failed(failure: UpstreamFailure, tries: Tries) -> Response<Body> {
+    use ResponseFlag::{
+        ConnectFailure, ConnectionTermination, RemoteReset, RequestTimeout, UpstreamProtocolError,
+    };
+    let (status, reason, flag) = match failure {
+        UpstreamFailure::Connect => {
+            (StatusCode::SERVICE_UNAVAILABLE, reset!("remote connection failure"), ConnectFailure)
+        }
+        UpstreamFailure::Terminated => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "upstream connect error or disconnect/reset before headers. \
-             reset reason: remote connection failure",
-            ResponseFlag::ConnectFailure,
+            reset!("connection termination"),
+            ConnectionTermination,
         ),
-        UpstreamFailure::Terminated => text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "upstream connect error or disconnect/reset before headers. \
-             reset reason: connection termination",
-            ResponseFlag::ConnectionTermination,
-        ),
-        UpstreamFailure::Reset => text(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "upstream connect error or disconnect/reset before headers. \
-             reset reason: remote reset",
-            ResponseFlag::RemoteReset,
-        ),
-        UpstreamFailure::Protocol => text(
-            StatusCode::BAD_GATEWAY,
-            "upstream connect error or disconnect/reset before headers. \
-             reset reason: protocol error",
-            ResponseFlag::UpstreamProtocolError,
-        ),
-        UpstreamFailure::TimedOut => text(
-            StatusCode::GATEWAY_TIMEOUT,
-            "upstream request timeout",
-            ResponseFlag::RequestTimeout,
-        ),
-    }
+        UpstreamFailure::Reset => {
+            (StatusCode::SERVICE_UNAVAILABLE, reset!("remote reset"), RemoteReset)
+        }
+        UpstreamFailure::Protocol => {
+            (StatusCode::BAD_GATEWAY, reset!("protocol error"), UpstreamProtocolError)
+        }
+        UpstreamFailure::TimedOut => {
+            return text(StatusCode::GATEWAY_TIMEOUT, "upstream request timeout", RequestTimeout);
+        }
+    };
+    let [first, again] = reason;
+    let body = match tries {
+        Tries::One => first,
+        Tries::Several => again,
+    };
+    text(status, body, flag)
 }

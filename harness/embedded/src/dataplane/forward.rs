@@ -22,7 +22,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
-use super::answer::{self, Body, BodyError, UpstreamFailure};
+use super::answer::{self, Body, BodyError, Tries, UpstreamFailure};
 use super::connection::Connection;
 use super::exchange::{Asked, Done, facts};
 use super::format::Facts;
@@ -99,7 +99,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     let sent = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, sending)
             .await
-            .unwrap_or(Err(Undelivered::Failed(UpstreamFailure::TimedOut))),
+            .unwrap_or(Err(Undelivered::Failed(UpstreamFailure::TimedOut, Tries::One))),
         None => sending.await,
     };
     let answer = match sent {
@@ -111,8 +111,10 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
             let mut answer = match undelivered {
                 Undelivered::NoEndpoint => answer::no_healthy_upstream(),
                 // The backend would not take it either.
-                Undelivered::Malformed => answer::upstream_failed(UpstreamFailure::Protocol),
-                Undelivered::Failed(failure) => answer::upstream_failed(failure),
+                Undelivered::Malformed => {
+                    answer::upstream_failed(UpstreamFailure::Protocol, Tries::One)
+                }
+                Undelivered::Failed(failure, tries) => answer::upstream_failed(failure, tries),
             };
             edit_response(f, chosen, requested.as_ref(), answer.headers_mut());
             answer
@@ -141,7 +143,7 @@ fn sends(forward: &Forward) -> Sends {
 enum Undelivered {
     NoEndpoint,
     Malformed,
-    Failed(UpstreamFailure),
+    Failed(UpstreamFailure, Tries),
 }
 
 /// Applies edits and rewrites: the cluster's edits first, then the route's, then host and path.
@@ -205,12 +207,14 @@ async fn send(
     let version = upstream_version(destination.protocol, client_version);
     let upgrades = headers::upgrade(&outgoing.parts.headers) == Upgrade::WebSocket;
     if upgrades && version == HttpVersion::Http2 {
-        return Err(Undelivered::Failed(UpstreamFailure::Protocol));
+        return Err(Undelivered::Failed(UpstreamFailure::Protocol, Tries::One));
     }
     let mut retries = f.forward.retry.as_ref().map_or(0, Retry::limit);
+    let mut tries = Tries::One;
     loop {
         let endpoint = destination.endpoint().ok_or(Undelivered::NoEndpoint)?;
-        let body = payload.body().ok_or(Undelivered::Failed(UpstreamFailure::Terminated))?;
+        let body =
+            payload.body().ok_or(Undelivered::Failed(UpstreamFailure::Terminated, Tries::One))?;
         let request = request(outgoing, version, body).ok_or(Undelivered::Malformed)?;
         let upstreams = &f.connection.port.shared.upstreams;
         let sent = upstreams.send(endpoint, version, &destination.security, request).await;
@@ -223,9 +227,10 @@ async fn send(
             (_, None) => false,
         };
         if !wanted || retries == 0 || payload.copy().is_none() {
-            return sent.map_err(Undelivered::Failed);
+            return sent.map_err(|failure| Undelivered::Failed(failure, tries));
         }
         retries -= 1;
+        tries = Tries::Several;
         wait::pause(backoff(f)).await;
     }
 }
