@@ -56,7 +56,8 @@ fn is_test(path: &Path) -> bool {
 }
 
 const PURE: &[&str] = &["core", "model"];
-const SILENT: &[&str] = &["core", "model", "probe", "kubernetes", "embedded", "runner"];
+const SILENT: &[&str] =
+    &["core", "model", "probe", "kubernetes", "embedded", "stack", "kind", "runner"];
 
 #[test]
 fn pure_crates_do_no_io_and_read_no_clock() {
@@ -93,11 +94,23 @@ fn only_reporters_and_the_command_write_to_a_terminal() {
 #[test]
 fn only_one_crate_knows_the_kubernetes_client() {
     forbid(
-        &["core", "model", "probe", "embedded", "runner", "report", "cli"],
+        &["core", "model", "probe", "embedded", "stack", "kind", "runner", "report", "cli"],
         "go through gateproof_kubernetes",
         // kube-cel evaluates rules and knows no client.
         &["kube::", "use kube;", "use kube as", "kube_client", "kube_core", "kube_runtime"],
     );
+}
+
+#[test]
+fn only_one_file_knows_the_docker_client() {
+    let mut report: Vec<String> = Vec::new();
+    for path in files(&root().join("harness"), "rs") {
+        let text = fs::read_to_string(&path).expect("a readable source file");
+        if !path.ends_with("kind/src/engine.rs") && !lines_with(&text, &["bollard::"]).is_empty() {
+            report.push(path.display().to_string());
+        }
+    }
+    assert!(report.is_empty(), "go through gateproof_kind::engine\n{}", report.join("\n"));
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn trials(plan: Plan) -> Vec<Trial> {
 /// When there is no such provider, or the events make no report.
 pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
     let provider = provider::make(plan.provider)?;
-    let options = Options { run: clock::run_id(), jobs: NonZeroUsize::MIN, shard: None };
+    let options = Options::new(clock::run_id(), NonZeroUsize::MIN);
     let mut records = Vec::new();
     runtime.block_on(gateproof_runner::run(
         plan,

@@ -61,6 +61,44 @@ pub enum Event {
         /// How many nodes it will have.
         nodes: usize,
     },
+    /// A provider began a small piece of its work on a cluster.
+    ActionStarted {
+        /// The cluster.
+        cluster: ClusterName,
+        /// What is being done, such as `kubeadm init`.
+        action: String,
+        /// The node it is done on; `None` for the whole cluster.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+    },
+    /// What such an action waits for; sent when it changes.
+    ActionAwaiting {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The action.
+        action: String,
+        /// Its node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// What is still missing, in words.
+        missing: String,
+    },
+    /// Such an action is done.
+    ActionFinished {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The action.
+        action: String,
+        /// Its node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// What went wrong; `None` when it succeeded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+        /// Since `ActionStarted`.
+        #[serde(with = "crate::observation::micros", rename = "tookMicros")]
+        took: Duration,
+    },
     /// The cluster's nodes and API are there.
     ClusterReady {
         /// The cluster.

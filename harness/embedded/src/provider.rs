@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::ClusterPlan;
-use gateproof_kubernetes::{Cluster, Provider, ProviderError};
+use gateproof_kubernetes::{Cluster, Provider, ProviderError, Surroundings};
 
 pub use cluster::EmbeddedCluster;
 
@@ -65,7 +65,11 @@ impl Provider for EmbeddedProvider {
         ProviderKind::Embedded
     }
 
-    async fn provision(&self, plan: &ClusterPlan) -> Result<Arc<dyn Cluster>, ProviderError> {
+    async fn provision(
+        &self,
+        plan: &ClusterPlan,
+        _surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Cluster>, ProviderError> {
         Ok(self.start(plan).await?)
     }
 }

@@ -4,6 +4,7 @@
 //! diagnose, report) is written once against [`Cluster`] and runs on all of them.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
 
 use crate::client::Client;
+use crate::provision::Surroundings;
 
 /// Brings up clusters.
 #[async_trait]
@@ -22,7 +24,24 @@ pub trait Provider: Send + Sync {
     fn kind(&self) -> ProviderKind;
 
     /// Brings up one cluster as planned: nodes and a Kubernetes API, no stack yet.
-    async fn provision(&self, plan: &ClusterPlan) -> Result<Arc<dyn Cluster>, ProviderError>;
+    ///
+    /// May be dropped before it ends; [`Provider::abandon`] is called then.
+    async fn provision(
+        &self,
+        plan: &ClusterPlan,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Cluster>, ProviderError>;
+
+    /// Collects evidence of a provision that failed or was dropped, and removes whatever it had
+    /// created. Must end in bounded time. Providers that create nothing outside of this process
+    /// have nothing to do.
+    async fn abandon(
+        &self,
+        _plan: &ClusterPlan,
+        _surroundings: &Surroundings,
+    ) -> Result<(), ProviderError> {
+        Ok(())
+    }
 }
 
 /// A running cluster.
@@ -73,6 +92,13 @@ pub trait Cluster: Send + Sync {
 
     /// What a component logged, newest last, as text; empty when it logged nothing.
     async fn logs(&self, component: &Component) -> Result<String, ProviderError>;
+
+    /// Writes what helps to understand a failure (logs of nodes and components) below `folder`,
+    /// and says which files. Must end in bounded time; what could not be had is a file that says
+    /// why.
+    async fn collect_evidence(&self, _folder: &Path) -> Result<Vec<PathBuf>, ProviderError> {
+        Ok(Vec::new())
+    }
 
     /// Takes the cluster away. Safe to call twice.
     async fn teardown(&self) -> Result<(), ProviderError>;

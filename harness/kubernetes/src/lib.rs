@@ -17,6 +17,7 @@ pub mod error;
 #[cfg(test)]
 mod memory_api;
 pub mod object;
+pub mod provision;
 mod redaction;
 pub mod secret;
 pub mod snapshot;
@@ -27,5 +28,6 @@ pub use client::{Client, ConnectError};
 pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, StackRequest};
 pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
 pub use object::Deleted;
+pub use provision::{Action, Ledger, LedgerError, News, Surroundings, Thing, Witness};
 pub use snapshot::{KindRef, REFERENCE_KINDS, Snapshot};
 pub use wait::{Poll, WaitError, Watched};

@@ -21,6 +21,7 @@ mod check;
 mod prerequisite;
 mod step;
 mod trial;
+mod witness;
 
 pub use cause::with_causes;
 pub use dispatcher::Emitter;

@@ -1,6 +1,8 @@
 //! A run: every cluster of a plan, side by side as far as allowed, in one order of events.
 
+use std::fmt;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,18 +11,19 @@ use futures_util::{FutureExt, StreamExt};
 use gateproof_core::event::{Event, FORMAT, Record, Shard, TrialSummary};
 use gateproof_core::plan::{ClusterPlan, Plan, TrialPlan};
 use gateproof_core::verdict::Verdict;
-use gateproof_kubernetes::{Cluster, Provider};
+use gateproof_kubernetes::{Cluster, Ledger, Provider, Surroundings};
 
 use crate::clock;
 use crate::dispatcher::{self, Emitter};
 use crate::interrupt::Interrupt;
 use crate::trial;
+use crate::witness::ActionWitness;
 
 /// How long taking a cluster away may take before the run goes on without waiting.
 const TEARDOWN_LIMIT: Duration = Duration::from_secs(10);
 
 /// What a run needs to know beside the plan.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The run's identity, from [`clock::run_id`].
     pub run: String,
@@ -28,6 +31,30 @@ pub struct Options {
     pub jobs: NonZeroUsize,
     /// Which part of a split plan this is.
     pub shard: Option<Shard>,
+    /// Where providers write down what they are about to create.
+    pub ledger: Arc<dyn Ledger>,
+    /// The folder for evidence.
+    pub evidence: PathBuf,
+}
+
+impl Options {
+    /// The options of a run that is no shard, and whose provider creates nothing outside of this
+    /// process.
+    pub fn new(run: String, jobs: NonZeroUsize) -> Self {
+        let none = Surroundings::none(&run);
+        Self { run, jobs, shard: None, ledger: none.ledger, evidence: none.evidence }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("run", &self.run)
+            .field("jobs", &self.jobs)
+            .field("shard", &self.shard)
+            .field("evidence", &self.evidence)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Runs the plan and passes every event to `sink`, in order.
@@ -71,7 +98,7 @@ async fn conduct(
         |cluster| {
             let work = ClusterWork {
                 plan: cluster,
-                run: &options.run,
+                options,
                 provider: provider.as_ref(),
                 emitter: emitter.clone(),
                 interrupt,
@@ -118,8 +145,7 @@ fn summaries(plan: &Plan) -> Vec<TrialSummary> {
 /// One cluster's life: up, trials, gone.
 struct ClusterWork<'a> {
     plan: &'a ClusterPlan,
-    /// The run's identity.
-    run: &'a str,
+    options: &'a Options,
     provider: &'a dyn Provider,
     emitter: Emitter,
     interrupt: &'a Interrupt,
@@ -150,8 +176,9 @@ impl ClusterWork<'_> {
             cluster: name.clone(),
             nodes: self.plan.topology.nodes.len(),
         });
+        let surroundings = self.surroundings();
         let provisioned = tokio::select! {
-            provisioned = unpanicked(self.provider.provision(self.plan)) => match provisioned {
+            provisioned = unpanicked(self.provider.provision(self.plan, &surroundings)) => match provisioned {
                 Ok(provisioned) => provisioned.map_err(|error| crate::cause::with_causes(&error)),
                 Err(panic) => Err(panic),
             },
@@ -175,6 +202,18 @@ impl ClusterWork<'_> {
                 self.cluster_failed(&error);
                 None
             }
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            run: self.options.run.clone(),
+            witness: Arc::new(ActionWitness {
+                cluster: self.plan.name.clone(),
+                emitter: self.emitter.clone(),
+            }),
+            ledger: Arc::clone(&self.options.ledger),
+            evidence: self.options.evidence.clone(),
         }
     }
 
@@ -206,7 +245,7 @@ impl ClusterWork<'_> {
             cluster: self.plan.name.clone(),
             subject: cluster.subject(),
         });
-        let trial = trial::run(plan, Arc::clone(cluster), self.run, self.emitter.clone());
+        let trial = trial::run(plan, Arc::clone(cluster), &self.options.run, self.emitter.clone());
         // A panic is the harness's own fault: inconclusive, said aloud, and the run goes on.
         let (verdict, reason) = tokio::select! {
             done = unpanicked(trial) => match done {

@@ -16,7 +16,7 @@ use gateproof_core::report::{ExitCode, RunReport, exit_code};
 use gateproof_core::scenario::catalog;
 use gateproof_embedded::EmbeddedProvider;
 use gateproof_kubernetes::{
-    AddressBook, Client, Cluster, Component, Provider, ProviderError, StackRequest,
+    AddressBook, Client, Cluster, Component, Provider, ProviderError, StackRequest, Surroundings,
 };
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::{Options, clock, discover};
@@ -56,7 +56,11 @@ impl Provider for Troubled {
         ProviderKind::Embedded
     }
 
-    async fn provision(&self, plan: &ClusterPlan) -> Result<Arc<dyn Cluster>, ProviderError> {
+    async fn provision(
+        &self,
+        plan: &ClusterPlan,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Cluster>, ProviderError> {
         match self.trouble {
             Trouble::ProvisionFails => return Err(refusal("provision")),
             Trouble::ProvisionPanics => panic!("on purpose"),
@@ -67,7 +71,7 @@ impl Provider for Troubled {
             _ => {}
         }
         Ok(Arc::new(TroubledCluster {
-            cluster: EmbeddedProvider::new().provision(plan).await?,
+            cluster: EmbeddedProvider::new().provision(plan, surroundings).await?,
             trouble: self.trouble,
             taken_away: Arc::clone(&self.taken_away),
         }))
@@ -138,7 +142,7 @@ async fn play(trouble: Trouble) -> (Vec<Record>, ExitCode, usize) {
     let taken_away = Arc::new(AtomicUsize::new(0));
     let provider =
         Troubled { trouble, interrupt: interrupt.clone(), taken_away: Arc::clone(&taken_away) };
-    let options = Options { run: clock::run_id(), jobs: NonZeroUsize::MIN, shard: None };
+    let options = Options::new(clock::run_id(), NonZeroUsize::MIN);
     let mut records = Vec::new();
     gateproof_runner::run(&one_cluster(), Arc::new(provider), &options, &interrupt, |record| {
         records.push(record.clone());

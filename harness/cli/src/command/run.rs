@@ -25,7 +25,8 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
     let plan = plan_of(&arguments.choice)?;
     let provider =
         provider::make(plan.provider).map_err(|error| CommandError::Usage(error.to_string()))?;
-    let options = Options { run: clock::run_id(), jobs: jobs(arguments), shard: shard(arguments)? };
+    let mut options = Options::new(clock::run_id(), jobs(arguments));
+    options.shard = shard(arguments)?;
     // What earlier runs left when they were killed goes first, so that nobody has to remember to.
     journal::clean(&environment.state, CleanMode::Remove)
         .map_err(|e| journal_error(e, environment))?;

@@ -117,6 +117,9 @@ impl RunReport {
                 return Err(misplaced(line, &record.event, "comes a second time".to_owned()));
             }
             Event::ClusterStarted { .. }
+            | Event::ActionStarted { .. }
+            | Event::ActionAwaiting { .. }
+            | Event::ActionFinished { .. }
             | Event::ClusterReady { .. }
             | Event::ClusterFailed { .. }
             | Event::ClusterRemoved { .. } => self.apply_to_cluster(&record.event),
@@ -279,6 +282,9 @@ fn name(event: &Event) -> &'static str {
     match event {
         Event::RunStarted { .. } => "runStarted",
         Event::ClusterStarted { .. } => "clusterStarted",
+        Event::ActionStarted { .. } => "actionStarted",
+        Event::ActionAwaiting { .. } => "actionAwaiting",
+        Event::ActionFinished { .. } => "actionFinished",
         Event::ClusterReady { .. } => "clusterReady",
         Event::ClusterFailed { .. } => "clusterFailed",
         Event::TrialStarted { .. } => "trialStarted",

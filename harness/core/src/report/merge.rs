@@ -219,6 +219,9 @@ fn clusters_of(event: &mut Event) -> Vec<&mut ClusterName> {
             trials.iter_mut().map(|trial| &mut trial.cluster).collect()
         }
         Event::ClusterStarted { cluster, .. }
+        | Event::ActionStarted { cluster, .. }
+        | Event::ActionAwaiting { cluster, .. }
+        | Event::ActionFinished { cluster, .. }
         | Event::ClusterReady { cluster, .. }
         | Event::ClusterFailed { cluster, .. }
         | Event::TrialStarted { cluster, .. }

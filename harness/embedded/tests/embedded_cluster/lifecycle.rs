@@ -8,7 +8,7 @@ use gateproof_core::observation::TcpOutcome;
 use gateproof_core::topology::IpFamily;
 use gateproof_embedded::EmbeddedProvider;
 use gateproof_kubernetes::wait::{self, Poll};
-use gateproof_kubernetes::{Cluster, Provider};
+use gateproof_kubernetes::{Cluster, Provider, Surroundings};
 
 use crate::bench::{Bench, dedicated, founding, plan, stack};
 
@@ -76,7 +76,8 @@ async fn two_clusters_live_side_by_side() {
 async fn a_provider_hands_over_nodes_in_order_and_a_working_api() {
     let provider = EmbeddedProvider::new();
     assert_eq!(provider.kind(), ProviderKind::Embedded);
-    let cluster = provider.provision(&plan()).await.expect("a cluster");
+    let cluster =
+        provider.provision(&plan(), &Surroundings::none("test")).await.expect("a cluster");
     let names: Vec<String> = cluster.nodes().iter().map(|node| node.name.to_string()).collect();
     let mut sorted = names.clone();
     sorted.sort();

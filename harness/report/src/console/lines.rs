@@ -69,6 +69,22 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
             Verdict::Inconclusive,
             format!("cluster {cluster} could not be brought up: {reason}"),
         ),
+        Event::ActionStarted { cluster, action, node } if verbose => {
+            Said::plain(format!("cluster {cluster}: {} started", of_node(action, node.as_deref())))
+        }
+        Event::ActionAwaiting { cluster, action, node, missing } if verbose => {
+            let action = of_node(action, node.as_deref());
+            Said::plain(format!("cluster {cluster}: {action} waits for: {missing}"))
+        }
+        Event::ActionFinished { cluster, action, node, problem: Some(problem), took } => {
+            let action = of_node(action, node.as_deref());
+            let took = human(*took);
+            Said::plain(format!("cluster {cluster}: {action} failed after {took}: {problem}"))
+        }
+        Event::ActionFinished { cluster, action, node, took, .. } if verbose => {
+            let action = of_node(action, node.as_deref());
+            Said::plain(format!("cluster {cluster}: {action} done in {}", human(*took)))
+        }
         Event::TrialStarted { trial, cluster, subject } if streaming || verbose => {
             Said::plain(format!("{trial}: started on cluster {cluster}, {subject}"))
         }
@@ -98,6 +114,9 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
         }
         Event::ClusterStarted { .. }
         | Event::ClusterReady { .. }
+        | Event::ActionStarted { .. }
+        | Event::ActionAwaiting { .. }
+        | Event::ActionFinished { .. }
         | Event::TrialStarted { .. }
         | Event::StepStarted { .. }
         | Event::Awaiting { .. }
@@ -106,6 +125,14 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
         | Event::RunFinished { .. } => return None,
     };
     Some(said)
+}
+
+/// An action in words, with the node it is done on.
+pub(super) fn of_node(action: &str, node: Option<&str>) -> String {
+    match node {
+        Some(node) => format!("{action} on {node}"),
+        None => action.to_owned(),
+    }
 }
 
 fn check_finished(

@@ -15,6 +15,7 @@ use gateproof_core::report::{RunReport, Stage, TrialReport};
 use gateproof_core::verdict::Verdict;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::lines::of_node;
 use crate::layout::wrap::clean;
 use crate::view::duration::human;
 use crate::view::trials::count;
@@ -86,6 +87,18 @@ impl Live {
                     bar.finish_and_clear();
                 }
             }
+            Event::ActionStarted { cluster, action, node } => {
+                if let Some(bar) = self.clusters.get(cluster) {
+                    let action = of_node(action, node.as_deref());
+                    bar.set_message(format!("cluster {cluster}: {action}"));
+                }
+            }
+            Event::ActionAwaiting { cluster, action, node, missing } => {
+                if let Some(bar) = self.clusters.get(cluster) {
+                    let action = of_node(action, node.as_deref());
+                    bar.set_message(format!("cluster {cluster}: {action} waits for: {missing}"));
+                }
+            }
             Event::TrialStarted { trial, .. } => {
                 let doing = self.screen.insert_before(&self.run, spinner());
                 let missing = self.screen.insert_before(&self.run, below());
@@ -103,7 +116,8 @@ impl Live {
                 }
             }
             Event::RunStarted { .. } => self.run.enable_steady_tick(TICK),
-            Event::ClusterRemoved { .. }
+            Event::ActionFinished { .. }
+            | Event::ClusterRemoved { .. }
             | Event::Interrupted { .. }
             | Event::RunFinished { .. } => {}
         }

@@ -1,0 +1,14 @@
+//! The labels on what we create: kind's two, by which the `kind` program finds a cluster, and our
+//! own, by which leftovers are told from what somebody still uses.
+
+/// The cluster a container belongs to (kubernetes-sigs/kind v0.33.0:
+/// `pkg/cluster/internal/providers/docker/constants.go`).
+pub const CLUSTER: &str = "io.x-k8s.kind.cluster";
+/// What the container is in its cluster: `control-plane`, `worker` or `external-load-balancer`.
+pub const ROLE: &str = "io.x-k8s.kind.role";
+/// The run that created it; on everything of ours (containers, networks, volumes, images).
+pub const RUN: &str = "gateproof.dev/run";
+/// Who owns it: machine boot, user and process, as `OwnerId` writes them.
+pub const OWNER: &str = "gateproof.dev/owner";
+/// When it was created, RFC 3339, UTC.
+pub const CREATED: &str = "gateproof.dev/created";

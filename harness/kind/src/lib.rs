@@ -1,0 +1,15 @@
+//! kind clusters, natively over the Docker API.
+//!
+//! [`plan`] is pure: from a topology and what the engine can do to containers, kubeadm documents
+//! and files, as values that can be printed and compared. [`engine`] is the only file that speaks
+//! to Docker. What happens in between are small actions, one a file. Interoperable with
+//! kubernetes-sigs/kind v0.33.0: the same names, labels, network and documents, so that the
+//! `kind` program works on these clusters; kind keeps no state of its own.
+//!
+//! Deliberately absent: building node images, and any state outside of labels and the journal.
+
+pub mod container;
+pub mod engine;
+pub mod engine_facts;
+pub mod label;
+pub mod network;
