@@ -13,3 +13,4 @@ pub mod engine;
 pub mod engine_facts;
 pub mod label;
 pub mod network;
+pub mod settings;
