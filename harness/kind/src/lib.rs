@@ -8,9 +8,12 @@
 //!
 //! Deliberately absent: building node images, and any state outside of labels and the journal.
 
+pub mod address_pool;
+pub mod cidr;
 pub mod container;
 pub mod engine;
 pub mod engine_facts;
+pub mod kubeconfig;
 pub mod label;
 pub mod network;
 pub mod settings;
