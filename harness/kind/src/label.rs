@@ -8,7 +8,7 @@ pub const CLUSTER: &str = "io.x-k8s.kind.cluster";
 pub const ROLE: &str = "io.x-k8s.kind.role";
 /// The run that created it; on everything of ours (containers, networks, volumes, images).
 pub const RUN: &str = "gateproof.dev/run";
-/// Who owns it: machine boot, user and process, as `OwnerId` writes them.
+/// Who owns it: machine, boot, user and process, as `gateproof_kubernetes::Owner` is written.
 pub const OWNER: &str = "gateproof.dev/owner";
 /// When it was created, RFC 3339, UTC.
 pub const CREATED: &str = "gateproof.dev/created";

@@ -15,7 +15,7 @@ use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
 
 use crate::client::Client;
-use crate::provision::Surroundings;
+use crate::provision::{Limits, Remains, Surroundings};
 
 /// Brings up clusters.
 #[async_trait]
@@ -32,15 +32,23 @@ pub trait Provider: Send + Sync {
         surroundings: &Surroundings,
     ) -> Result<Arc<dyn Cluster>, ProviderError>;
 
-    /// Collects evidence of a provision that failed or was dropped, and removes whatever it had
-    /// created. Must end in bounded time. Providers that create nothing outside of this process
+    /// Collects evidence of a provision that failed, panicked or was dropped, below the
+    /// surroundings' folder for evidence, and removes whatever it had created, or hands it over to
+    /// the user. Says which files it wrote. Called for everything that `provision` did not return,
+    /// also when nothing was created yet. Providers that create nothing outside of this process
     /// have nothing to do.
     async fn abandon(
         &self,
         _plan: &ClusterPlan,
         _surroundings: &Surroundings,
-    ) -> Result<(), ProviderError> {
-        Ok(())
+        _remains: Remains,
+    ) -> Result<Vec<PathBuf>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    /// How long evidence and removal may take here. The run waits no longer.
+    fn limits(&self) -> Limits {
+        Limits { evidence: Duration::from_secs(10), removal: Duration::from_secs(10) }
     }
 }
 
@@ -98,6 +106,16 @@ pub trait Cluster: Send + Sync {
     /// why.
     async fn collect_evidence(&self, _folder: &Path) -> Result<Vec<PathBuf>, ProviderError> {
         Ok(Vec::new())
+    }
+
+    /// Hands the cluster over to the user: marks it as theirs, so that no clean-up takes it, and
+    /// strikes what belongs to it from the run's ledger. The run does not touch it any more.
+    async fn keep(&self) -> Result<(), ProviderError> {
+        Err(ProviderError {
+            operation: format!("keep cluster {}", self.name()),
+            detail: "it lives in the process of the run and goes with it".to_owned(),
+            source: None,
+        })
     }
 
     /// Takes the cluster away. Safe to call twice.

@@ -6,7 +6,8 @@
 //! Read in this order: [`client`] (how to reach a cluster), [`object`] (one object at a time),
 //! [`error`] (what the API refused and why), [`apply`] (many objects, in an order that works),
 //! [`snapshot`] (everything the reference model reads), [`wait`] (the only module that polls),
-//! [`condition`] (status conditions as enums), [`cluster`] (what a provider hands over).
+//! [`condition`] (status conditions as enums), [`cluster`] (what a provider hands over),
+//! [`provision`] (what it works with) and [`owner`] (whose its things are).
 
 pub mod apply;
 pub mod client;
@@ -17,6 +18,7 @@ pub mod error;
 #[cfg(test)]
 mod memory_api;
 pub mod object;
+pub mod owner;
 pub mod provision;
 mod redaction;
 pub mod secret;
@@ -28,6 +30,9 @@ pub use client::{Client, ConnectError};
 pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, StackRequest};
 pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
 pub use object::Deleted;
-pub use provision::{Action, Ledger, LedgerError, News, Surroundings, Thing, Witness};
+pub use owner::{Owner, Standing};
+pub use provision::{
+    Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,
+};
 pub use snapshot::{KindRef, REFERENCE_KINDS, Snapshot};
 pub use wait::{Poll, WaitError, Watched};

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::owner::Owner;
+
 /// What surrounds a provider's work.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The run's identity, unique on this machine.
     pub run: String,
+    /// The process that runs it; on the label of everything that is created.
+    pub owner: Owner,
     /// Whom to tell of actions.
     pub witness: Arc<dyn Witness>,
     /// Where to write down what is about to be created.
@@ -36,11 +40,30 @@ impl Surroundings {
     pub fn none(run: &str) -> Self {
         Self {
             run: run.to_owned(),
+            owner: Owner::nobody(),
             witness: Arc::new(Nobody),
             ledger: Arc::new(Nobody),
             evidence: PathBuf::new(),
         }
     }
+}
+
+/// How long the ends of a cluster may take; what takes longer is left to the next start, and said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Collecting evidence.
+    pub evidence: Duration,
+    /// Taking away a cluster, or what there is of one.
+    pub removal: Duration,
+}
+
+/// What is to become of a cluster that did not come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remains {
+    /// Whatever there is of it goes.
+    Remove,
+    /// It becomes the user's, who wants to look at it.
+    Keep,
 }
 
 /// A small piece of a provider's work: it has a name, perhaps a node, and takes time.

@@ -16,6 +16,7 @@ use gateproof_kubernetes::{Cluster, Ledger, Provider, Surroundings};
 use crate::clock;
 use crate::dispatcher::{self, Emitter};
 use crate::interrupt::Interrupt;
+use crate::process;
 use crate::trial;
 use crate::witness::ActionWitness;
 
@@ -208,6 +209,7 @@ impl ClusterWork<'_> {
     fn surroundings(&self) -> Surroundings {
         Surroundings {
             run: self.options.run.clone(),
+            owner: process::owner(),
             witness: Arc::new(ActionWitness {
                 cluster: self.plan.name.clone(),
                 emitter: self.emitter.clone(),
