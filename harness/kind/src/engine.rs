@@ -1,1 +1,152 @@
-//! The only file that speaks to the Docker client: values in, values out.
+//! A Docker engine: values in, values out.
+//!
+//! The only place that knows the Docker client. Each file below is one family of calls. Nothing
+//! here decides what a cluster looks like, and nothing retries what the engine refused; the one
+//! exception are pulls, where registries fail in passing.
+//!
+//! The client sends requests without an API version, so an engine ignores a field that it does not
+//! know instead of refusing it. Whatever needs a version looks at [`Engine::api_version`] first.
+
+mod containers;
+mod error;
+mod exec;
+mod files;
+mod logs;
+mod wire;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::errors::Error as ClientError;
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker};
+use http::header::HOST;
+use http::{HeaderValue, Uri};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+
+pub use error::{Cause, ContainerOperation, EngineError};
+pub use exec::{Input, Output};
+pub use logs::LogLines;
+
+use crate::endpoint::Endpoint;
+use crate::transport::Dialer;
+
+/// How long an engine may take for a call that has no deadline of its own: creating a container
+/// copies the image's `/var` into its volume, which takes long on a slow disk.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The client's own limit, out of the way of ours: it counts whole seconds, and a long upload.
+const CLIENT_LIMIT_SECONDS: u64 = 24 * 60 * 60;
+
+/// A connection to a Docker engine; clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    docker: Docker,
+    endpoint: Endpoint,
+    api: ApiVersion,
+    patience: Duration,
+}
+
+/// A version of the engine's API, such as 1.41.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ApiVersion {
+    /// Before the dot.
+    pub major: u32,
+    /// After it.
+    pub minor: u32,
+}
+
+impl ApiVersion {
+    /// Reads `1.41`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (major, minor) = text.split_once('.')?;
+        Some(Self { major: major.parse().ok()?, minor: minor.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl Engine {
+    /// Connects, and learns the engine's API version. `search_path` is where programs such as
+    /// `ssh` are looked for; `None` for this process's own `PATH`.
+    ///
+    /// # Errors
+    ///
+    /// When no engine answers, with what to do about it.
+    pub async fn connect(
+        endpoint: Endpoint,
+        search_path: Option<OsString>,
+    ) -> Result<Self, EngineError> {
+        let unreachable = |why: &Cause| EngineError::unreachable(&endpoint, why);
+        let dialer = Dialer::new(&endpoint, search_path)
+            .map_err(|error| unreachable(&Cause::Disconnected(error.to_string())))?;
+        let dialer = Arc::new(dialer);
+        let docker = Docker::connect_with_custom_transport(
+            move |request| carry(Arc::clone(&dialer), request),
+            Some("http://docker"),
+            CLIENT_LIMIT_SECONDS,
+            API_DEFAULT_VERSION,
+        )
+        .map_err(|error| unreachable(&error.into()))?;
+        let version = within(PATIENCE, docker.version()).await.map_err(|why| unreachable(&why))?;
+        let reported = version.api_version.unwrap_or_default();
+        let api = ApiVersion::parse(&reported).ok_or_else(|| {
+            unreachable(&Cause::Unreadable(format!("it reports the API version `{reported}`")))
+        })?;
+        Ok(Self { docker, endpoint, api, patience: PATIENCE })
+    }
+
+    /// The same engine with another limit for calls that have no deadline of their own.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Where it answers.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The version of its API.
+    pub fn api_version(&self) -> ApiVersion {
+        self.api
+    }
+}
+
+/// Bounds a call.
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, Cause> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map_err(Cause::from),
+        Err(_) => Err(Cause::TimedOut { limit, missing: "no answer from the engine".to_owned() }),
+    }
+}
+
+/// Carries a request over a connection of its own.
+async fn carry(
+    dialer: Arc<Dialer>,
+    request: BollardRequest,
+) -> Result<http::Response<Incoming>, ClientError> {
+    let (mut parts, body) = request.into_parts();
+    // On a connection to one server only the path is said, and the host is a formality.
+    parts.uri = match parts.uri.path_and_query() {
+        Some(path) => Uri::from(path.clone()),
+        None => Uri::from_static("/"),
+    };
+    parts.headers.insert(HOST, HeaderValue::from_static("docker"));
+    let connection = TokioIo::new(dialer.dial().await?);
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(connection).await?;
+    tokio::spawn(async move {
+        // The request's own future or body reports the same error.
+        if let Err(error) = driver.with_upgrades().await {
+            tracing::trace!(%error, "a connection to the Docker engine ended");
+        }
+    });
+    Ok(sender.send_request(http::Request::from_parts(parts, body)).await?)
+}

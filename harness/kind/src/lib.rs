@@ -1,8 +1,8 @@
 //! kind clusters, natively over the Docker API.
 //!
 //! [`plan`] is pure: from a topology and what the engine can do to containers, kubeadm documents
-//! and files, as values that can be printed and compared. [`engine`] is the only file that speaks
-//! to Docker. What happens in between are small actions, one a file. Interoperable with
+//! and files, as values that can be printed and compared. [`engine`] alone speaks to
+//! Docker. What happens in between are small actions, one a file. Interoperable with
 //! kubernetes-sigs/kind v0.33.0: the same names, labels, network and documents, so that the
 //! `kind` program works on these clusters; kind keeps no state of its own.
 //!
@@ -11,9 +11,12 @@
 pub mod address_pool;
 pub mod cidr;
 pub mod container;
+pub mod endpoint;
 pub mod engine;
 pub mod engine_facts;
 pub mod kubeconfig;
 pub mod label;
+pub mod log_line;
 pub mod network;
 pub mod settings;
+mod transport;
