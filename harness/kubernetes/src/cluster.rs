@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::{Node, ProviderKind, Subject};
-use gateproof_core::name::ClusterName;
+use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::plan::ClusterPlan;
 
 use crate::client::Client;
@@ -66,6 +66,12 @@ pub trait Cluster: Send + Sync {
 
     /// The nodes, sorted by name.
     fn nodes(&self) -> Vec<Node>;
+
+    /// The name of a node's object in Kubernetes. Everywhere else nodes go by the names of the
+    /// topology, so that reports are the same on every provider.
+    fn kubernetes_name(&self, node: &NodeName) -> NodeName {
+        node.clone()
+    }
 
     /// How to reach an address of the cluster from here.
     fn address_book(&self) -> Arc<dyn AddressBook>;
@@ -150,9 +156,9 @@ pub enum Component {
     /// Cilium's operator.
     CiliumOperator,
     /// Cilium's agent on a node.
-    CiliumAgent(gateproof_core::name::NodeName),
+    CiliumAgent(NodeName),
     /// The Envoy that serves a node.
-    Envoy(gateproof_core::name::NodeName),
+    Envoy(NodeName),
     /// cert-manager's controller.
     CertManager,
 }

@@ -1,10 +1,12 @@
 //! Exposure claims: the grid node × port, expected and seen.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gateproof_core::event::Evidence;
-use gateproof_core::exposure::{Cell, Endpoint, Grid};
+use gateproof_core::exposure::{Cell, Endpoint, Expectation, Grid};
 use gateproof_core::judge;
+use gateproof_core::name::NodeName;
 use gateproof_core::scenario::{ExposureClaim, Hold};
 use gateproof_model::{Input, Resources};
 
@@ -74,8 +76,58 @@ async fn reference(
     let expected = gateproof_model::exposure::exposure(&input, &claim.gateway).map_err(|gap| {
         Box::new(undecided("the reference model covers this Gateway", &gap.to_string()))
     })?;
-    Ok(expected
+    let nodes = circumstances.cluster.nodes();
+    let names: BTreeMap<NodeName, NodeName> = nodes
         .into_iter()
-        .map(|(endpoint, expected)| Cell { endpoint, expected, seen: None })
-        .collect())
+        .map(|node| (circumstances.cluster.kubernetes_name(&node.name), node.name))
+        .collect();
+    Ok(cells(expected, &names))
+}
+
+/// What the model expects, with its names of nodes, which are those of Kubernetes, turned into
+/// the topology's.
+fn cells(
+    expected: Vec<(Endpoint, Expectation)>,
+    names: &BTreeMap<NodeName, NodeName>,
+) -> Vec<Cell> {
+    let mut cells: Vec<Cell> = expected
+        .into_iter()
+        .map(|(endpoint, expected)| {
+            let node = names.get(&endpoint.node).unwrap_or(&endpoint.node).clone();
+            Cell { endpoint: Endpoint { node, ..endpoint }, expected, seen: None }
+        })
+        .collect();
+    cells.sort_by(|one, other| one.endpoint.cmp(&other.endpoint));
+    cells
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::net::IpAddr;
+
+    use gateproof_core::exposure::{Endpoint, Expectation, PortRole};
+    use gateproof_core::name::NodeName;
+
+    use super::cells;
+
+    #[test]
+    fn nodes_of_the_model_get_their_names_in_the_topology_and_cells_stay_sorted() {
+        let endpoint = |node: &str, last: u8| Endpoint {
+            node: NodeName::new(node),
+            address: IpAddr::from([172, 18, 0, last]),
+            port: 80,
+            role: PortRole::ListenerPort,
+        };
+        let names = BTreeMap::from([
+            (NodeName::new("a-worker"), NodeName::new("worker")),
+            (NodeName::new("a-control-plane"), NodeName::new("control-plane")),
+        ]);
+        let expected = ["stranger", "a-worker", "a-control-plane"]
+            .map(|name| (endpoint(name, 2), Expectation::Accepts));
+        let found: Vec<Endpoint> =
+            cells(expected.to_vec(), &names).into_iter().map(|cell| cell.endpoint).collect();
+        let sorted = ["control-plane", "stranger", "worker"].map(|name| endpoint(name, 2));
+        assert_eq!(found, sorted);
+    }
 }
