@@ -16,8 +16,8 @@ pub const DEFAULT_NETWORK: &str = "kind";
 /// What a user may choose about kind clusters.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Who creates, as the labels say it.
-    pub identity: Identity,
+    /// When the run began, RFC 3339, UTC; the value of [`crate::label::CREATED`].
+    pub created: String,
     /// The Docker network of the nodes: [`DEFAULT_NETWORK`], or what
     /// `KIND_EXPERIMENTAL_DOCKER_NETWORK` says.
     pub network: String,
@@ -38,10 +38,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// kind's own habits, created by somebody.
-    pub fn new(identity: Identity) -> Self {
+    /// kind's own habits, in a run that began then.
+    pub fn new(created: String) -> Self {
         Self {
-            identity,
+            created,
             network: DEFAULT_NETWORK.to_owned(),
             node_image: None,
             load_balancer_image: None,
@@ -52,15 +52,6 @@ impl Settings {
             deadlines: Deadlines::default(),
         }
     }
-}
-
-/// Who creates: goes into labels besides the run's id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Machine boot, user and process; the value of [`crate::label::OWNER`].
-    pub owner: String,
-    /// When it began to create, RFC 3339, UTC; the value of [`crate::label::CREATED`].
-    pub created: String,
 }
 
 /// Whether clusters get the StorageClass `standard` with the provisioner of the node image.
