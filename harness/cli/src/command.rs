@@ -9,6 +9,7 @@ use gateproof_core::scenario::catalog::{self, Catalog};
 use gateproof_core::source::problem::Problems;
 use gateproof_core::source::render::Style;
 use gateproof_runner::discover;
+use gateproof_runner::journal::JournalError;
 
 use crate::arguments::{Choice, ProviderChoice};
 use crate::environment::Environment;
@@ -110,6 +111,15 @@ fn provider(choice: ProviderChoice) -> ProviderKind {
     match choice {
         ProviderChoice::Embedded => ProviderKind::Embedded,
     }
+}
+
+/// The journal of runs cannot be kept or read.
+fn journal_error(error: JournalError, state: &Path) -> CommandError {
+    let context = format!(
+        "the journal of runs is kept in {}; GATEPROOF_STATE_DIR names another folder",
+        state.display()
+    );
+    CommandError::Infrastructure(anyhow::Error::new(error).context(context))
 }
 
 /// Writes to standard error. When nobody listens there is nobody to tell, and the exit code still

@@ -12,6 +12,7 @@ pub mod discover;
 pub mod dispatcher;
 pub mod interrupt;
 pub mod journal;
+pub mod leftovers;
 pub mod process;
 pub mod provider;
 pub mod registry;

@@ -83,7 +83,7 @@ mod tests {
     fn process_that_was_not_waited_for_does_not_live() {
         let mut child = Command::new("true").spawn().expect("a program");
         let process = child.id();
-        let limit = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
         while super::start_of(process).is_some() {
             assert!(std::time::Instant::now() < limit, "`true` ends");
             std::thread::yield_now();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use gateproof_kubernetes::Thing;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
@@ -126,7 +127,7 @@ impl Registration {
     ///
     /// When the journal cannot be written.
     pub fn note_file(&mut self, path: &Path) -> Result<(), RegistryError> {
-        self.journal.note(&Entry::File { path: path.to_owned() })?;
+        self.journal.note(&Entry::Thing(Thing::File { path: path.to_owned() }))?;
         self.outside.push(path.to_owned());
         Ok(())
     }
@@ -189,8 +190,10 @@ impl Registration {
                 }
                 _ => {}
             }
+            self.journal.strike(&Entry::Thing(Thing::File { path: path.clone() }))?;
         }
-        Ok(self.journal.close()?)
+        self.journal.close()?;
+        Ok(())
     }
 }
 
@@ -285,7 +288,15 @@ mod tests {
     use std::path::Path;
 
     use super::{ClusterRecord, Registration, RegistryError, living};
-    use crate::journal::{CleanMode, clean};
+    use crate::leftovers::{Cleaning, Mode, NoEngines, Reach, clean};
+
+    fn clean_files(state: &Path) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let within = std::time::Duration::from_mins(1);
+        let cleaning = Cleaning { mode: Mode::Remove, reach: Reach::Journals, within };
+        let cleaned = runtime.expect("a runtime").block_on(clean(state, &NoEngines, cleaning));
+        assert_eq!(cleaned.expect("cleaning goes on").problems, Vec::<String>::new());
+    }
 
     fn record(name: &str, kubeconfig: &Path) -> ClusterRecord {
         ClusterRecord {
@@ -328,7 +339,7 @@ mod tests {
         let refused = cluster.write_kubeconfig("x", Some(&own)).expect_err("it exists");
         assert!(refused.to_string().contains("exists already"), "{refused}");
         drop(cluster);
-        clean(dir.path(), CleanMode::Remove).expect("cleaning goes on");
+        clean_files(dir.path());
         assert_eq!(std::fs::read_to_string(&own).expect("still there"), "mine");
     }
 
@@ -341,7 +352,7 @@ mod tests {
         cluster.publish(&record("a", &kubeconfig)).expect("a record");
         drop(cluster);
         assert_eq!(living(dir.path()).expect("readable"), []);
-        clean(dir.path(), CleanMode::Remove).expect("cleaning goes on");
+        clean_files(dir.path());
         assert!(!wished.exists());
         Registration::open(dir.path(), "a").expect("the name is free again");
     }

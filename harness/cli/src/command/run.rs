@@ -3,17 +3,20 @@
 use std::io::{Write, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use gateproof_core::event::Shard;
 use gateproof_core::report::ExitCode;
+use gateproof_kubernetes::Ledger;
 use gateproof_report::console::{Console, ConsoleOptions, Verbosity};
 use gateproof_report::{ReportError, ReportSpec, Reporters, Target};
 use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::journal::{self, CleanMode, Entry, Journal};
+use gateproof_runner::journal::{self, Closed, Entry, Journal};
+use gateproof_runner::leftovers::{self, NoEngines, Reach};
 use gateproof_runner::{Options, clock, descriptors, provider, with_causes};
 
-use super::{CommandError, plan_of, selection};
+use super::{CommandError, clean, journal_error, plan_of, selection};
 use crate::arguments::RunArguments;
 use crate::environment::Environment;
 
@@ -27,11 +30,12 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
         provider::make(plan.provider).map_err(|error| CommandError::Usage(error.to_string()))?;
     let mut options = Options::new(clock::run_id(), jobs(arguments));
     options.shard = shard(arguments)?;
-    // What earlier runs left when they were killed goes first, so that nobody has to remember to.
-    journal::clean(&environment.state, CleanMode::Remove)
-        .map_err(|e| journal_error(e, environment))?;
-    let journal =
-        journal(environment, &options.run, &specs).map_err(|e| journal_error(e, environment))?;
+    clean::before_start(environment, &NoEngines, Reach::Journals)?;
+    let journal = Arc::new(
+        journal(environment, &options.run, &specs)
+            .map_err(|e| journal_error(e, &environment.state))?,
+    );
+    options.ledger = Arc::clone(&journal) as Arc<dyn Ledger>;
     let console = console(verbosity(arguments), environment, &specs);
     let mut reporters = open(&specs)?.with_console(console);
 
@@ -51,7 +55,14 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
         anyhow::Ok(())
     })?;
     let code = end(reporters, problems);
-    journal.close().map_err(|e| journal_error(e, environment))?;
+    let closed = journal.close().map_err(|e| journal_error(e, &environment.state))?;
+    if let Closed::Holding(things) = closed {
+        let things: Vec<String> = things.iter().map(leftovers::in_words).collect();
+        super::tell(&format!(
+            "warning: not removed: {}; the next start or `gateproof clean` tries again\n",
+            things.join(", ")
+        ));
+    }
     Ok(code)
 }
 
@@ -127,7 +138,7 @@ fn journal(
     run: &str,
     specs: &[ReportSpec],
 ) -> Result<Journal, journal::JournalError> {
-    let mut journal = Journal::open(&environment.state, run)?;
+    let journal = Journal::open(&environment.state, run)?;
     for spec in specs {
         if let Target::File(path) = &spec.target {
             journal.note(&Entry::TemporaryFiles {
@@ -142,14 +153,6 @@ fn journal(
 fn absolute(folder: &Path) -> PathBuf {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
-}
-
-fn journal_error(error: journal::JournalError, environment: &Environment) -> CommandError {
-    let context = format!(
-        "the journal of runs is kept in {}; GATEPROOF_STATE_DIR names another folder",
-        environment.state.display()
-    );
-    CommandError::Infrastructure(anyhow::Error::new(error).context(context))
 }
 
 /// The second signal: the user does not want to wait for the clean-up.

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use gateproof_core::setup::{self, GivenFile};
 use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::journal::{self, CleanMode};
+use gateproof_runner::leftovers::{NoEngines, Reach};
 use gateproof_runner::registry::{ClusterRecord, Registration, RegistryError};
 use gateproof_runner::standing::{Standing, StandingPlan};
 use gateproof_runner::{clock, descriptors, discover, with_causes};
 
 use super::super::run::leave_at_once;
-use super::super::{CommandError, print, tell};
+use super::super::{CommandError, clean, print, tell};
 use super::detach;
 use crate::arguments::cluster::UpArguments;
 use crate::environment::Environment;
@@ -21,8 +21,7 @@ const LONGEST_NAME: usize = 40;
 
 pub(super) fn run(arguments: &UpArguments, environment: &Environment) -> Result<u8, CommandError> {
     let plan = plan(arguments)?;
-    journal::clean(&environment.state, CleanMode::Remove)
-        .map_err(|error| CommandError::Infrastructure(error.into()))?;
+    clean::before_start(environment, &NoEngines, Reach::Journals)?;
     let mut registration =
         Registration::open(&environment.state, &arguments.name).map_err(registry_error)?;
     if arguments.detached {
