@@ -193,6 +193,7 @@ mod tests {
             subnets: subnets.iter().map(|subnet| (*subnet).to_owned()).collect(),
             gateways: Vec::new(),
             taken: BTreeMap::new(),
+            labels: BTreeMap::new(),
         }
     }
 

@@ -9,9 +9,15 @@
 
 mod containers;
 mod error;
+mod events;
 mod exec;
+mod facts;
 mod files;
+mod images;
 mod logs;
+mod networks;
+mod pull;
+mod volumes;
 mod wire;
 
 use std::ffi::OsString;
@@ -24,10 +30,15 @@ use http::header::HOST;
 use http::{HeaderValue, Uri};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use tokio::sync::Mutex;
 
-pub use error::{Cause, ContainerOperation, EngineError};
+pub use error::{
+    Cause, ContainerOperation, EngineError, ImageOperation, NetworkOperation, VolumeOperation,
+};
+pub use events::ContainerEvent;
 pub use exec::{Input, Output};
 pub use logs::LogLines;
+pub use pull::Pull;
 
 use crate::endpoint::Endpoint;
 use crate::transport::Dialer;
@@ -46,6 +57,7 @@ pub struct Engine {
     endpoint: Endpoint,
     api: ApiVersion,
     patience: Duration,
+    network_creation: Arc<Mutex<()>>,
 }
 
 /// A version of the engine's API, such as 1.41.
@@ -98,7 +110,7 @@ impl Engine {
         let api = ApiVersion::parse(&reported).ok_or_else(|| {
             unreachable(&Cause::Unreadable(format!("it reports the API version `{reported}`")))
         })?;
-        Ok(Self { docker, endpoint, api, patience: PATIENCE })
+        Ok(Self { docker, endpoint, api, patience: PATIENCE, network_creation: Arc::default() })
     }
 
     /// The same engine with another limit for calls that have no deadline of their own.

@@ -1,10 +1,13 @@
 //! What the plan needs to know of the Docker engine, as a value, so that plans are pure.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// An engine's abilities and habits, from `GET /info` and `GET /version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineFacts {
+    /// Whose engine it is.
+    pub kind: EngineKind,
     /// The engine's version, such as `28.2.2`.
     pub version: String,
     /// The API's version, such as `1.41`.
@@ -25,8 +28,21 @@ pub struct EngineFacts {
     pub limits: BTreeSet<Limit>,
     /// Where the engine stands as seen from here.
     pub location: EngineLocation,
+    /// The system it runs on, in its own words, such as `Docker Desktop`.
+    pub operating_system: String,
+    /// Where it keeps images and containers, on its own machine.
+    pub root_directory: Option<PathBuf>,
     /// Containers of a privileged kind can be started; `None` when it was not tried.
     pub may_privilege: Option<bool>,
+}
+
+/// Whose engine it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Docker's own.
+    Docker,
+    /// Podman, which answers Docker's API.
+    Podman,
 }
 
 /// cgroup version.
@@ -63,8 +79,10 @@ pub enum Limit {
 pub enum EngineLocation {
     /// On this machine's own kernel: addresses of containers are reachable.
     Local,
-    /// In a virtual machine of this machine, as Docker Desktop has it.
-    Desktop,
+    /// Enclosed on this machine: in a virtual machine, as Docker Desktop has it, or in a network
+    /// namespace of its own, as a rootless engine (Docker manual, "Rootless mode", known
+    /// limitations). Only published ports are reachable.
+    Enclosed,
     /// On another machine.
     Remote,
 }

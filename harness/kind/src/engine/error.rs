@@ -56,6 +56,42 @@ pub enum EngineError {
         /// Why not.
         cause: Cause,
     },
+    /// A network.
+    #[error("failed to {operation} network {network}: {cause}")]
+    Network {
+        /// What was to be done.
+        operation: NetworkOperation,
+        /// Its name.
+        network: String,
+        /// Why not.
+        cause: Cause,
+    },
+    /// An image.
+    #[error("failed to {operation} image {image}: {cause}")]
+    Image {
+        /// What was to be done.
+        operation: ImageOperation,
+        /// Its name.
+        image: String,
+        /// Why not.
+        cause: Cause,
+    },
+    /// A volume.
+    #[error("failed to {operation} volume {volume}: {cause}")]
+    Volume {
+        /// What was to be done.
+        operation: VolumeOperation,
+        /// Its name.
+        volume: String,
+        /// Why not.
+        cause: Cause,
+    },
+    /// The engine's events.
+    #[error("failed to follow the engine's events: {cause}")]
+    Events {
+        /// Why not.
+        cause: Cause,
+    },
     /// A file in a container.
     #[error("failed to {operation} {path} in container {container}: {cause}")]
     File {
@@ -98,6 +134,84 @@ impl fmt::Display for ContainerOperation {
             Self::List => "find",
             Self::Stop => "stop",
             Self::Wait => "wait for the end of",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+/// What was to be done with a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NetworkOperation {
+    /// Create it.
+    Create,
+    /// Look at it.
+    Inspect,
+    /// Remove it.
+    Remove,
+}
+
+impl fmt::Display for NetworkOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Inspect => "inspect",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+/// What was to be done with an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageOperation {
+    /// Look at it.
+    Inspect,
+    /// Pull it.
+    Pull,
+    /// Write it into an archive.
+    Save,
+    /// Read it from an archive.
+    Load,
+    /// Make it of a root filesystem.
+    Import,
+    /// Build it.
+    Build,
+    /// Name it.
+    Tag,
+    /// Remove it.
+    Remove,
+}
+
+impl fmt::Display for ImageOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inspect => "inspect",
+            Self::Pull => "pull",
+            Self::Save => "save",
+            Self::Load => "load",
+            Self::Import => "import",
+            Self::Build => "build",
+            Self::Tag => "tag",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+/// What was to be done with a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VolumeOperation {
+    /// Create it.
+    Create,
+    /// Find those with certain labels.
+    List,
+    /// Remove it.
+    Remove,
+}
+
+impl fmt::Display for VolumeOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::List => "find",
             Self::Remove => "remove",
         })
     }
@@ -205,6 +319,10 @@ impl EngineError {
             | Self::Container { cause, .. }
             | Self::Exec { cause, .. }
             | Self::Log { cause, .. }
+            | Self::Network { cause, .. }
+            | Self::Image { cause, .. }
+            | Self::Volume { cause, .. }
+            | Self::Events { cause }
             | Self::File { cause, .. } => Some(cause),
         }
     }
