@@ -30,9 +30,11 @@ mod opening;
 mod passthrough;
 mod payload;
 mod proxy_protocol;
+mod retries;
 mod serving;
 mod shortage;
 mod socket;
+mod trailers;
 mod upstream;
 mod upstream_tls;
 
@@ -57,6 +59,7 @@ pub use certificate::{CertificateProblem, CertifiedKeyPem};
 use access_log::AccessLog;
 use apply::State;
 use draw::Draws;
+use retries::Retries;
 use shortage::Shortages;
 use upstream::Upstreams;
 
@@ -189,6 +192,7 @@ struct Shared {
     log: AccessLog,
     shortages: Arc<Shortages>,
     upstreams: Upstreams,
+    retries: Arc<Retries>,
     /// Everything that was spawned.
     tasks: TaskTracker,
     /// Ends everything at once.
@@ -217,6 +221,7 @@ impl DataPlane {
                 draws: Draws::new(seed),
                 log: AccessLog::default(),
                 upstreams: Upstreams::new(Arc::clone(&shortages)),
+                retries: Arc::default(),
                 shortages,
                 tasks: TaskTracker::new(),
                 abort: CancellationToken::new(),

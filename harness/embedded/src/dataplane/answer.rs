@@ -71,6 +71,11 @@ pub(super) enum Moment {
     Later,
 }
 
+/// When the data plane gave an answer itself; `None` for a backend's.
+pub(super) fn moment(answer: &Response<Body>) -> Option<Moment> {
+    answer.extensions().get::<Local>().map(|local| local.moment)
+}
+
 /// An answer without body; a status that is no HTTP status becomes 500.
 pub(super) fn status(status: u16) -> Response<Body> {
     let mut answer = Response::new(empty());

@@ -69,8 +69,12 @@ pub(super) async fn answer(
     let method = parts.method.to_string();
     let head_only = parts.method == Method::HEAD;
     let (host, path) = (host(&parts), path_and_query(&parts));
-    let body = payload::awaited(&parts.headers, body).await;
     let refused = refusal(&parts, connection.scheme, &serving.manager, host.as_deref(), &path);
+    let body = match &refused {
+        // What the codec does not take is answered before anybody looks at its fields.
+        Some(refused) if answer::moment(refused) == Some(Moment::BeforeRequest) => answer::empty(),
+        _ => payload::awaited(&parts.headers, body).await,
+    };
     let mut traced = None;
     let (done, virtual_host) = if let Some(refused) = refused {
         if host.is_none() && parts.headers.contains_key("x-envoy-force-trace") {

@@ -2,7 +2,8 @@
 //! rewrites, mirrors, retries, a time limit.
 //!
 //! Retries follow the listed statuses and connections that fail or end (`retriable-status-codes`,
-//! `connect-failure`, `reset`, what Cilium configures).
+//! `connect-failure`, `reset`, what Cilium configures), as long as not too many are under way
+//! (`retries`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use super::headers::{self, Upgrade};
 use super::passthrough::tunnel;
 use super::payload::{Payload, Sends};
 use super::serving::{Destination, Serving};
+use super::trailers::{Trailers, Trailing};
 
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-envoy-original-path");
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-envoy-original-host");
@@ -104,7 +106,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     };
     let answer = match sent {
         Ok(response) => {
-            let came = Came { response, took: began.elapsed(), deadline };
+            let came = Came { response, took: began.elapsed(), deadline, to: client_version };
             relay(f, chosen, came, requested.as_ref(), client_upgrade)
         }
         Err(undelivered) => {
@@ -211,6 +213,7 @@ async fn send(
     }
     let mut retries = f.forward.retry.as_ref().map_or(0, Retry::limit);
     let mut tries = Tries::One;
+    let mut retrying = None;
     loop {
         let endpoint = destination.endpoint().ok_or(Undelivered::NoEndpoint)?;
         let body =
@@ -220,13 +223,15 @@ async fn send(
         let sent = upstreams.send(endpoint, version, &destination.security, request).await;
         let wanted = match (&sent, &f.forward.retry) {
             (Ok(response), Some(retry)) => retry.codes.contains(&response.status().as_u16()),
-            (Err(failure), Some(_)) => {
-                use UpstreamFailure::{Connect, Reset, Terminated};
-                matches!(failure, Connect | Terminated | Reset)
-            }
+            // `reset` covers whatever ends a request before its answer, also what is not HTTP.
+            (Err(_), Some(_)) => true,
             (_, None) => false,
         };
-        if !wanted || retries == 0 || payload.copy().is_none() {
+        drop(retrying.take());
+        if wanted && retries > 0 && payload.copy().is_some() {
+            retrying = f.connection.port.shared.retries.begin(&chosen.cluster);
+        }
+        if retrying.is_none() {
             return sent.map_err(|failure| Undelivered::Failed(failure, tries));
         }
         retries -= 1;
@@ -270,13 +275,22 @@ fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Requ
     let length = body.size_hint().exact();
     let ended = body.is_end_stream();
     let unsaid = ended && version == HttpVersion::Http2;
-    let mut request = Request::new(if unsaid { answer::unsaid() } else { body });
+    let to = match version {
+        HttpVersion::Http1 => Version::HTTP_11,
+        HttpVersion::Http2 => Version::HTTP_2,
+    };
+    let body = match (unsaid, Trailers::between(outgoing.parts.version, to)) {
+        (true, _) => answer::unsaid(),
+        (false, Trailers::Passed) => body,
+        (false, Trailers::Dropped) => Trailing::new(body, Trailers::Dropped).boxed_unsync(),
+    };
+    let mut request = Request::new(body);
+    *request.version_mut() = to;
     *request.method_mut() = outgoing.parts.method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = outgoing.parts.headers.clone();
     match version {
         HttpVersion::Http1 => {
-            *request.version_mut() = Version::HTTP_11;
             headers::insert(request.headers_mut(), header::HOST, &outgoing.host);
             if ended && says_its_length(request.method()) {
                 headers::insert(request.headers_mut(), header::CONTENT_LENGTH, "0");
@@ -288,7 +302,6 @@ fn request(outgoing: &Outgoing, version: HttpVersion, body: Body) -> Option<Requ
             }
         }
         HttpVersion::Http2 => {
-            *request.version_mut() = Version::HTTP_2;
             request.headers_mut().remove(header::HOST);
             headers::strip_connection(request.headers_mut(), Upgrade::None);
         }
@@ -359,6 +372,8 @@ struct Came {
     response: Response<Incoming>,
     took: Duration,
     deadline: Option<Instant>,
+    /// The client's version.
+    to: Version,
 }
 
 /// Passes an answer on. The time limit goes on until its body has ended.
@@ -379,6 +394,7 @@ fn relay(
         _ => Upgrade::None,
     };
     let (mut parts, body) = response.into_parts();
+    let body = Trailing::new(body, Trailers::between(parts.version, came.to));
     parts.version = Version::HTTP_11;
     headers::strip_connection(&mut parts.headers, upgrade);
     if !switching {
@@ -408,7 +424,7 @@ fn edit_response(
 }
 
 /// A body that breaks off at the deadline.
-fn until(deadline: Instant, body: Incoming) -> Body {
+fn until(deadline: Instant, body: Trailing<Incoming>) -> Body {
     let frames = stream::unfold(Some(body), move |body| async move {
         let mut body = body?;
         match tokio::time::timeout_at(deadline, body.frame()).await {

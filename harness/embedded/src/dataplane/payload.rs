@@ -2,8 +2,7 @@
 //! once (retries, mirrors), streamed otherwise.
 //!
 //! Kept are bodies up to Envoy's default buffer of 1 MiB; a longer one is streamed to the first
-//! backend and sent nowhere else, as Envoy gives up retries and mirrors then. Trailers of a
-//! kept request body are not kept.
+//! backend and sent nowhere else, as Envoy gives up retries and mirrors then.
 
 use futures_util::stream;
 use futures_util::{FutureExt, StreamExt};
@@ -27,10 +26,17 @@ pub(super) enum Sends {
 
 /// A request body.
 pub(super) enum Payload {
-    /// All of it, and whether its length was said before it.
-    Whole(Bytes, Framing),
+    /// All of it.
+    Whole(Kept),
     /// To be sent once; nothing when it was.
     Stream(Option<Body>),
+}
+
+/// A body that is kept.
+pub(super) struct Kept {
+    bytes: Bytes,
+    framing: Framing,
+    trailers: Option<HeaderMap>,
 }
 
 /// How a body's end is found.
@@ -54,22 +60,26 @@ impl Payload {
         };
         let mut read: Vec<Bytes> = Vec::new();
         let mut length = 0;
+        let mut trailers = None;
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame?.into_data() {
-                length += data.len();
-                read.push(data);
+            match frame?.into_data() {
+                Ok(data) => {
+                    length += data.len();
+                    read.push(data);
+                }
+                Err(frame) => trailers = frame.into_trailers().ok(),
             }
             if length > LIMIT {
                 return Ok(Self::Stream(Some(continued(read, body))));
             }
         }
-        Ok(Self::Whole(Bytes::from(read.concat()), framing))
+        Ok(Self::Whole(Kept { bytes: Bytes::from(read.concat()), framing, trailers }))
     }
 
     /// The body to send, if it can still be sent.
     pub(super) fn body(&mut self) -> Option<Body> {
         match self {
-            Self::Whole(bytes, framing) => Some(again(bytes, *framing)),
+            Self::Whole(kept) => Some(kept.again()),
             Self::Stream(body) => body.take(),
         }
     }
@@ -77,18 +87,22 @@ impl Payload {
     /// Another copy for a mirror.
     pub(super) fn copy(&self) -> Option<Body> {
         match self {
-            Self::Whole(bytes, framing) => Some(again(bytes, *framing)),
+            Self::Whole(kept) => Some(kept.again()),
             Self::Stream(_) => None,
         }
     }
 }
 
-fn again(bytes: &Bytes, framing: Framing) -> Body {
-    match framing {
-        Framing::Counted => whole(bytes.clone()),
-        Framing::Chunked => {
-            let frames = stream::iter([Ok(Frame::data(bytes.clone()))]);
-            StreamBody::new(frames).boxed_unsync()
+impl Kept {
+    fn again(&self) -> Body {
+        let data = self.bytes.clone();
+        match (self.framing, &self.trailers) {
+            (Framing::Counted, None) => whole(data),
+            (_, trailers) => {
+                let trailers = trailers.clone().map(Frame::trailers);
+                let frames = [Frame::data(data)].into_iter().chain(trailers).map(Ok);
+                StreamBody::new(stream::iter(frames)).boxed_unsync()
+            }
         }
     }
 }

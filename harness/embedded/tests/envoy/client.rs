@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -159,7 +160,7 @@ where
             for part in parts {
                 text.push_str(&format!("{:x}\r\n{part}\r\n", part.len()));
             }
-            text.push_str("0\r\n\r\n");
+            text.push_str("0\r\nx-last: 1\r\n\r\n");
         }
     }
     let mut stream = Reader::new(stream);
@@ -241,7 +242,12 @@ where
         Body::None => Vec::new(),
         Body::Counted(body) => vec![Ok(Frame::data(body.clone().into()))],
         Body::Chunked(parts) => {
-            parts.iter().map(|part| Ok(Frame::data(part.clone().into()))).collect()
+            let trailers = HeaderMap::from_iter([(
+                HeaderName::from_static("x-last"),
+                HeaderValue::from_static("1"),
+            )]);
+            let data = parts.iter().map(|part| Frame::data(part.clone().into()));
+            data.chain([Frame::trailers(trailers)]).map(Ok).collect()
         }
     };
     let body = if frames.is_empty() {

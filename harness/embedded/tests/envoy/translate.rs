@@ -74,6 +74,14 @@ impl Translated {
         })
     }
 
+    /// Whether requests may be tried again.
+    pub(crate) fn has_retries(&self) -> bool {
+        let hosts = self.config.route_tables.values().flat_map(|table| &table.virtual_hosts);
+        hosts
+            .flat_map(|host| &host.routes)
+            .any(|route| matches!(&route.action, Action::Forward(f) if f.retry.is_some()))
+    }
+
     /// Whether HTTP/2 is spoken to a backend.
     pub(crate) fn has_http2_backends(&self) -> bool {
         self.config.clusters.values().any(|cluster| cluster.protocol == UpstreamProtocol::Http2)

@@ -40,6 +40,9 @@ pub(crate) enum Verdict {
 const REQUESTS: usize = 24;
 /// How often a request is repeated where chance decides where it goes.
 const TRIES: usize = 40;
+/// How many requests are under way at a time where they may be tried again: as many as Envoy lets
+/// a cluster try again at a time.
+const RETRIES: usize = 3;
 const FIRST_PORT: u16 = 20_000;
 
 impl Case {
@@ -183,7 +186,7 @@ async fn compare(
         (index, closest.unwrap_or_default())
     });
     let mut found: Vec<_> = stream::iter(each)
-        .buffer_unordered(8)
+        .buffer_unordered(if translated.has_retries() { RETRIES } else { 8 })
         .filter(|(_, found)| std::future::ready(!found.is_empty()))
         .collect()
         .await;

@@ -79,3 +79,23 @@ pub(super) async fn switching() -> SocketAddr {
     });
     socket
 }
+
+/// A backend that is busy for the first of every two connections and holds the other, without an
+/// answer; the channel tells of those.
+pub(super) async fn holding() -> (SocketAddr, mpsc::UnboundedReceiver<TcpStream>) {
+    let (listener, socket) = listen().await;
+    let (holds, held) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            read_head(&mut stream).await;
+            if number % 2 == 0 {
+                let reply = "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                stream.write_all(reply.as_bytes()).await.expect("writable");
+            } else if holds.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    (socket, held)
+}

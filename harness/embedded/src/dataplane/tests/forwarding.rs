@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gateproof_model::translation::envoy::{
-    Action, Forward, Mirror, PathRewrite, Retry, RetryOn, Route,
+    Action, Forward, Mirror, PathRewrite, Retry, RetryOn, Route, UpstreamProtocol,
 };
 use http::Request;
 use http_body_util::Empty;
@@ -121,6 +121,58 @@ async fn retry_follows_listed_codes_as_often_as_allowed_and_no_others() {
         let answer = get(world.dial(PORT), "a.test", "/app").await;
         assert_eq!(answer.status, expected, "{attempts} retries");
     }
+}
+
+#[tokio::test]
+async fn cluster_with_three_retries_under_way_begins_no_other() {
+    let (socket, mut held) = backend::holding().await;
+    let mut forward = sample::forwarding(&[("a", 1)]);
+    forward.retry = Some(Retry {
+        on: RetryOn::CodesAndConnection,
+        attempts: Some(1),
+        codes: vec![503],
+        backoff: None,
+    });
+    let world = world(route(forward), &[("a", socket)]).await;
+    let (mut waiting, mut kept) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let to = world.dial(PORT);
+        waiting.push(tokio::spawn(async move { get(to, "a.test", "/app").await.status }));
+        kept.push(held.recv().await.expect("a retry"));
+    }
+    assert_eq!(get(world.dial(PORT), "a.test", "/app").await.status, 503, "not tried again");
+    let mut first = kept.remove(0);
+    let reply = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    first.write_all(reply.as_bytes()).await.expect("writable");
+    assert_eq!(waiting.remove(0).await.expect("no panic"), 200, "the first one's retry");
+}
+
+#[tokio::test]
+async fn trailers_of_an_http1_backend_do_not_reach_an_http2_client() {
+    use http_body_util::BodyExt;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+
+    let reply = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-last\r\n\r\n\
+                 2\r\nok\r\n0\r\nx-last: 1\r\n\r\n";
+    let (socket, _heads) = backend::scripted(vec![reply]).await;
+    let world = World::new();
+    let route = route(sample::forwarding(&[("a", 1)]));
+    let mut config = sample::config(sample::listener(), vec![route]);
+    config.clusters.get_mut("a").expect("a cluster").protocol = UpstreamProtocol::Http1;
+    let mut program = world.program(config, &[PORT]);
+    program.endpoints = sample::endpoints(&[("a", socket)]);
+    world.plane.apply(program).await;
+    let stream = TcpStream::connect(world.dial(PORT)).await.expect("connect");
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .expect("handshake");
+    tokio::spawn(connection);
+    let request = Request::get("http://a.test/app").body(Empty::<hyper::body::Bytes>::new());
+    let response = sender.send_request(request.expect("a request")).await.expect("an answer");
+    let body = response.into_body().collect().await.expect("a whole body");
+    assert_eq!(body.trailers(), None);
+    assert_eq!(body.to_bytes(), "ok");
 }
 
 #[tokio::test]
