@@ -45,7 +45,7 @@ pub struct Scenario {
     pub topology: Topology,
     /// Cilium versions to try, in order.
     pub cilium: Vec<CiliumVersion>,
-    /// The Gateway API release; `None` takes what fits the Cilium version.
+    /// The Gateway API release.
     pub gateway_api: GatewayApi,
     /// The cert-manager version; `None` takes what fits.
     pub cert_manager: Option<String>,
@@ -66,16 +66,16 @@ pub struct Scenario {
 }
 
 /// Which Gateway API release to install.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GatewayApi {
-    /// The release channel.
-    pub channel: Channel,
+    /// The release channel; `None` takes what fits the Cilium version.
+    pub channel: Option<Channel>,
     /// The version; `None` takes what fits the Cilium version.
     pub version: Option<String>,
 }
 
 /// A release channel of the Gateway API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Channel {
     /// `standard-install.yaml`.
     Standard,

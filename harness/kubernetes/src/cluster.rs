@@ -144,6 +144,10 @@ pub struct StackRequest {
     pub config: CiliumConfig,
     /// The merged Helm values themselves.
     pub values: serde_json::Value,
+    /// The Gateway API release asked for; what is left open is chosen to fit.
+    pub gateway_api: gateproof_core::scenario::GatewayApi,
+    /// The cert-manager version asked for; `None` takes one that fits.
+    pub cert_manager: Option<String>,
     /// LB-IPAM pools the scenario asks for (CIDRs); empty lets the provider choose one.
     pub address_pools: Vec<String>,
     /// Deviations to inject, where the provider can.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
+use gateproof_core::scenario::GatewayApi;
 use gateproof_core::setup::CiliumSetup;
 use gateproof_core::topology::Topology;
 use gateproof_embedded::api::server::ServeError;
@@ -61,6 +62,8 @@ impl Standing {
             cilium: plan.cilium.version,
             config: plan.cilium.config,
             values: plan.cilium.values,
+            gateway_api: GatewayApi::default(),
+            cert_manager: None,
             address_pools: plan.address_pools,
             faults: Vec::new(),
         };

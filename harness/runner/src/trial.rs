@@ -76,6 +76,8 @@ impl Trial<'_> {
             cilium: self.plan.cilium.clone(),
             config: self.plan.config.clone(),
             values: self.plan.values.clone(),
+            gateway_api: self.plan.definition.gateway_api.clone(),
+            cert_manager: self.plan.definition.cert_manager.clone(),
             address_pools: self.plan.definition.address_pools.clone(),
             faults: self.plan.definition.faults.clone(),
         };

@@ -2,4 +2,37 @@
 //! told as an action, and waited for until it works.
 //!
 //! Works through a Kubernetes client and Helm, so that it is the same for kind clusters and for
-//! clusters that somebody runs.
+//! clusters that somebody runs. Read in this order: [`target`] (which cluster, and what a provider
+//! knows of it), [`settings`] (what a user may choose), [`mod@install`] (the order of the steps),
+//! [`values`] (what Helm is given, and why), [`helm`] (the program).
+//!
+//! # What Helm is asked
+//!
+//! Three commands, and nothing else; `CHART` is `NAME --repo URL`, `oci://…` or a path, and
+//! `--version` is left out for a path:
+//!
+//! ```text
+//! helm version --template {{.Version}}
+//! helm show values CHART --version 1.20.2
+//! helm upgrade cilium CHART --install --version 1.20.2 --namespace kube-system
+//!      --create-namespace --reset-values --values FILE --timeout 300s --kubeconfig FILE
+//! ```
+//!
+//! and the last two again for cert-manager (`cert-manager` in namespace `cert-manager`, version
+//! `v1.21.1`). `--wait` is not used: waiting is done here, where it can say what is missing.
+//! Variables that would send Helm to another cluster (`HELM_KUBE…`, `HELM_NAMESPACE`) are taken
+//! from its environment.
+
+pub mod error;
+pub mod helm;
+pub mod install;
+mod private_file;
+pub mod settings;
+mod step;
+pub mod target;
+pub mod values;
+
+pub use error::StackError;
+pub use install::{Installed, install};
+pub use settings::{ChartSource, CrdSource, HelmSource, Settings};
+pub use target::{ApiServer, ClusterFacts, Images, KubeProxy, Kubeconfig, LoadBalancing, Target};

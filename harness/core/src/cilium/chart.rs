@@ -110,6 +110,18 @@ pub fn key_problem(version: &CiliumVersion, path: &[&str], value: &Value) -> Opt
     }
 }
 
+/// Whether the chart of this version is known to have a value, such as
+/// `["gatewayAPI", "enabled"]`. False also for keys in subtrees that are not known.
+pub fn has_key(version: &CiliumVersion, path: &[&str]) -> bool {
+    let minor = version.minor();
+    path.split_last().is_some_and(|(name, parents)| {
+        keys_of(parents)
+            .into_iter()
+            .flatten()
+            .any(|key| key.name == *name && key.since <= minor && minor <= key.until)
+    })
+}
+
 /// Charts before 1.16 ship no `values.schema.json`.
 const FIRST_WITH_SCHEMA: u64 = 16;
 
@@ -184,7 +196,7 @@ fn wrong_type(minor: u64, kind: Kind, value: &Value) -> Option<KeyProblem> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{KeyProblem, key_problem, subtrees, top_level};
+    use super::{KeyProblem, has_key, key_problem, subtrees, top_level};
 
     fn on(version: &str, path: &str, value: &Value) -> Option<KeyProblem> {
         let path: Vec<&str> = path.split('.').collect();
@@ -231,6 +243,19 @@ mod tests {
         ));
         assert_eq!(on("1.20.2", "hubble.relay.whatever", &json!(1)), None);
         assert_eq!(on("1.20.2", "envoy.enabled", &json!(null)), None, "null removes the default");
+    }
+
+    #[test]
+    fn a_key_is_there_in_the_versions_that_have_it() {
+        let has = |version: &str, path: &str| {
+            let path: Vec<&str> = path.split('.').collect();
+            has_key(&version.parse().expect("a version"), &path)
+        };
+        assert!(
+            has("1.16.0", "gatewayAPI.hostNetwork") && !has("1.15.0", "gatewayAPI.hostNetwork")
+        );
+        assert!(!has("1.20.2", "gatewayAPI.serviceAnnotations"));
+        assert!(!has("1.20.2", "hubble.relay.whatever"), "what is not known is not claimed");
     }
 
     #[test]

@@ -122,19 +122,17 @@ pub(crate) struct StackFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct GatewayApiFile {
-    /// The release channel.
-    #[serde(default)]
-    pub(crate) channel: ChannelFile,
+    /// The release channel; without it, what fits the Cilium version.
+    pub(crate) channel: Option<ChannelFile>,
     /// The version; without it, what fits the Cilium version.
     pub(crate) version: Option<Release>,
 }
 
 /// A release channel of the Gateway API.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ChannelFile {
     /// Stable kinds and fields only.
-    #[default]
     Standard,
     /// Also kinds and fields that may still change.
     Experimental,

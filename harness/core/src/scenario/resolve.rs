@@ -164,10 +164,10 @@ fn issuer(file: &ScenarioFile) -> Issuer {
 fn gateway_api(file: &ScenarioFile) -> GatewayApi {
     let asked = file.spec.stack.gateway_api.as_ref();
     GatewayApi {
-        channel: match asked.map(|asked| asked.channel) {
-            Some(ChannelFile::Experimental) => Channel::Experimental,
-            Some(ChannelFile::Standard) | None => Channel::Standard,
-        },
+        channel: asked.and_then(|asked| asked.channel).map(|channel| match channel {
+            ChannelFile::Experimental => Channel::Experimental,
+            ChannelFile::Standard => Channel::Standard,
+        }),
         version: asked.and_then(|asked| Some(asked.version.as_ref()?.0.clone())),
     }
 }

@@ -10,7 +10,7 @@ use gateproof_core::cluster::NodeRole;
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpResponse, TcpOutcome};
 use gateproof_core::plan::ClusterPlan;
-use gateproof_core::scenario::Fault;
+use gateproof_core::scenario::{Fault, GatewayApi};
 use gateproof_core::topology::{IpFamily, Topology, TopologyNode};
 use gateproof_embedded::api::{Kind, ObjectName};
 use gateproof_embedded::{EmbeddedCluster, EmbeddedProvider};
@@ -70,6 +70,8 @@ pub(crate) fn stack(config: CiliumConfig) -> StackRequest {
         cilium: "1.20.0".parse().expect("a version"),
         config,
         values: Value::Null,
+        gateway_api: GatewayApi::default(),
+        cert_manager: None,
         address_pools: Vec::new(),
         faults: Vec::new(),
     }
