@@ -11,7 +11,7 @@ use serde::Deserialize;
 /// A cluster.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "providers read the document itself; the types define what is right")]
+#[expect(dead_code, reason = "some fields are only there to be accepted")]
 pub(crate) struct ClusterFile {
     /// The version of kind's format.
     api_version: ApiVersion,
@@ -27,22 +27,22 @@ pub(crate) struct ClusterFile {
     pub(crate) networking: NetworkingFile,
     /// Kubernetes feature gates.
     #[serde(default)]
-    feature_gates: BTreeMap<String, bool>,
+    pub(crate) feature_gates: BTreeMap<String, bool>,
     /// Settings of the API server's `--runtime-config`.
     #[serde(default)]
-    runtime_config: BTreeMap<String, String>,
+    pub(crate) runtime_config: BTreeMap<String, String>,
     /// Merge patches for kubeadm's documents.
     #[serde(default)]
-    kubeadm_config_patches: Vec<String>,
+    pub(crate) kubeadm_config_patches: Vec<String>,
     /// JSON patches for kubeadm's documents.
     #[serde(default, rename = "kubeadmConfigPatchesJSON6902")]
-    kubeadm_config_patches_json6902: Vec<JsonPatchFile>,
+    pub(crate) kubeadm_config_patches_json6902: Vec<JsonPatchFile>,
     /// TOML merge patches for containerd's configuration.
     #[serde(default)]
-    containerd_config_patches: Vec<String>,
+    pub(crate) containerd_config_patches: Vec<String>,
     /// JSON patches for containerd's configuration.
     #[serde(default, rename = "containerdConfigPatchesJSON6902")]
-    containerd_config_patches_json6902: Vec<String>,
+    pub(crate) containerd_config_patches_json6902: Vec<String>,
 }
 
 /// The version of kind's format.
@@ -61,9 +61,8 @@ pub(crate) enum Kind {
 }
 
 /// A node.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "providers read the document itself; the types define what is right")]
 pub(crate) struct NodeFile {
     /// What the node does.
     #[serde(default)]
@@ -75,16 +74,16 @@ pub(crate) struct NodeFile {
     pub(crate) labels: BTreeMap<String, String>,
     /// Folders of the host inside the node.
     #[serde(default)]
-    extra_mounts: Vec<MountFile>,
+    pub(crate) extra_mounts: Vec<MountFile>,
     /// Ports of the host that lead to the node.
     #[serde(default)]
     pub(crate) extra_port_mappings: Vec<PortMappingFile>,
     /// Merge patches for kubeadm's documents, after those of the cluster.
     #[serde(default)]
-    kubeadm_config_patches: Vec<String>,
+    pub(crate) kubeadm_config_patches: Vec<String>,
     /// JSON patches for kubeadm's documents, after those of the cluster.
     #[serde(default, rename = "kubeadmConfigPatchesJSON6902")]
-    kubeadm_config_patches_json6902: Vec<JsonPatchFile>,
+    pub(crate) kubeadm_config_patches_json6902: Vec<JsonPatchFile>,
 }
 
 /// What a node does.
@@ -99,26 +98,27 @@ pub(crate) enum RoleFile {
 }
 
 /// A folder of the host inside a node.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "providers read the document itself; the types define what is right")]
 pub(crate) struct MountFile {
     /// The folder on the host.
-    host_path: Option<String>,
+    #[schemars(length(min = 1))]
+    pub(crate) host_path: String,
     /// Where it appears in the node.
-    container_path: Option<String>,
+    #[schemars(length(min = 1))]
+    pub(crate) container_path: String,
     /// Whether the node may not write.
     #[serde(default)]
-    read_only: bool,
+    pub(crate) read_only: bool,
     /// Whether to relabel for SELinux.
     #[serde(default)]
-    selinux_relabel: bool,
+    pub(crate) selinux_relabel: bool,
     /// How mounts below it spread.
-    propagation: Option<PropagationFile>,
+    pub(crate) propagation: Option<PropagationFile>,
 }
 
 /// How mounts spread.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub(crate) enum PropagationFile {
     /// Not at all.
     None,
@@ -129,56 +129,39 @@ pub(crate) enum PropagationFile {
 }
 
 /// A port of the host that leads to a node.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "providers read the document itself; the types define what is right")]
 pub(crate) struct PortMappingFile {
     /// The port in the node.
     #[schemars(range(min = 1, max = 65535))]
-    container_port: i32,
+    pub(crate) container_port: i32,
     /// The port on the host; 0 lets kind choose, -1 lets Docker choose.
     #[serde(default)]
     #[schemars(range(min = -1, max = 65535))]
     pub(crate) host_port: i32,
     /// The address on the host.
     pub(crate) listen_address: Option<String>,
-    /// The protocol.
-    #[serde(default)]
-    pub(crate) protocol: ProtocolFile,
-}
-
-/// A transport protocol.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum ProtocolFile {
-    /// TCP.
-    #[default]
-    Tcp,
-    /// UDP.
-    Udp,
-    /// SCTP.
-    Sctp,
+    /// The protocol: TCP, UDP or SCTP, in capitals or small letters.
+    pub(crate) protocol: Option<String>,
 }
 
 /// A JSON patch for one of kubeadm's documents.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "providers read the document itself; the types define what is right")]
 pub(crate) struct JsonPatchFile {
     /// The document's API group.
-    group: Option<String>,
+    pub(crate) group: Option<String>,
     /// The document's API version.
-    version: Option<String>,
+    pub(crate) version: Option<String>,
     /// The document's kind.
-    kind: Option<String>,
+    pub(crate) kind: String,
     /// The patch.
-    patch: Option<String>,
+    pub(crate) patch: String,
 }
 
 /// Networks and the API server.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "providers read the document itself; the types define what is right")]
 pub(crate) struct NetworkingFile {
     /// The IP family of pods, Services and nodes.
     #[serde(default)]
@@ -186,7 +169,7 @@ pub(crate) struct NetworkingFile {
     /// The API server's port on the host; 0 lets kind choose, -1 lets Docker choose.
     #[schemars(range(min = -1, max = 65535))]
     #[serde(default)]
-    api_server_port: i32,
+    pub(crate) api_server_port: i32,
     /// The API server's address on the host.
     pub(crate) api_server_address: Option<String>,
     /// Address ranges of pods: one, or one of each family.
@@ -194,12 +177,12 @@ pub(crate) struct NetworkingFile {
     /// Address ranges of Services: one, or one of each family.
     pub(crate) service_subnet: Option<String>,
     /// Whether kind leaves out its own network plug-in; Cilium needs that.
-    #[serde(default, rename = "disableDefaultCNI")]
-    pub(crate) disable_default_cni: bool,
+    #[serde(rename = "disableDefaultCNI")]
+    pub(crate) disable_default_cni: Option<bool>,
     /// How kube-proxy works, if at all.
-    kube_proxy_mode: Option<KubeProxyModeFile>,
+    pub(crate) kube_proxy_mode: Option<KubeProxyModeFile>,
     /// DNS search domains of the nodes; without it those of the host.
-    dns_search: Option<Vec<String>>,
+    pub(crate) dns_search: Option<Vec<String>>,
 }
 
 /// The IP family.

@@ -2,8 +2,13 @@
 
 use serde_json::Value;
 
-use super::file::{ClusterFile, IpFamilyFile, NodeFile, RoleFile};
-use super::{IpFamily, Topology, TopologyNode, rules};
+use super::file::{ClusterFile, JsonPatchFile, MountFile, NodeFile, PropagationFile, RoleFile};
+use super::loosen::loosen;
+use super::patch::{self, ContainerdPatches, KubeadmPatches};
+use super::ports::Taken;
+use super::{
+    Mount, MountAccess, MountPropagation, Topology, TopologyNode, labels, networking, ports, rules,
+};
 use crate::cluster::NodeRole;
 use crate::name::NodeName;
 use crate::scenario::schema::generate;
@@ -24,12 +29,13 @@ pub(crate) fn read(
     problems: &mut Vec<Problem>,
 ) -> Option<Topology> {
     let before = problems.len();
+    let document = loosen(place, schema)?;
+    let place = Place::document(place.source(), &document);
     check(place, schema, &[], problems);
     if problems.len() > before {
         return None;
     }
-    let document = place.node()?.to_json();
-    let file: ClusterFile = match serde_json::from_value(document.clone()) {
+    let file: ClusterFile = match serde_json::from_value(document.to_json()) {
         Ok(file) => file,
         Err(error) => {
             problems.push(
@@ -41,24 +47,113 @@ pub(crate) fn read(
         }
     };
     rules::check(&file, place, problems);
-    if problems.len() > before {
-        return None;
-    }
-    Some(Topology {
-        name: name.to_owned(),
-        nodes: nodes(&file.nodes),
-        ip_family: match file.networking.ip_family {
-            IpFamilyFile::Ipv4 => IpFamily::V4,
-            IpFamilyFile::Ipv6 => IpFamily::V6,
-            IpFamilyFile::Dual => IpFamily::Dual,
-        },
-        document,
-    })
+    let topology = resolve(name, &file, place, problems);
+    (problems.len() == before).then_some(topology)
 }
 
-/// Names as kind gives them: the first of a role without a number, then from 2
-/// (kubernetes-sigs/kind v0.33.0: `pkg/cluster/internal/providers/common/namer.go`).
-fn nodes(files: &[NodeFile]) -> Vec<TopologyNode> {
+fn resolve(
+    name: &str,
+    file: &ClusterFile,
+    place: Place<'_>,
+    problems: &mut Vec<Problem>,
+) -> Topology {
+    let networking = networking::read(&file.networking, place.get("networking"), problems);
+    let mut taken = Taken::by_api_server(&networking);
+    let at = |key: &str| place.get(key);
+    let nodes = named(&file.nodes)
+        .into_iter()
+        .enumerate()
+        .map(|(index, (name, role, file))| {
+            let place = at("nodes").item(index);
+            labels::check(&file.labels, place.get("labels"), problems);
+            let list = place.get("extraPortMappings");
+            let family = networking.ip_family;
+            TopologyNode {
+                name,
+                role,
+                labels: file.labels.clone(),
+                image: file.image.clone().filter(|image| !image.is_empty()),
+                mounts: mounts(&file.extra_mounts, place.get("extraMounts"), problems),
+                port_mappings: ports::mappings(
+                    &file.extra_port_mappings,
+                    family,
+                    list,
+                    &mut taken,
+                    problems,
+                ),
+                kubeadm_patches: kubeadm_patches(
+                    &file.kubeadm_config_patches,
+                    &file.kubeadm_config_patches_json6902,
+                    place,
+                    problems,
+                ),
+            }
+        })
+        .collect();
+    let merge = &file.containerd_config_patches;
+    let json = &file.containerd_config_patches_json6902;
+    Topology {
+        name: name.to_owned(),
+        nodes,
+        networking,
+        feature_gates: file.feature_gates.clone(),
+        runtime_config: file.runtime_config.clone(),
+        kubeadm_patches: kubeadm_patches(
+            &file.kubeadm_config_patches,
+            &file.kubeadm_config_patches_json6902,
+            place,
+            problems,
+        ),
+        containerd_patches: ContainerdPatches {
+            merge: patch::containerd_merge(merge, at("containerdConfigPatches"), problems),
+            json: patch::containerd_json(json, at("containerdConfigPatchesJSON6902"), problems),
+        },
+    }
+}
+
+fn kubeadm_patches(
+    merge: &[String],
+    json: &[JsonPatchFile],
+    place: Place<'_>,
+    problems: &mut Vec<Problem>,
+) -> KubeadmPatches {
+    KubeadmPatches {
+        merge: patch::kubeadm_merge(merge, place.get("kubeadmConfigPatches"), problems),
+        json: patch::kubeadm_json(json, place.get("kubeadmConfigPatchesJSON6902"), problems),
+    }
+}
+
+fn mounts(files: &[MountFile], list: Place<'_>, problems: &mut Vec<Problem>) -> Vec<Mount> {
+    let mut mounts = Vec::new();
+    for (index, file) in files.iter().enumerate() {
+        let at = list.item(index).get("containerPath");
+        if !file.container_path.starts_with('/') {
+            problems.push(
+                Problem::at(&at, "a mount needs an absolute path in the node")
+                    .found(format!("`{}`", file.container_path))
+                    .expected("a path that begins with `/`")
+                    .note("Docker refuses anything else"),
+            );
+        }
+        mounts.push(Mount {
+            host_path: file.host_path.clone(),
+            container_path: file.container_path.clone(),
+            access: if file.read_only { MountAccess::ReadOnly } else { MountAccess::ReadWrite },
+            selinux_relabel: file.selinux_relabel,
+            propagation: match file.propagation {
+                None | Some(PropagationFile::None) => MountPropagation::Private,
+                Some(PropagationFile::HostToContainer) => MountPropagation::HostToContainer,
+                Some(PropagationFile::Bidirectional) => MountPropagation::Bidirectional,
+            },
+        });
+    }
+    mounts
+}
+
+/// Nodes with their names as kind gives them: the first of a role without a number, then from 2
+/// (kubernetes-sigs/kind v0.33.0: `pkg/cluster/internal/providers/common/namer.go`). Without any,
+/// there is one control plane.
+fn named(files: &[NodeFile]) -> Vec<(NodeName, NodeRole, NodeFile)> {
     let default = [NodeFile::default()];
     let files = if files.is_empty() { &default } else { files };
     let mut control_planes = 0;
@@ -74,12 +169,7 @@ fn nodes(files: &[NodeFile]) -> Vec<TopologyNode> {
             };
             *count += 1;
             let name = if *count == 1 { word.to_owned() } else { format!("{word}{count}") };
-            TopologyNode {
-                name: NodeName::new(name),
-                role,
-                labels: file.labels.clone(),
-                image: file.image.clone(),
-            }
+            (NodeName::new(name), role, file.clone())
         })
         .collect()
 }
@@ -97,7 +187,7 @@ mod tests {
     use crate::source::parse::parse;
     use crate::source::schema::unsupported;
     use crate::source::tree::{Place, Source};
-    use crate::topology::{IpFamily, Topology};
+    use crate::topology::{DefaultCni, IpFamily, Topology};
 
     fn topology(nodes: &str) -> Topology {
         let text = format!(
@@ -120,7 +210,7 @@ mod tests {
         let names: Vec<&str> = made.nodes.iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names, ["worker", "control-plane", "worker2", "control-plane2"]);
         assert_eq!(made.nodes[2].labels["a"], "b");
-        assert_eq!(made.ip_family, IpFamily::Dual);
+        assert_eq!(made.networking.ip_family, IpFamily::Dual);
     }
 
     #[test]
@@ -128,7 +218,7 @@ mod tests {
         let made = topology("");
         assert_eq!(made.nodes.len(), 1);
         assert_eq!(made.nodes[0].role, NodeRole::ControlPlane);
-        assert_eq!(made.document["networking"]["disableDefaultCNI"], true, "as written");
+        assert_eq!(made.networking.default_cni, DefaultCni::Off, "as written");
     }
 
     #[test]

@@ -11,11 +11,11 @@ use crate::controllers::kubernetes::node::{ControlPlane, standard_labels};
 /// The nodes of a topology, in its order. They carry the topology's own names (`worker2`), which
 /// scenarios use to name nodes.
 pub(super) fn nodes(topology: &Topology, block: &AddressBlock) -> Result<Vec<Node>, String> {
-    if topology.ip_family != IpFamily::V4 {
+    if topology.networking.ip_family != IpFamily::V4 {
         return Err(format!(
             "topology {} asks for ipFamily {:?}, and embedded clusters have IPv4 only; use a \
              topology with ipFamily ipv4, or run on kind",
-            topology.name, topology.ip_family
+            topology.name, topology.networking.ip_family
         ));
     }
     topology

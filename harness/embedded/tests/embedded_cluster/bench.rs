@@ -11,7 +11,7 @@ use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpResponse, TcpOutcome};
 use gateproof_core::plan::ClusterPlan;
 use gateproof_core::scenario::{Fault, GatewayApi};
-use gateproof_core::topology::{IpFamily, Topology, TopologyNode};
+use gateproof_core::topology::{Topology, TopologyNode};
 use gateproof_embedded::api::{Kind, ObjectName};
 use gateproof_embedded::{EmbeddedCluster, EmbeddedProvider};
 use gateproof_kubernetes::{Cluster, StackRequest};
@@ -23,17 +23,15 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io";
 /// One control plane and five workers; two workers are labelled for the node selector.
 pub(crate) fn plan() -> ClusterPlan {
     let node = |name: &str, role: NodeRole, labels: &[(&str, &str)]| TopologyNode {
-        name: NodeName::new(name),
-        role,
         labels: labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-        image: None,
+        ..TopologyNode::plain(name, role)
     };
     let gateway = &[("role", "gateway")][..];
     ClusterPlan {
         name: ClusterName::new("five-workers"),
-        topology: Topology {
-            name: "five-workers".to_owned(),
-            nodes: vec![
+        topology: Topology::of_nodes(
+            "five-workers",
+            vec![
                 node("control-plane", NodeRole::ControlPlane, &[]),
                 node("worker", NodeRole::Worker, gateway),
                 node("worker2", NodeRole::Worker, gateway),
@@ -41,9 +39,7 @@ pub(crate) fn plan() -> ClusterPlan {
                 node("worker4", NodeRole::Worker, &[]),
                 node("worker5", NodeRole::Worker, &[]),
             ],
-            ip_family: IpFamily::V4,
-            document: Value::Null,
-        },
+        ),
         trials: Vec::new(),
     }
 }

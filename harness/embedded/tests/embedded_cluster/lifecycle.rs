@@ -92,7 +92,7 @@ async fn a_provider_hands_over_nodes_in_order_and_a_working_api() {
 #[tokio::test]
 async fn a_topology_with_ipv6_is_refused_with_a_way_out() {
     let mut plan = plan();
-    plan.topology.ip_family = IpFamily::Dual;
+    plan.topology.networking.ip_family = IpFamily::Dual;
     let error = EmbeddedProvider::new().start(&plan).await.expect_err("IPv4 only").to_string();
     assert!(error.contains("provision cluster five-workers") && error.contains("kind"), "{error}");
 }
