@@ -12,3 +12,6 @@ pub const RUN: &str = "gateproof.dev/run";
 pub const OWNER: &str = "gateproof.dev/owner";
 /// When it was created, RFC 3339, UTC.
 pub const CREATED: &str = "gateproof.dev/created";
+
+/// The value of [`ROLE`] on the load balancer before several control planes.
+pub const ROLE_LOAD_BALANCER: &str = "external-load-balancer";

@@ -20,6 +20,7 @@ pub mod kubeconfig;
 pub mod label;
 pub mod log_line;
 pub mod network;
+pub mod plan;
 pub mod pull_failure;
 pub mod settings;
 mod transport;

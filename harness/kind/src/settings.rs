@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::container::Privileges;
+use crate::plan::kubeadm::Etcd;
 
 /// kind's network, shared by every cluster (kubernetes-sigs/kind v0.33.0:
 /// `pkg/cluster/internal/providers/docker/network.go`).
@@ -33,6 +34,8 @@ pub struct Settings {
     pub snapshotter: Option<String>,
     /// Whether clusters get kind's StorageClass.
     pub storage_class: StorageClass,
+    /// How careful etcd is.
+    pub etcd: Etcd,
     /// How long each action may take.
     pub deadlines: Deadlines,
 }
@@ -49,6 +52,7 @@ impl Settings {
             proxies: BTreeMap::new(),
             snapshotter: None,
             storage_class: StorageClass::None,
+            etcd: Etcd::default(),
             deadlines: Deadlines::default(),
         }
     }
