@@ -5,9 +5,9 @@
 //!
 //! Read in this order: [`client`] (how to reach a cluster), [`object`] (one object at a time),
 //! [`error`] (what the API refused and why), [`apply`] (many objects, in an order that works),
-//! [`snapshot`] (everything the reference model reads), [`wait`] (the only module that polls),
-//! [`condition`] (status conditions as enums), [`cluster`] (what a provider hands over),
-//! [`provision`] (what it works with) and [`owner`] (whose its things are).
+//! [`snapshot`] (everything the reference model reads), [`replica`] (a copy that follows), [`wait`]
+//! (the only module that polls), [`condition`] (status conditions as enums), [`cluster`] (what a
+//! provider hands over), [`provision`] (what it works with) and [`owner`] (whose its things are).
 
 pub mod apply;
 pub mod client;
@@ -21,6 +21,7 @@ pub mod object;
 pub mod owner;
 pub mod provision;
 mod redaction;
+pub mod replica;
 pub mod secret;
 pub mod snapshot;
 pub mod wait;
@@ -34,5 +35,6 @@ pub use owner::{Owner, Standing};
 pub use provision::{
     Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,
 };
+pub use replica::Replica;
 pub use snapshot::{KindRef, REFERENCE_KINDS, Snapshot};
 pub use wait::{Poll, WaitError, Watched};

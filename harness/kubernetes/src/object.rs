@@ -41,6 +41,26 @@ impl Client {
         .await
     }
 
+    /// Server-side apply of an object's status, which is a subresource of it.
+    ///
+    /// # Errors
+    /// As [`Client::apply`]; also when the object does not exist.
+    pub async fn apply_status(&self, object: &Value, manager: &str) -> Result<Value, ApplyError> {
+        let target =
+            reference(object).map_err(|cause| failed(Operation::Apply, &summary(object), cause))?;
+        let mut params = PatchParams::apply(manager).force();
+        params.field_validation = Some(ValidationDirective::Strict);
+        self.on_object(Operation::Apply, &target, |path| {
+            Request::new(path).patch_subresource(
+                "status",
+                &target.name,
+                &params,
+                &Patch::Apply(object),
+            )
+        })
+        .await
+    }
+
     /// Creates an object that must not be there yet.
     ///
     /// # Errors

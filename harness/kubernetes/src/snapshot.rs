@@ -22,7 +22,8 @@ pub struct KindRef {
 }
 
 impl KindRef {
-    const fn new(
+    /// A kind with its versions.
+    pub const fn new(
         group: &'static str,
         kind: &'static str,
         versions: &'static [&'static str],
@@ -31,7 +32,7 @@ impl KindRef {
     }
 
     /// `apiVersion` of one of the versions.
-    fn api_version(&self, version: &str) -> String {
+    pub(crate) fn api_version(&self, version: &str) -> String {
         if self.group.is_empty() { version.to_owned() } else { format!("{}/{version}", self.group) }
     }
 }

@@ -18,6 +18,7 @@ use crate::client::Client;
 use crate::error::{Cause, ReadError, describe};
 pub use watch::Watched;
 use watch::Watches;
+pub(crate) use watch::{Followed, follow};
 
 /// How often a watching wait looks even though nothing was heard.
 pub const RELIST_EVERY: Duration = Duration::from_secs(1);

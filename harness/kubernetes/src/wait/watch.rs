@@ -49,7 +49,7 @@ impl Watched {
     }
 }
 
-type Events = BoxStream<'static, Result<WatchEvent<Value>, kube::Error>>;
+pub(crate) type Events = BoxStream<'static, Result<WatchEvent<Value>, kube::Error>>;
 
 /// Several watches, some of them open.
 pub(super) struct Watches {
@@ -106,6 +106,46 @@ impl Watches {
     }
 }
 
+/// The objects of a kind as they are now, and what becomes of them.
+pub(crate) struct Followed {
+    /// The objects.
+    pub(crate) objects: Vec<Value>,
+    /// What changes from there on.
+    pub(crate) events: Events,
+}
+
+/// Lists all objects of a kind and follows from there.
+pub(crate) async fn follow(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+) -> Result<Followed, Cause> {
+    let resource = client.resource(api_version, kind).await?;
+    let request = Request::new(resource.path(None));
+    let mut state = client.send(request.list(&ListParams::default())).await?;
+    let version = version_of(&state)?;
+    let follow = request
+        .watch(&WatchParams::default(), &version)
+        .map_err(|error| Cause::NotAnObject(error.to_string()))?;
+    let events =
+        client.inner().request_events::<Value>(follow).await.map_err(|error| Cause::of(&error))?;
+    let Some(Value::Array(mut objects)) = state.get_mut("items").map(Value::take) else {
+        return Err(Cause::Unreachable("the answer is no list: it has no `items`".to_owned()));
+    };
+    for fields in objects.iter_mut().filter_map(Value::as_object_mut) {
+        fields.entry("apiVersion").or_insert_with(|| api_version.into());
+        fields.entry("kind").or_insert_with(|| kind.into());
+    }
+    Ok(Followed { objects, events: events.boxed() })
+}
+
+fn version_of(list: &Value) -> Result<String, Cause> {
+    list.pointer("/metadata/resourceVersion")
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or_else(|| Cause::Unreachable("the list has no resourceVersion".to_owned()))
+}
+
 /// Opens one watch from the state as it is now: lists for the resource version, and follows
 /// from there, as client-go's reflector does.
 async fn events(client: &Client, watched: &Watched) -> Result<Events, Cause> {
@@ -118,13 +158,10 @@ async fn events(client: &Client, watched: &Watched) -> Result<Events, Cause> {
     let mut list = ListParams::default().limit(1);
     list.field_selector = watched.selector();
     let state = client.send(request.list(&list)).await?;
-    let version = state
-        .pointer("/metadata/resourceVersion")
-        .and_then(Value::as_str)
-        .ok_or_else(|| Cause::Unreachable("the list has no resourceVersion".to_owned()))?;
+    let version = version_of(&state)?;
     let params = WatchParams { field_selector: watched.selector(), ..WatchParams::default() };
     let follow =
-        request.watch(&params, version).map_err(|error| Cause::NotAnObject(error.to_string()))?;
+        request.watch(&params, &version).map_err(|error| Cause::NotAnObject(error.to_string()))?;
     let events =
         client.inner().request_events::<Value>(follow).await.map_err(|error| Cause::of(&error))?;
     Ok(events.boxed())
