@@ -33,5 +33,5 @@ pub use object::ObjectName;
 pub use pod_log::{PodLog, PodLogs};
 pub use resources::Kind;
 pub(crate) use secret::base64;
-pub use server::{Access, ApiServer};
+pub use server::{Access, ApiServer, Face};
 pub use store::{Applied, Outcome, Part, Store};

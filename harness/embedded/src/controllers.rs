@@ -10,13 +10,14 @@
 
 mod cert_manager;
 pub(crate) mod cilium;
-mod component_log;
+pub(crate) mod component_log;
 pub(crate) mod findings;
+pub(crate) mod installed;
 pub(crate) mod kind;
 pub(crate) mod kubernetes;
 pub(crate) mod object;
 mod reconciler;
-mod snapshot;
+pub(crate) mod snapshot;
 mod tls_secret;
 mod transition;
 pub(crate) mod write;
@@ -43,10 +44,22 @@ pub(crate) struct Surroundings {
     pub(crate) store: Store,
     /// The time.
     pub(crate) clock: Arc<dyn Clock>,
-    /// What carries traffic.
-    pub(crate) data_plane: Arc<DataPlane>,
+    /// What carries traffic on all nodes; `None` where the nodes are machines of their own and
+    /// do so themselves.
+    pub(crate) data_plane: Option<Arc<DataPlane>>,
     /// Where components say what they do.
     pub(crate) logs: ComponentLogs,
+    /// How the controllers learn what is installed.
+    pub(crate) installation: Installation,
+}
+
+/// How the controllers learn what is installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Installation {
+    /// They are told ([`Controllers::install`]).
+    Told,
+    /// By the releases that Helm recorded in the cluster.
+    Recorded,
 }
 
 /// What the loop is told.

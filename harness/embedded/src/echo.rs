@@ -139,7 +139,7 @@ pub struct EchoError {
 struct Cut;
 
 impl EchoServer {
-    /// Starts an HTTP server on a port that the system chooses, at this loopback address if it can
+    /// Starts an HTTP server on a port that the system chooses, at this address if it can
     /// be bound, else at `127.0.0.1`.
     pub async fn start(identity: EchoIdentity, address: IpAddr) -> Result<Self, EchoError> {
         Self::serve(identity, address, Serving::http()).await
@@ -151,8 +151,7 @@ impl EchoServer {
         address: IpAddr,
         serving: Serving,
     ) -> Result<Self, EchoError> {
-        let wanted = if address.is_loopback() { address } else { Ipv4Addr::LOCALHOST.into() };
-        let listener = match TcpListener::bind((wanted, 0)).await {
+        let listener = match TcpListener::bind((address, 0)).await {
             Ok(listener) => Ok(listener),
             Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
         };

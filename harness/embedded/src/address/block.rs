@@ -1,4 +1,5 @@
-//! A block of loopback addresses, claimed for as long as the value lives.
+//! The addresses of a cluster as far as they are this process's own: a block of loopback addresses,
+//! or the one address of a machine that is a node; claimed for as long as the value lives.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -32,13 +33,40 @@ pub enum Reach {
 /// socket is where connections to unserved ports are sent, because connecting to it is refused.
 #[derive(Debug)]
 pub struct AddressBlock {
-    network: [u8; 3],
+    extent: Extent,
     reach: Reach,
     claim: TcpSocket,
     claimed: SocketAddr,
 }
 
+/// Which addresses a block has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// `A.B.C.0/24`.
+    Network([u8; 3]),
+    /// One address.
+    Machine(IpAddr),
+}
+
 impl AddressBlock {
+    /// The address of this machine, which is a node of its own in a cluster of several: nodes
+    /// and load balancers with other addresses are somebody else's.
+    ///
+    /// # Errors
+    ///
+    /// When the address is not this machine's.
+    pub fn of_machine(address: IpAddr) -> Result<Self, AddressError> {
+        let claimed = SocketAddr::new(address, CLAIM_PORT);
+        let claim = || {
+            let claim = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            claim.bind(claimed)?;
+            Ok(claim)
+        };
+        let claim = claim().map_err(|source| AddressError::NotThisMachine { address, source })?;
+        let extent = Extent::Machine(address);
+        Ok(Self { extent, reach: Reach::Direct, claim, claimed })
+    }
+
     /// Claims a random block.
     pub fn claim() -> Result<Self, AddressError> {
         let random = ring::rand::generate::<[u8; 8]>(&ring::rand::SystemRandom::new())
@@ -88,7 +116,7 @@ impl AddressBlock {
         };
         let claim = TcpSocket::new_v4()?;
         claim.bind(claimed)?;
-        Ok(Self { network, reach, claim, claimed })
+        Ok(Self { extent: Extent::Network(network), reach, claim, claimed })
     }
 
     /// Makes sure that connections to the block's addresses work at all, by making one. Where
@@ -120,24 +148,29 @@ impl AddressBlock {
         self.reach
     }
 
-    /// The address of the node with this index: `.2` and up, 190 nodes.
+    /// The address of the node with this index: `.2` and up, 190 nodes. A machine has none to
+    /// give away.
     pub fn node(&self, index: usize) -> Option<Ipv4Addr> {
         let last = u8::try_from(index).ok()?.checked_add(2)?;
-        (last < 192).then(|| self.address(last))
+        if last < 192 { self.address(last) } else { None }
     }
 
-    /// The range for load-balancer addresses, as a CIDR: `.192/26`.
-    pub fn load_balancer_pool(&self) -> String {
-        format!("{}/26", self.address(192))
+    /// The range for load-balancer addresses, as a CIDR: `.192/26`. A machine has none.
+    pub fn load_balancer_pool(&self) -> Option<String> {
+        self.address(192).map(|first| format!("{first}/26"))
     }
 
     /// Whether the address is one of the block.
     pub fn contains(&self, address: IpAddr) -> bool {
-        matches!(address, IpAddr::V4(v4) if v4.octets()[..3] == self.network)
+        match (self.extent, address) {
+            (Extent::Network(network), IpAddr::V4(v4)) => v4.octets()[..3] == network,
+            (Extent::Network(_), IpAddr::V6(_)) => false,
+            (Extent::Machine(own), address) => own == address,
+        }
     }
 
     /// Where to bind what has no address of its own: `.1`, or `127.0.0.1` where blocks are
-    /// mapped.
+    /// mapped, or a machine's one address.
     pub fn base(&self) -> IpAddr {
         self.claimed.ip()
     }
@@ -148,9 +181,9 @@ impl AddressBlock {
         self.claimed
     }
 
-    fn address(&self, last: u8) -> Ipv4Addr {
-        let [a, b, c] = self.network;
-        Ipv4Addr::new(a, b, c, last)
+    fn address(&self, last: u8) -> Option<Ipv4Addr> {
+        let Extent::Network([a, b, c]) = self.extent else { return None };
+        Some(Ipv4Addr::new(a, b, c, last))
     }
 }
 
@@ -195,6 +228,18 @@ pub enum AddressError {
         /// The address.
         address: IpAddr,
         /// What became of the connection.
+        #[source]
+        source: io::Error,
+    },
+    /// The address cannot be bound.
+    #[error(
+        "bind {address} port 61001, where connections to unserved ports are refused: the address \
+         is not this machine's, or another node serves it"
+    )]
+    NotThisMachine {
+        /// The address.
+        address: IpAddr,
+        /// The system's answer.
         #[source]
         source: io::Error,
     },

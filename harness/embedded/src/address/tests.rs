@@ -34,7 +34,7 @@ fn block_avoids_the_addresses_of_the_machine_itself() {
     assert!(node.is_loopback() && node.octets()[1] != 0, "{node} is not in 127.0.0.0/16");
     assert_eq!(node.octets()[3], 2);
     assert!(block.node(189).is_some() && block.node(190).is_none(), "nodes end before the pool");
-    assert!(block.load_balancer_pool().ends_with(".192/26"));
+    assert!(block.load_balancer_pool().is_some_and(|pool| pool.ends_with(".192/26")));
 }
 
 #[test]
@@ -75,4 +75,17 @@ fn no_free_block_is_explained() {
     };
     assert!(taken.len() <= 64, "the series has 64 blocks, {} were given", taken.len());
     assert!(error.to_string().contains("none of 64 tried is free"), "{error}");
+}
+
+#[test]
+fn a_machine_has_its_one_address_and_none_to_give_away() {
+    let own = IpAddr::from([127, 0, 0, 9]);
+    let block = AddressBlock::of_machine(own).expect("loopback is this machine's");
+    assert!(block.contains(own) && !block.contains(IpAddr::from([127, 0, 0, 8])));
+    assert_eq!((block.node(0), block.load_balancer_pool()), (None, None));
+    let error = TcpStream::connect(block.refused()).expect_err("must be refused");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    let foreign = AddressBlock::of_machine("192.0.2.7".parse().expect("an address"));
+    let message = foreign.expect_err("documentation's address is nobody's").to_string();
+    assert!(message.contains("192.0.2.7"), "{message}");
 }

@@ -1,8 +1,9 @@
-//! The API behind a socket: TLS on loopback, HTTP/1.1 and HTTP/2, one token.
+//! The API behind a socket: TLS, HTTP/1.1 and HTTP/2, one token or one client certificate.
 //!
-//! Serves the same tower service that in-process clients use. Whoever has the token may do
-//! everything; without it only health and version are answered, as a cluster does for strangers.
-//! It listens on loopback alone, and limits protect it from clients that hang: for the handshake,
+//! Serves the same tower service that in-process clients use. Whoever has the token, or a
+//! certificate of the server's own authority, may do everything; without it only health and version
+//! are answered, as a cluster does for strangers. It listens on loopback unless told otherwise
+//! ([`ApiServer::start_at`]), and limits protect it from clients that hang: for the handshake,
 //! for the request's head, and for its body (see [`ApiService`]).
 
 mod credentials;
@@ -27,7 +28,7 @@ use tower::Service;
 use super::error::{ApiError, Reason};
 use super::http::{ApiBody, ApiService, refusal};
 use credentials::Credentials;
-pub use credentials::{Access, CredentialError};
+pub use credentials::{Access, CredentialError, Face};
 
 /// A TLS handshake that takes longer is given up.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
@@ -70,14 +71,40 @@ impl ApiServer {
     ///
     /// When no socket can be opened or no certificate made.
     pub async fn start(service: ApiService, cluster: &str) -> Result<Self, ServeError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listen = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let bound = listener.local_addr().map_err(listen)?;
-        let credentials = Credentials::make(cluster, bound)?;
+        let (listener, bound) = listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let face = Face {
+            cluster: cluster.to_owned(),
+            url: format!("https://{bound}"),
+            names: vec![bound.ip().to_string()],
+            tokens: Vec::new(),
+        };
+        Self::on(listener, service, &face)
+    }
+
+    /// Serves the API at this address, which may be one that others reach, under names of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the socket cannot be opened or no certificate made.
+    pub async fn start_at(
+        address: SocketAddr,
+        service: ApiService,
+        face: &Face,
+    ) -> Result<Self, ServeError> {
+        let (listener, _) = listen(address).await?;
+        Self::on(listener, service, face)
+    }
+
+    fn on(listener: TcpListener, service: ApiService, face: &Face) -> Result<Self, ServeError> {
+        let credentials = Credentials::make(face)?;
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let front = Front { service, access: Arc::new(credentials.access.clone()) };
+        let front = Front {
+            service,
+            access: Arc::new(credentials.access.clone()),
+            tokens: face.tokens.clone().into(),
+            has_certificate: false,
+        };
         tasks.spawn(accept(
             listener,
             TlsAcceptor::from(credentials.tls),
@@ -105,6 +132,13 @@ impl Drop for ApiServer {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 async fn accept(
@@ -140,7 +174,7 @@ async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, tls: TlsAcceptor, front: Front) {
+async fn serve(stream: TcpStream, tls: TlsAcceptor, mut front: Front) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
@@ -152,6 +186,8 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, front: Front) {
         }
         Err(_) => return,
     };
+    // The handshake has failed already for a certificate of another authority.
+    front.has_certificate = stream.get_ref().1.peer_certificates().is_some();
     let answer = hyper::service::service_fn(move |request| front.clone().answer(request));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
@@ -166,6 +202,8 @@ async fn serve(stream: TcpStream, tls: TlsAcceptor, front: Front) {
 struct Front {
     service: ApiService,
     access: Arc<Access>,
+    tokens: Arc<[String]>,
+    has_certificate: bool,
 }
 
 impl Front {
@@ -180,10 +218,13 @@ impl Front {
     }
 
     fn is_known(&self, request: &Request<Incoming>) -> bool {
+        if self.has_certificate {
+            return true;
+        }
         let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        given
-            .and_then(|value| value.strip_prefix("Bearer "))
-            .is_some_and(|token| self.access.is_token(token.trim()))
+        given.and_then(|value| value.strip_prefix("Bearer ")).map(str::trim).is_some_and(|given| {
+            self.access.is_token(given) || self.tokens.iter().any(|token| token == given)
+        })
     }
 }
 

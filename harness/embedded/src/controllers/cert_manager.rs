@@ -49,10 +49,21 @@ impl Outcome {
     }
 }
 
+/// Whether certificates are made for Gateways: `config.enableGatewayAPI` of the chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GatewayShim {
+    /// They are.
+    On,
+    /// They are not, which is the chart's default.
+    Off,
+}
+
 /// Runs issuers, gateway-shim and certificates once, in this order. `now` is RFC 3339.
-pub(crate) fn reconcile(snapshot: &Snapshot, now: &str) -> Outcome {
+pub(crate) fn reconcile(snapshot: &Snapshot, shim: GatewayShim, now: &str) -> Outcome {
     let mut outcome = issuer::desired(snapshot, now);
-    outcome.add(gateway_shim::desired(snapshot, now));
+    if shim == GatewayShim::On {
+        outcome.add(gateway_shim::desired(snapshot, now));
+    }
     match OffsetDateTime::parse(now, &Rfc3339) {
         Ok(time) => outcome.add(certificate::desired(snapshot, time, now)),
         Err(error) => outcome.log.push(LogLine {

@@ -12,7 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod program;
 pub(crate) mod secret_sync;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::Node;
@@ -27,6 +27,9 @@ pub(crate) struct Stack {
     pub(crate) config: CiliumConfig,
     /// Deviations by node name.
     pub(crate) faults: NodeFaults,
+    /// Agents that run with another configuration, because they started before or after the
+    /// operator did; by node name.
+    pub(crate) started_with: BTreeMap<String, CiliumConfig>,
 }
 
 impl Stack {

@@ -3,6 +3,8 @@
 //! The wording follows the real components where their source or documentation gives it, because
 //! people and diagnosis rules look for those lines. Nothing secret is written here.
 
+pub(crate) mod component_pods;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,8 +39,9 @@ pub(crate) struct LogLine {
 
 impl ComponentLogs {
     /// Adds a line, unless the component has said exactly that already and it is still kept: a
-    /// controller that runs again repeats itself, and repetition says nothing new.
-    pub(crate) fn say(&self, line: LogLine, now: &str) {
+    /// controller that runs again repeats itself, and repetition says nothing new. Returns what
+    /// was new.
+    pub(crate) fn say(&self, line: LogLine, now: &str) -> Option<String> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let index =
             logs.iter().position(|(known, _)| *known == line.component).unwrap_or_else(|| {
@@ -47,12 +50,14 @@ impl ComponentLogs {
             });
         let lines = &mut logs[index].1;
         if lines.iter().any(|known| known.text == line.text) {
-            return;
+            return None;
         }
         if lines.len() == CAPACITY {
             lines.pop_front();
         }
+        let said = format!("time={now} {}", line.text);
         lines.push_back(Line { time: now.to_owned(), text: line.text });
+        Some(said)
     }
 
     /// Everything a component said, oldest first, one line each.

@@ -11,6 +11,7 @@ pub(crate) mod endpoint_slice;
 pub(crate) mod kubelet;
 pub(crate) mod namespace;
 pub(crate) mod node;
+pub(crate) mod node_range;
 pub(crate) mod pod;
 pub(crate) mod scheduler;
 pub(crate) mod service;

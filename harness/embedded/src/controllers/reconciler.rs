@@ -7,19 +7,22 @@ use gateproof_model::{Resources, SkipReason, Unmodelled};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::cert_manager::{self, GatewayShim};
 use super::cilium::agent::{drift_log, envoy_log};
 use super::cilium::endpoint::Backends;
 use super::cilium::operator::Operator;
 use super::cilium::program::{Programmed, program};
 use super::cilium::{Stack, lb_ipam, secret_sync};
-use super::component_log::LogLine;
+use super::component_log::{LogLine, component_pods};
 use super::findings::Findings;
 use super::kubernetes::kubelet::Kubelet;
-use super::kubernetes::{daemon_set, deployment, endpoint_slice, namespace, scheduler, service};
+use super::kubernetes::{
+    daemon_set, deployment, endpoint_slice, namespace, node_range, scheduler, service,
+};
 use super::snapshot::Snapshot;
 use super::write::{Effect, Write};
 use super::writer::Writer;
-use super::{Surroundings, cert_manager};
+use super::{Installation, Surroundings, installed};
 use crate::dataplane::Program;
 
 /// Rounds after which a pass is given up. A Gateway with certificates and backends settles in
@@ -29,7 +32,8 @@ const ROUNDS: usize = 60;
 /// All controllers and what they keep between passes.
 pub(super) struct Reconciler {
     surroundings: Surroundings,
-    kubelet: Kubelet,
+    /// What runs pods on all nodes, where they are not machines of their own.
+    kubelet: Option<Kubelet>,
     operator: Operator,
     writer: Writer,
 }
@@ -56,9 +60,10 @@ struct Round {
 impl Reconciler {
     /// Controllers that have seen nothing yet.
     pub(super) fn new(surroundings: Surroundings) -> Self {
-        let base = surroundings.data_plane.block().base();
         let writer = Writer::new(surroundings.store.clone());
-        let kubelet = Kubelet::new(base, surroundings.store.pod_logs().clone());
+        let kubelet = surroundings.data_plane.as_ref().map(|data_plane| {
+            Kubelet::new(data_plane.block().base(), surroundings.store.pod_logs().clone())
+        });
         Self { surroundings, kubelet, operator: Operator::default(), writer }
     }
 
@@ -88,7 +93,9 @@ impl Reconciler {
 
     /// Stops every echo server.
     pub(super) async fn shutdown(&mut self) {
-        self.kubelet.shutdown().await;
+        if let Some(kubelet) = &mut self.kubelet {
+            kubelet.shutdown().await;
+        }
     }
 
     /// How long until this moment, and a second more: certificates are renewed a little late
@@ -103,9 +110,28 @@ impl Reconciler {
         Snapshot::of(self.surroundings.store.all())
     }
 
-    async fn round(&mut self, stack: Option<&Stack>) -> Round {
+    /// What is installed, by `told` or by what is recorded in the cluster.
+    fn installed(&self, told: Option<&Stack>) -> (Option<Stack>, Option<GatewayShim>) {
+        match self.surroundings.installation {
+            Installation::Told => (told.cloned(), told.map(|_| GatewayShim::On)),
+            Installation::Recorded => {
+                let snapshot = self.snapshot();
+                (installed::stack(&snapshot), installed::cert_manager(&snapshot))
+            }
+        }
+    }
+
+    async fn round(&mut self, told: Option<&Stack>) -> Round {
         let now = self.surroundings.clock.now();
         let mut round = Round::default();
+        if self.surroundings.installation == Installation::Recorded {
+            let writes = node_range::desired(&self.snapshot());
+            self.perform(writes, &mut round);
+            let writes = installed::desired(&self.snapshot());
+            self.perform(writes, &mut round);
+        }
+        let (stack, cert_manager) = self.installed(told);
+        let stack = stack.as_ref();
         let writes = namespace::desired(&self.snapshot());
         self.perform(writes, &mut round);
         let writes = service::desired(&self.snapshot());
@@ -117,12 +143,17 @@ impl Reconciler {
         let writes = scheduler::desired(&self.snapshot(), &now);
         self.perform(writes, &mut round);
         let envoy_down = stack.map(|stack| stack.faults.envoy_down.clone()).unwrap_or_default();
-        let writes = self.kubelet.sync(&self.snapshot(), &envoy_down, &now).await;
-        self.perform(writes, &mut round);
+        let snapshot = self.snapshot();
+        if let Some(kubelet) = &mut self.kubelet {
+            let writes = kubelet.sync(&snapshot, &envoy_down, &now).await;
+            self.perform(writes, &mut round);
+        }
         let writes = endpoint_slice::desired(&self.snapshot());
         self.perform(writes, &mut round);
+        if let Some(shim) = cert_manager {
+            self.cert_manager(shim, &now, &mut round);
+        }
         if let Some(stack) = stack {
-            self.cert_manager(&now, &mut round);
             self.cilium(stack, &now, &mut round);
         }
         round.unmodelled.sort();
@@ -130,8 +161,8 @@ impl Reconciler {
         round
     }
 
-    fn cert_manager(&mut self, now: &str, round: &mut Round) {
-        let outcome = cert_manager::reconcile(&self.snapshot(), now);
+    fn cert_manager(&mut self, shim: GatewayShim, now: &str, round: &mut Round) {
+        let outcome = cert_manager::reconcile(&self.snapshot(), shim, now);
         self.say(outcome.log, now);
         round.unmodelled.extend(outcome.unmodelled);
         round.next_wake = outcome.next_renewal;
@@ -160,33 +191,47 @@ impl Reconciler {
     }
 
     /// The agents: tells the data plane what the model says every node's sockets do.
-    async fn program(&mut self, stack: Option<&Stack>, findings: &mut Findings) {
-        let data_plane = &self.surroundings.data_plane;
+    async fn program(&mut self, told: Option<&Stack>, findings: &mut Findings) {
+        let snapshot = self.snapshot();
+        let (stack, _) = self.installed(told);
         let Some(stack) = stack else {
-            findings.applied = data_plane.apply(Program::default()).await;
+            if let Some(data_plane) = &self.surroundings.data_plane {
+                findings.applied = data_plane.apply(Program::default()).await;
+            }
             return;
         };
-        let snapshot = Snapshot::of(self.surroundings.store.all());
+        let stack = &stack;
         let (configs, foreign) = self.operator.configs(&snapshot);
         let (resources, _) = resources(&snapshot);
-        let backends =
-            Backends { pods: self.kubelet.sockets(), refused: data_plane.block().refused() };
-        let Programmed { program, unmodelled } =
-            program(&snapshot, stack, &resources, configs, &backends);
         findings.unmodelled.extend(foreign);
-        findings.unmodelled.extend(unmodelled);
+        let bind_failures = envoy_log(&snapshot, stack, &configs);
+        if let (Some(data_plane), Some(kubelet)) = (&self.surroundings.data_plane, &self.kubelet) {
+            let backends =
+                Backends { pods: kubelet.sockets(), refused: data_plane.block().refused() };
+            let Programmed { program, unmodelled } =
+                program(&snapshot, stack, &resources, configs, &backends);
+            findings.unmodelled.extend(unmodelled);
+            findings.applied = data_plane.apply(program).await;
+        }
         findings.unmodelled.sort();
         findings.unmodelled.dedup();
-        let bind_failures = envoy_log(&snapshot, stack, &program.configs);
-        findings.applied = data_plane.apply(program).await;
         let now = self.surroundings.clock.now();
         self.say(drift_log(stack), &now);
         self.say(bind_failures, &now);
     }
 
     fn say(&self, lines: Vec<LogLine>, now: &str) {
+        if lines.is_empty() {
+            return;
+        }
+        let snapshot = self.snapshot();
+        let logs = self.surroundings.store.pod_logs();
         for line in lines {
-            self.surroundings.logs.say(line, now);
+            let component = line.component.clone();
+            let Some(text) = self.surroundings.logs.say(line, now) else { continue };
+            for pod in component_pods::of(&snapshot, &component) {
+                logs.of(pod).say(text.clone());
+            }
         }
     }
 

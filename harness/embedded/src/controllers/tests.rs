@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{ComponentLogs, Controllers, Surroundings};
+use super::{ComponentLogs, Controllers, Installation, Surroundings};
 use crate::address::AddressBlock;
 use crate::api::{Part, Store, SystemClock};
 use crate::dataplane::DataPlane;
@@ -15,8 +15,9 @@ fn start() -> (Store, Controllers) {
     let controllers = Controllers::start(Surroundings {
         store: store.clone(),
         clock: Arc::new(SystemClock),
-        data_plane: Arc::new(DataPlane::new(block)),
+        data_plane: Some(Arc::new(DataPlane::new(block))),
         logs: ComponentLogs::default(),
+        installation: Installation::Told,
     });
     (store, controllers)
 }

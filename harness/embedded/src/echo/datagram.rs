@@ -37,8 +37,7 @@ impl DatagramServer {
         application: DatagramApplication,
         log: Option<PodLog>,
     ) -> Result<Self, EchoError> {
-        let wanted = if address.is_loopback() { address } else { Ipv4Addr::LOCALHOST.into() };
-        let bound = match UdpSocket::bind((wanted, 0)).await {
+        let bound = match UdpSocket::bind((address, 0)).await {
             Ok(socket) => Ok(socket),
             Err(_) => UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await,
         };

@@ -1,5 +1,6 @@
 //! One embedded cluster: its API, its controllers and its data plane, started and stopped together.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::controllers::kubernetes::namespace::{AUTHORITY_NAMESPACE, ROOT_AUTHOR
 use crate::controllers::kubernetes::node::node_object;
 use crate::controllers::object::{identity, label, skeleton};
 use crate::controllers::write::{FieldManager, Write, perform};
-use crate::controllers::{ComponentLogs, Controllers, Surroundings};
+use crate::controllers::{ComponentLogs, Controllers, Installation, Surroundings};
 use crate::dataplane::{AccessRecord, Applied, DataPlane};
 
 /// Namespaces that every cluster has.
@@ -69,8 +70,9 @@ impl EmbeddedCluster {
             controllers: Controllers::start(Surroundings {
                 store: store.clone(),
                 clock: Arc::clone(&clock),
-                data_plane: Arc::clone(&data_plane),
+                data_plane: Some(Arc::clone(&data_plane)),
                 logs: logs.clone(),
+                installation: Installation::Told,
             }),
             nodes,
             store,
@@ -225,9 +227,8 @@ impl Cluster for EmbeddedCluster {
 
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {
         let operation = format!("install Cilium {} in cluster {}", stack.cilium, self.name);
-        let own = [self.data_plane.block().load_balancer_pool()];
-        let written =
-            if stack.address_pools.is_empty() { &own[..] } else { &stack.address_pools[..] };
+        let own = Vec::from_iter(self.data_plane.block().load_balancer_pool());
+        let written = if stack.address_pools.is_empty() { &own } else { &stack.address_pools };
         let pools = written
             .iter()
             .map(|pool| Cidr::parse(pool))
@@ -246,6 +247,7 @@ impl Cluster for EmbeddedCluster {
             version: stack.cilium.clone(),
             config: stack.config.clone(),
             faults: NodeFaults::resolve(&stack.faults, &self.nodes),
+            started_with: BTreeMap::new(),
         };
         self.controllers
             .install(installed, self.store.revision())

@@ -4,13 +4,16 @@
 //! process is the kubeconfig somebody writes.
 
 use std::fmt::{self, Write};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
-use rustls::ServerConfig;
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use time::{Duration, OffsetDateTime};
 
@@ -35,6 +38,28 @@ pub struct Access {
     /// The certificate authority, as PEM.
     pub authority: String,
     token: String,
+    authority_key: String,
+    client: ClientCertificate,
+}
+
+/// With what a client shows who it is.
+#[derive(Clone)]
+struct ClientCertificate {
+    pem: String,
+    key: String,
+}
+
+/// How a server is addressed.
+#[derive(Debug, Clone)]
+pub struct Face {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The address that clients are told.
+    pub url: String,
+    /// Further names and addresses that its certificate is for.
+    pub names: Vec<String>,
+    /// Tokens that open the door besides the server's own.
+    pub tokens: Vec<String>,
 }
 
 impl fmt::Debug for Access {
@@ -56,6 +81,9 @@ pub enum CredentialError {
     /// Of the TLS configuration.
     #[error("configure TLS")]
     Tls(#[from] rustls::Error),
+    /// Of the check of clients' certificates.
+    #[error("trust the certificates of clients")]
+    Clients(#[from] VerifierBuilderError),
     /// Of the token.
     #[error("make a token: the system's random number generator failed")]
     NoRandomness,
@@ -68,34 +96,56 @@ pub(super) struct Credentials {
 }
 
 impl Credentials {
-    /// Makes everything for a server at this address.
-    pub(super) fn make(cluster: &str, bound: SocketAddr) -> Result<Self, CredentialError> {
+    /// Makes everything for a server.
+    pub(super) fn make(face: &Face) -> Result<Self, CredentialError> {
         let authority_key = KeyPair::generate()?;
-        let authority_params = authority(cluster);
+        let authority_key_pem = authority_key.serialize_pem();
+        let authority_params = authority(&face.cluster);
         let authority = authority_params.self_signed(&authority_key)?;
         let issuer = Issuer::new(authority_params, authority_key);
+        let client = client_certificate(&issuer)?;
         let key = KeyPair::generate()?;
         let mut names: Vec<String> = NAMES.map(str::to_owned).to_vec();
-        names.push(bound.ip().to_string());
+        names.extend(face.names.iter().cloned());
         let mut params = CertificateParams::new(names)?;
         valid_for_long(&mut params);
         params.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         let certificate = params.signed_by(&key, &issuer)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone())?;
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&provider))
+                .allow_unauthenticated()
+                .build()?;
         let mut tls = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(vec![certificate.der().clone()], key)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let access = Access {
-            cluster: cluster.to_owned(),
-            url: format!("https://{bound}"),
+            cluster: face.cluster.clone(),
+            url: face.url.clone(),
             authority: authority.pem(),
             token: new_token()?,
+            authority_key: authority_key_pem,
+            client,
         };
         Ok(Self { access, tls: Arc::new(tls) })
     }
+}
+
+/// A client that may do everything, as kubeadm's `kubernetes-admin`.
+fn client_certificate(issuer: &Issuer<'_, KeyPair>) -> Result<ClientCertificate, CredentialError> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::default();
+    valid_for_long(&mut params);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.distinguished_name.push(DnType::CommonName, "kubernetes-admin");
+    params.distinguished_name.push(DnType::OrganizationName, "kubeadm:cluster-admins");
+    let pem = params.signed_by(&key, issuer)?.pem();
+    Ok(ClientCertificate { pem, key: key.serialize_pem() })
 }
 
 fn authority(cluster: &str) -> CertificateParams {
@@ -132,7 +182,27 @@ impl Access {
 
     /// A kubeconfig of this one cluster.
     pub fn kubeconfig(&self) -> String {
-        let Self { cluster, url, token, .. } = self;
+        let cluster = &self.cluster;
+        self.kubeconfig_of(cluster, cluster, &format!("token: {}", self.token))
+    }
+
+    /// A kubeconfig as kubeadm writes `admin.conf`: with a client certificate.
+    pub fn admin_kubeconfig(&self) -> String {
+        let user = format!(
+            "client-certificate-data: {}\n    client-key-data: {}",
+            base64(self.client.pem.as_bytes()),
+            base64(self.client.key.as_bytes())
+        );
+        self.kubeconfig_of("kubernetes-admin", &format!("kubernetes-admin@{}", self.cluster), &user)
+    }
+
+    /// The private key of the certificate authority, as PEM: a control plane keeps it.
+    pub fn authority_key(&self) -> &str {
+        &self.authority_key
+    }
+
+    fn kubeconfig_of(&self, user_name: &str, context: &str, user: &str) -> String {
+        let Self { cluster, url, .. } = self;
         let authority = base64(self.authority.as_bytes());
         format!(
             "apiVersion: v1\n\
@@ -143,16 +213,16 @@ impl Access {
              \x20   server: \"{url}\"\n\
              \x20   certificate-authority-data: {authority}\n\
              users:\n\
-             - name: \"{cluster}\"\n\
+             - name: \"{user_name}\"\n\
              \x20 user:\n\
-             \x20   token: {token}\n\
+             \x20   {user}\n\
              contexts:\n\
-             - name: \"{cluster}\"\n\
+             - name: \"{context}\"\n\
              \x20 context:\n\
              \x20   cluster: \"{cluster}\"\n\
-             \x20   user: \"{cluster}\"\n\
+             \x20   user: \"{user_name}\"\n\
              \x20   namespace: default\n\
-             current-context: \"{cluster}\"\n"
+             current-context: \"{context}\"\n"
         )
     }
 

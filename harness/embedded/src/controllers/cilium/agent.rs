@@ -4,7 +4,7 @@
 //! `templates/cilium-agent/daemonset.yaml`, init container `build-config`), so an agent that was
 //! not restarted runs with what the ConfigMap held before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::cilium::{CiliumConfig, HostNetwork};
 use gateproof_core::name::NodeName;
@@ -33,10 +33,9 @@ pub(crate) fn node_states(snapshot: &Snapshot, stack: &Stack) -> Vec<NodeState> 
         .list(NODE)
         .map(|node| NodeState {
             node: NodeName::new(name(node)),
-            agent: if stack.faults.stale_agents.contains(name(node)) {
-                AgentState::StartedWith(before_gateway_api(&stack.config))
-            } else {
-                AgentState::Current
+            agent: match started_with(stack, name(node)) {
+                Some(config) => AgentState::StartedWith(config),
+                None => AgentState::Current,
             },
             envoy: if stack.faults.envoy_down.contains(name(node)) {
                 EnvoyState::Down
@@ -45,6 +44,14 @@ pub(crate) fn node_states(snapshot: &Snapshot, stack: &Stack) -> Vec<NodeState> 
             },
         })
         .collect()
+}
+
+/// The configuration of an agent that does not run with the current one.
+fn started_with(stack: &Stack, node: &str) -> Option<CiliumConfig> {
+    if stack.faults.stale_agents.contains(node) {
+        return Some(before_gateway_api(&stack.config));
+    }
+    stack.started_with.get(node).filter(|config| **config != stack.config).cloned()
 }
 
 /// The configuration from before Gateway API was enabled.
@@ -59,21 +66,22 @@ pub(crate) fn drift_log(stack: &Stack) -> Vec<LogLine> {
         return Vec::new();
     }
     let now = config_map::entries(&stack.config, &stack.version);
-    let mut started: BTreeMap<String, String> =
-        AGENT_FLAGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    started.extend(config_map::entries(&before_gateway_api(&stack.config), &stack.version));
-    stack
-        .faults
-        .stale_agents
-        .iter()
-        .flat_map(|node| {
-            let started = &started;
-            now.iter().filter_map(move |(key, expected)| {
-                let text = drift_line(key, started.get(key), expected)?;
-                Some(LogLine { component: Component::CiliumAgent(NodeName::new(node)), text })
-            })
-        })
-        .collect()
+    let nodes: BTreeSet<&String> =
+        stack.faults.stale_agents.iter().chain(stack.started_with.keys()).collect();
+    let mut lines = Vec::new();
+    for node in nodes {
+        let Some(config) = started_with(stack, node) else { continue };
+        let mut started: BTreeMap<String, String> = AGENT_FLAGS
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        started.extend(config_map::entries(&config, &stack.version));
+        lines.extend(now.iter().filter_map(|(key, expected)| {
+            let text = drift_line(key, started.get(key), expected)?;
+            Some(LogLine { component: Component::CiliumAgent(NodeName::new(node)), text })
+        }));
+    }
+    lines
 }
 
 /// One finding of a drift checker; `None` when the setting is as expected. The value of
@@ -132,13 +140,13 @@ pub(crate) fn envoy_log(
 fn runs(stack: &Stack, node: &Value, config: &EnvoyConfig) -> bool {
     let selected = config.node_selector.as_ref().is_none_or(|labels| has_labels(node, labels));
     selected
-        && !stack.faults.stale_agents.contains(name(node))
+        && started_with(stack, name(node)).is_none()
         && !stack.faults.envoy_down.contains(name(node))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use gateproof_core::cilium::CiliumConfig;
 
@@ -157,6 +165,7 @@ mod tests {
                 stale_agents: stale.iter().map(|name| (*name).to_owned()).collect(),
                 envoy_down: BTreeSet::new(),
             },
+            started_with: BTreeMap::new(),
         }
     }
 

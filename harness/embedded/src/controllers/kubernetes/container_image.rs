@@ -32,6 +32,8 @@ pub(crate) enum SystemComponent {
     CiliumEnvoy,
     /// cert-manager's controller.
     CertManager,
+    /// cert-manager's other programs, whose work the API server does or nobody needs.
+    CertManagerHelper,
 }
 
 impl ContainerImage {
@@ -53,6 +55,9 @@ impl ContainerImage {
                 Self::System(SystemComponent::CiliumOperator)
             }
             (_, "cert-manager-controller") => Self::System(SystemComponent::CertManager),
+            (_, "cert-manager-webhook" | "cert-manager-cainjector") => {
+                Self::System(SystemComponent::CertManagerHelper)
+            }
             _ => Self::Unknown,
         }
     }

@@ -1,4 +1,4 @@
-//! The kubelets of all nodes: runs echo servers for pods and reports on every pod.
+//! The kubelets of all nodes, or of the one that this machine is: runs echo servers for pods and reports on every pod.
 //!
 //! Pods whose image the embedded cluster cannot run stay pending, with the image in the
 //! condition's message. Probes and restarts do not exist: servers that listen are ready. A pod
@@ -11,6 +11,7 @@ mod volume;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::container_image::{ContainerImage, SystemComponent};
@@ -30,7 +31,7 @@ use program::{Listener, Service};
 const FIRST_POD_IP: Ipv4Addr = Ipv4Addr::new(10, 244, 1, 2);
 
 /// Where a pod's servers really listen, by the port that the pod serves in the cluster's terms.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct PodSockets {
     /// Of TCP.
     pub(crate) tcp: BTreeMap<u16, SocketAddr>,
@@ -38,9 +39,19 @@ pub(crate) struct PodSockets {
     pub(crate) udp: BTreeMap<u16, SocketAddr>,
 }
 
-/// The kubelets of all nodes.
+/// Whose pods a kubelet runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    /// Those of all nodes.
+    AllNodes,
+    /// Those of one node, which has a range of pod addresses of its own.
+    Node(String),
+}
+
+/// The kubelets of all nodes, or of one.
 #[derive(Debug)]
 pub(crate) struct Kubelet {
+    scope: Scope,
     base: IpAddr,
     logs: PodLogs,
     running: BTreeMap<String, RunningPod>,
@@ -68,7 +79,13 @@ struct Started {
 impl Kubelet {
     /// Kubelets that start echo servers at this loopback address.
     pub(crate) fn new(base: IpAddr, logs: PodLogs) -> Self {
-        Self { base, logs, running: BTreeMap::new() }
+        Self { scope: Scope::AllNodes, base, logs, running: BTreeMap::new() }
+    }
+
+    /// The kubelet of one node, which starts echo servers at the node's address.
+    pub(crate) fn of_node(node: &str, address: IpAddr, logs: PodLogs) -> Self {
+        let scope = Scope::Node(node.to_owned());
+        Self { scope, base: address, logs, running: BTreeMap::new() }
     }
 
     /// Starts what is scheduled and not running yet, stops what is gone, and reports on all pods.
@@ -83,6 +100,9 @@ impl Kubelet {
         let mut writes = Vec::new();
         for pod in snapshot.list(POD) {
             let Some(node) = text(pod, "/spec/nodeName") else { continue };
+            if matches!(&self.scope, Scope::Node(own) if own != node) {
+                continue;
+            }
             let state = match pod::echo_container(pod) {
                 Some((container, image)) => self.run(snapshot, pod, container, image).await,
                 None => system_state(snapshot, pod, node, envoy_down),
@@ -91,6 +111,11 @@ impl Kubelet {
             writes.push(status_write(pod, &state, host, now));
         }
         writes
+    }
+
+    /// Where the pod with this uid really listens.
+    pub(crate) fn sockets_of(&self, uid: &str) -> Option<&PodSockets> {
+        self.running.get(uid).map(|pod| &pod.sockets)
     }
 
     /// Where pods really listen, by their address in the cluster.
@@ -136,6 +161,9 @@ impl Kubelet {
         if let Some(running) = self.running.get(uid) {
             return PodState::Running(running.address);
         }
+        let Some(range) = self.range(snapshot) else {
+            return PodState::Failed("the node has no range of pod addresses yet".to_owned());
+        };
         let file = |path: &str| volume::file(snapshot, pod, container, path);
         let listeners = match program::listeners(pod, container, image, &file) {
             Ok(listeners) => listeners,
@@ -145,7 +173,7 @@ impl Kubelet {
         let name = ObjectName::namespaced(namespace(pod).unwrap_or_default(), name(pod));
         match self.start(&listeners, &identity, &self.logs.of(name.clone())).await {
             Ok(Started { sockets, servers, datagram_servers }) => {
-                let address = self.free_address();
+                let address = self.free_address(range);
                 let pod = RunningPod { name, address, sockets, servers, datagram_servers };
                 self.running.insert(uid.to_owned(), pod);
                 PodState::Running(address)
@@ -188,9 +216,18 @@ impl Kubelet {
         Ok(started)
     }
 
-    fn free_address(&self) -> IpAddr {
+    /// The first address for pods; `None` while the node has no range.
+    fn range(&self, snapshot: &Snapshot) -> Option<Ipv4Addr> {
+        let Scope::Node(node) = &self.scope else { return Some(FIRST_POD_IP) };
+        let range = text(snapshot.get(NODE, None, node)?, "/spec/podCIDR")?;
+        let network: Ipv4Addr = range.split_once('/')?.0.parse().ok()?;
+        // The first two are the network's and Cilium's own (`cilium_host`).
+        Some(Ipv4Addr::from_bits(network.to_bits() + 2))
+    }
+
+    fn free_address(&self, first: Ipv4Addr) -> IpAddr {
         let taken: BTreeSet<IpAddr> = self.running.values().map(|pod| pod.address).collect();
-        (u32::from(FIRST_POD_IP)..=u32::MAX)
+        (u32::from(first)..=u32::MAX)
             .map(|bits| IpAddr::V4(Ipv4Addr::from(bits)))
             .find(|address| !taken.contains(address))
             .expect("the pod network is larger than the number of pods")

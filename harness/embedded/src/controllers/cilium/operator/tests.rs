@@ -18,6 +18,7 @@ fn stack(kube_proxy_replacement: bool) -> Stack {
             ..CiliumConfig::default()
         },
         faults: NodeFaults::default(),
+        started_with: std::collections::BTreeMap::new(),
     }
 }
 
