@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cilium::CiliumVersion;
 use crate::name::NodeName;
 
 /// Who runs the cluster under test.
@@ -44,6 +45,26 @@ pub enum Subject {
         /// The full version.
         version: String,
     },
+}
+
+/// How the operating system of a node begins (`status.nodeInfo.osImage`) where a stand-in of a real
+/// node runs: a container that looks like one and has the reference model in it. Only tests make
+/// such nodes, and their reports must not speak of Cilium.
+pub const STAND_IN: &str = "Gateproof stand-in";
+
+impl Subject {
+    /// What carries traffic in a cluster on which a Cilium of this version was installed, by what
+    /// its nodes say of their operating system.
+    pub fn installed<'a>(
+        cilium: &CiliumVersion,
+        os_images: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        if os_images.into_iter().any(|image| image.starts_with(STAND_IN)) {
+            let version = cilium.as_semver();
+            return Self::ReferenceModel { cilium: format!("{}.{}", version.major, version.minor) };
+        }
+        Self::Cilium { version: cilium.to_string() }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -133,5 +154,21 @@ impl fmt::Display for NodeSelector {
                 write!(f, "nodes {}", names.join(", "))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STAND_IN, Subject};
+
+    #[test]
+    fn stand_in_of_a_node_never_passes_for_cilium() {
+        let cilium = "1.20.2".parse().expect("a version");
+        let stand_in = format!("{STAND_IN} 0.1.0");
+        let debian = "Debian GNU/Linux 13 (trixie)";
+        let real = Subject::Cilium { version: "1.20.2".to_owned() };
+        assert_eq!(Subject::installed(&cilium, [debian, debian]), real);
+        let model = Subject::ReferenceModel { cilium: "1.20".to_owned() };
+        assert_eq!(Subject::installed(&cilium, [debian, &stand_in]), model, "one is enough");
     }
 }

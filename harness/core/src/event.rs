@@ -175,6 +175,26 @@ pub enum Event {
         #[serde(with = "crate::observation::micros", rename = "tookMicros")]
         took: Duration,
     },
+    /// Something was put away that helps to understand a failure.
+    EvidenceCollected {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The trial it is about; `None` when the cluster did not come up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trial: Option<TrialName>,
+        /// The folder.
+        folder: String,
+        /// How many files were written.
+        files: usize,
+        /// What could not be had, if anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        problem: Option<String>,
+    },
+    /// A cluster was handed over to the user and is not taken away.
+    ClusterKept {
+        /// The cluster.
+        cluster: ClusterName,
+    },
     /// A cluster was taken away.
     ClusterRemoved {
         /// The cluster.

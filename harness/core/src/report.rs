@@ -8,6 +8,7 @@
 //! Not here: layout, files and terminals (`gateproof-report`), and judging (the events carry
 //! verdicts already).
 
+mod cluster;
 mod document;
 mod exit_code;
 mod fold;
@@ -22,10 +23,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Node, ProviderKind, Subject};
+use crate::cluster::{ProviderKind, Subject};
 use crate::event::Shard;
 use crate::name::{ClusterName, TrialName};
 
+pub use cluster::{ActionReport, BringUp, ClusterReport, EvidenceReport, Removal};
 pub use document::{DOCUMENT_FORMAT, Document};
 pub use exit_code::{ExitCode, exit_code};
 pub use fold::FoldError;
@@ -79,47 +81,6 @@ pub enum LogState {
         /// Where and why.
         reason: String,
     },
-}
-
-/// What became of a cluster.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ClusterReport {
-    /// Its name.
-    pub name: ClusterName,
-    /// Its nodes, once it is ready.
-    pub nodes: Vec<Node>,
-    /// How bringing it up went.
-    pub bring_up: BringUp,
-    /// How taking it away went; `None` while it stands.
-    pub removal: Option<Removal>,
-}
-
-/// How bringing up a cluster went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "state")]
-pub enum BringUp {
-    /// Not done yet.
-    Running,
-    /// Nodes and API were there.
-    Ready {
-        /// Since it was started.
-        #[serde(with = "crate::observation::micros", rename = "tookMicros")]
-        took: Duration,
-    },
-    /// It could not be brought up.
-    Failed {
-        /// Why, for a human.
-        reason: String,
-    },
-}
-
-/// How taking away a cluster went.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Removal {
-    /// What went wrong meanwhile, if anything.
-    pub problem: Option<String>,
 }
 
 impl RunReport {

@@ -5,7 +5,7 @@
 //! is a `failure`, an inconclusive one an `error` (the harness could not find out), a skipped one
 //! is `skipped`. The message is the first failure in one line, the type its kind, and the text
 //! all failures in full. Properties name the provider, the subject, the Cilium version and the
-//! cluster; the standard output holds the exposure grid and the target health.
+//! cluster, and the folder with evidence; the standard output holds the exposure grid and the target health.
 
 use std::time::Duration;
 
@@ -85,6 +85,10 @@ fn case(report: &RunReport, trial: &TrialReport) -> TestCase {
         ("cluster", summary.cluster.to_string()),
     ];
     case.add_properties(facts.map(|(name, value)| Property::new(name, value)));
+    let cluster = report.cluster(&summary.cluster);
+    for evidence in cluster.iter().flat_map(|cluster| cluster.evidence_about(&summary.trial)) {
+        case.add_property(Property::new("evidence", &evidence.folder));
+    }
     let measured = measured::lines(report, trial, Page::FILE);
     if !measured.is_empty() {
         case.set_system_out(measured.join("\n"));

@@ -12,6 +12,7 @@ use crate::destination::Destination;
 use crate::layout::wrap::clean;
 use crate::layout::{Page, Table};
 use crate::reporter::{ReportError, Reporter, Written};
+use crate::view::cluster;
 use crate::view::duration::human_or_dash;
 use crate::view::failure::{Detail, Story, stories, tell_all};
 use crate::view::measured;
@@ -79,7 +80,11 @@ fn heading(report: &RunReport) -> String {
     };
     let mut parts = vec![format!("## Gateproof: {word}"), escape(&totals_line(report))];
     parts.extend(model_sentence(report).map(|words| format!("> **{}**", escape(&words))));
-    parts.push(format!("{}\n", escape(&provider_and_subject(report))));
+    parts.push(escape(&provider_and_subject(report)));
+    parts.extend(cluster::notes(report).iter().map(|note| escape(note)));
+    let mut last = parts.pop().expect("the subject is named");
+    last.push('\n');
+    parts.push(last);
     parts.join("\n\n")
 }
 

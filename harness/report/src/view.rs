@@ -1,6 +1,7 @@
 //! What every human report shows, before it has a width or a format: grids, targets, trials,
 //! failures, and who carried the traffic. Console, JUnit and Markdown only lay it out.
 
+pub(crate) mod cluster;
 pub(crate) mod duration;
 pub(crate) mod evidence;
 pub(crate) mod failure;

@@ -1,7 +1,7 @@
 //! Drives trials, owns clusters and emits events.
 //!
-//! The flow: [`run::run`] takes a plan and a provider; one task per cluster provisions it and runs
-//! its trials in order (`trial`), each of its steps (`step`) and checks (`check`). All of
+//! The flow: [`run::run`] takes a plan and a provider; each cluster lives its life (`life`): up,
+//! its trials in order (`trial`) with their steps (`step`) and checks (`check`), and gone. All of
 //! them hand events to one dispatcher ([`dispatcher`]), which numbers them and passes them on.
 //! Nothing here prints, formats a report or decides an exit code.
 
@@ -20,6 +20,7 @@ pub mod run;
 pub mod standing;
 
 mod check;
+mod life;
 mod prerequisite;
 mod step;
 mod trial;
@@ -27,4 +28,4 @@ mod witness;
 
 pub use cause::with_causes;
 pub use dispatcher::Emitter;
-pub use run::{Options, run};
+pub use run::{Keep, Options, run};

@@ -1,10 +1,11 @@
 //! Providers that fail, hang and panic, over the embedded one: whatever they do, the run ends, says
-//! why, takes its cluster away and is inconclusive, never passed.
+//! why, puts evidence away, takes its cluster away or hands it over, and is inconclusive, never
+//! passed.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gateproof_core::cluster::{Node, ProviderKind, Subject};
@@ -16,10 +17,11 @@ use gateproof_core::report::{ExitCode, RunReport, exit_code};
 use gateproof_core::scenario::catalog;
 use gateproof_embedded::EmbeddedProvider;
 use gateproof_kubernetes::{
-    AddressBook, Client, Cluster, Component, Provider, ProviderError, StackRequest, Surroundings,
+    AddressBook, Client, Cluster, Component, Limits, Provider, ProviderError, Remains,
+    StackRequest, Surroundings,
 };
 use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::{Options, clock, discover};
+use gateproof_runner::{Keep, Options, clock, discover};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,20 +31,48 @@ enum Trouble {
     ProvisionPanics,
     ProvisionHangs,
     TrialPanics,
+    TrialHangs,
     TeardownFails,
     TeardownPanics,
+    TeardownHangs,
+    EvidenceHangs,
+    AbandonFails,
+    KeepFails,
 }
 
 struct Troubled {
     trouble: Trouble,
     interrupt: Interrupt,
-    taken_away: Arc<AtomicUsize>,
+    deeds: Arc<Deeds>,
 }
 
 struct TroubledCluster {
     cluster: Arc<dyn Cluster>,
     trouble: Trouble,
-    taken_away: Arc<AtomicUsize>,
+    interrupt: Interrupt,
+    deeds: Arc<Deeds>,
+}
+
+/// What was done in the end, in order.
+#[derive(Default)]
+struct Deeds(Mutex<Vec<&'static str>>);
+
+impl Deeds {
+    fn done(&self, deed: &'static str) {
+        self.0.lock().expect("no panic").push(deed);
+    }
+
+    fn all(&self) -> Vec<&'static str> {
+        self.0.lock().expect("no panic").clone()
+    }
+}
+
+/// Writes a file of evidence.
+fn write_evidence(folder: &Path) -> Vec<PathBuf> {
+    std::fs::create_dir_all(folder).expect("a writable folder");
+    let file = folder.join("kubelet.log");
+    std::fs::write(&file, "it was the kubelet").expect("a writable folder");
+    vec![file]
 }
 
 fn refusal(operation: &str) -> ProviderError {
@@ -62,7 +92,7 @@ impl Provider for Troubled {
         surroundings: &Surroundings,
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
         match self.trouble {
-            Trouble::ProvisionFails => return Err(refusal("provision")),
+            Trouble::ProvisionFails | Trouble::AbandonFails => return Err(refusal("provision")),
             Trouble::ProvisionPanics => panic!("on purpose"),
             Trouble::ProvisionHangs => {
                 self.interrupt.trigger("SIGINT");
@@ -73,8 +103,30 @@ impl Provider for Troubled {
         Ok(Arc::new(TroubledCluster {
             cluster: EmbeddedProvider::new().provision(plan, surroundings).await?,
             trouble: self.trouble,
-            taken_away: Arc::clone(&self.taken_away),
+            interrupt: self.interrupt.clone(),
+            deeds: Arc::clone(&self.deeds),
         }))
+    }
+
+    async fn abandon(
+        &self,
+        _plan: &ClusterPlan,
+        surroundings: &Surroundings,
+        remains: Remains,
+    ) -> Result<Vec<PathBuf>, ProviderError> {
+        let files = write_evidence(&surroundings.evidence);
+        if self.trouble == Trouble::AbandonFails {
+            return Err(refusal("remove what there is"));
+        }
+        self.deeds.done(match remains {
+            Remains::Remove => "abandoned",
+            Remains::Keep => "left standing",
+        });
+        Ok(files)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { evidence: Duration::from_millis(50), removal: Duration::from_millis(500) }
     }
 }
 
@@ -102,6 +154,10 @@ impl Cluster for TroubledCluster {
 
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {
         assert_ne!(self.trouble, Trouble::TrialPanics, "on purpose");
+        if matches!(self.trouble, Trouble::TrialHangs | Trouble::EvidenceHangs) {
+            self.interrupt.trigger("SIGTERM");
+            std::future::pending::<()>().await;
+        }
         self.cluster.install(stack).await
     }
 
@@ -113,10 +169,28 @@ impl Cluster for TroubledCluster {
         self.cluster.logs(component).await
     }
 
+    async fn collect_evidence(&self, folder: &Path) -> Result<Vec<PathBuf>, ProviderError> {
+        let files = write_evidence(folder);
+        if self.trouble == Trouble::EvidenceHangs {
+            std::future::pending::<()>().await;
+        }
+        self.deeds.done("evidence");
+        Ok(files)
+    }
+
+    async fn keep(&self) -> Result<(), ProviderError> {
+        if self.trouble == Trouble::KeepFails {
+            return Err(refusal("keep the cluster"));
+        }
+        self.deeds.done("kept");
+        Ok(())
+    }
+
     async fn teardown(&self) -> Result<(), ProviderError> {
         self.cluster.teardown().await?;
-        self.taken_away.fetch_add(1, Ordering::SeqCst);
+        self.deeds.done("removed");
         match self.trouble {
+            Trouble::TeardownHangs => std::future::pending().await,
             Trouble::TeardownFails => Err(refusal("take the cluster away")),
             Trouble::TeardownPanics => panic!("on purpose"),
             _ => Ok(()),
@@ -136,20 +210,42 @@ fn one_cluster() -> Plan {
     plan
 }
 
-/// Runs the plan with this trouble; the records, the exit code and how many clusters went away.
-async fn play(trouble: Trouble) -> (Vec<Record>, ExitCode, usize) {
+/// What came of a run.
+struct Played {
+    records: Vec<Record>,
+    code: ExitCode,
+    deeds: Vec<&'static str>,
+}
+
+/// Runs a cluster with this trouble.
+async fn play(trouble: Trouble, keep: Keep) -> Played {
+    let plan = one_cluster();
+    let folder = tempfile::tempdir().expect("a scratch folder");
     let interrupt = Interrupt::new();
-    let taken_away = Arc::new(AtomicUsize::new(0));
-    let provider =
-        Troubled { trouble, interrupt: interrupt.clone(), taken_away: Arc::clone(&taken_away) };
-    let options = Options::new(clock::run_id(), NonZeroUsize::MIN);
+    let deeds = Arc::new(Deeds::default());
+    let provider = Troubled { trouble, interrupt: interrupt.clone(), deeds: Arc::clone(&deeds) };
+    let mut options = Options::new(clock::run_id(), NonZeroUsize::MIN);
+    options.evidence = folder.path().to_owned();
+    options.keep = keep;
     let mut records = Vec::new();
-    gateproof_runner::run(&one_cluster(), Arc::new(provider), &options, &interrupt, |record| {
+    gateproof_runner::run(&plan, Arc::new(provider), &options, &interrupt, |record| {
         records.push(record.clone());
     })
     .await;
+    let last = records.last().map(|record| &record.event);
+    assert!(matches!(last, Some(Event::RunFinished { .. })), "{trouble:?}: the run ends");
     let report = RunReport::fold(&records).expect("a whole log");
-    (records, exit_code(&report), taken_away.load(Ordering::SeqCst))
+    for cluster in &report.clusters {
+        for evidence in &cluster.evidence {
+            let file = Path::new(&evidence.folder).join("kubelet.log");
+            assert!(
+                file.exists(),
+                "{trouble:?}: evidence lies where the report says: {evidence:?}"
+            );
+            assert_eq!(evidence.files, 1);
+        }
+    }
+    Played { code: exit_code(&report), records, deeds: deeds.all() }
 }
 
 /// Every text that says why something did not work.
@@ -157,45 +253,90 @@ fn reasons(records: &[Record]) -> String {
     let texts = records.iter().filter_map(|record| match &record.event {
         Event::ClusterFailed { reason, .. } => Some(reason.clone()),
         Event::TrialFinished { reason, .. } => reason.clone(),
-        Event::ClusterRemoved { problem, .. } => problem.clone(),
+        Event::ClusterRemoved { problem, .. } | Event::EvidenceCollected { problem, .. } => {
+            problem.clone()
+        }
         _ => None,
     });
     texts.collect::<Vec<_>>().join("\n")
 }
 
-async fn ends(trouble: Trouble, exit: ExitCode, clusters: usize, reason: &str) {
-    let (records, code, taken_away) = play(trouble).await;
-    let why = reasons(&records);
-    assert_eq!((code, taken_away), (exit, clusters), "{trouble:?}: {why}");
+async fn ends(trouble: Trouble, exit: ExitCode, deeds: &[&str], reason: &str) {
+    let played = play(trouble, Keep::Never).await;
+    let why = reasons(&played.records);
+    assert_eq!((played.code, &played.deeds[..]), (exit, deeds), "{trouble:?}: {why}");
     assert!(why.contains(reason), "{trouble:?} is explained: {why}");
-    let last = records.last().map(|record| &record.event);
-    assert!(matches!(last, Some(Event::RunFinished { .. })), "{trouble:?}: the run ends");
+}
+
+#[tokio::test]
+async fn a_run_that_passes_puts_nothing_away() {
+    ends(Trouble::None, ExitCode::Passed, &["removed"], "").await;
 }
 
 #[tokio::test]
 async fn a_provider_that_fails_or_panics_makes_the_run_inconclusive() {
-    ends(Trouble::None, ExitCode::Passed, 1, "").await;
-    ends(Trouble::ProvisionFails, ExitCode::Inconclusive, 0, "on fire").await;
-    ends(Trouble::ProvisionPanics, ExitCode::Inconclusive, 0, "panicked (on purpose)").await;
+    let abandoned = &["abandoned"];
+    ends(Trouble::ProvisionFails, ExitCode::Inconclusive, abandoned, "on fire").await;
+    let panicked = "panicked (on purpose)";
+    ends(Trouble::ProvisionPanics, ExitCode::Inconclusive, abandoned, panicked).await;
+    let not_removed = "failed to remove what there is: the machine is on fire";
+    ends(Trouble::AbandonFails, ExitCode::Inconclusive, &[], not_removed).await;
 }
 
 #[tokio::test]
 async fn a_provider_that_hangs_ends_with_the_interrupt() {
-    ends(Trouble::ProvisionHangs, ExitCode::Interrupted, 0, "SIGINT").await;
+    ends(Trouble::ProvisionHangs, ExitCode::Interrupted, &["abandoned"], "SIGINT").await;
+    ends(Trouble::TrialHangs, ExitCode::Interrupted, &["evidence", "removed"], "SIGTERM").await;
 }
 
 #[tokio::test]
-async fn a_panic_in_a_trial_is_inconclusive_and_the_cluster_goes() {
-    ends(Trouble::TrialPanics, ExitCode::Inconclusive, 1, "on purpose").await;
+async fn a_panic_in_a_trial_is_inconclusive_and_evidence_comes_before_removal() {
+    let deeds = &["evidence", "removed"];
+    ends(Trouble::TrialPanics, ExitCode::Inconclusive, deeds, "on purpose").await;
 }
 
 #[tokio::test]
-async fn a_teardown_that_fails_or_panics_is_told() {
-    for (trouble, reason) in
-        [(Trouble::TeardownFails, "on fire"), (Trouble::TeardownPanics, "panicked (on purpose)")]
-    {
-        let (records, _, taken_away) = play(trouble).await;
-        assert_eq!(taken_away, 1);
-        assert!(reasons(&records).contains(reason), "{trouble:?}: {}", reasons(&records));
+async fn evidence_that_takes_too_long_is_cut_short_and_told() {
+    let limit = "not done after";
+    ends(Trouble::EvidenceHangs, ExitCode::Interrupted, &["removed"], limit).await;
+}
+
+#[tokio::test]
+async fn a_teardown_that_fails_hangs_or_panics_is_told() {
+    for (trouble, reason) in [
+        (Trouble::TeardownFails, "on fire"),
+        (Trouble::TeardownPanics, "panicked (on purpose)"),
+        (Trouble::TeardownHangs, "not done after"),
+    ] {
+        ends(trouble, ExitCode::Passed, &["removed"], reason).await;
     }
+}
+
+#[tokio::test]
+async fn clusters_are_handed_over_as_the_user_wishes() {
+    let cases: &[(Trouble, Keep, &[&str])] = &[
+        (Trouble::None, Keep::Always, &["kept"]),
+        (Trouble::None, Keep::OnFailure, &["removed"]),
+        (Trouble::TrialPanics, Keep::Always, &["evidence", "kept"]),
+        (Trouble::TrialPanics, Keep::OnFailure, &["evidence", "kept"]),
+        (Trouble::TrialPanics, Keep::Never, &["evidence", "removed"]),
+        (Trouble::TrialHangs, Keep::OnFailure, &["evidence", "removed"]),
+        (Trouble::ProvisionFails, Keep::OnFailure, &["abandoned"]),
+        (Trouble::ProvisionFails, Keep::Always, &["left standing"]),
+    ];
+    for (trouble, keep, deeds) in cases {
+        let played = play(*trouble, *keep).await;
+        assert_eq!(played.deeds, *deeds, "{trouble:?}, {keep:?}");
+        let told = played.records.iter().any(|r| matches!(r.event, Event::ClusterKept { .. }));
+        let stands = deeds.iter().any(|deed| matches!(*deed, "kept" | "left standing"));
+        assert_eq!(told, stands, "{trouble:?}, {keep:?}: what stands is told");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_cannot_be_kept_is_removed_and_that_is_told() {
+    let played = play(Trouble::KeepFails, Keep::Always).await;
+    assert_eq!(played.deeds, ["removed"]);
+    let why = reasons(&played.records);
+    assert!(why.contains("could not be kept") && why.contains("on fire"), "{why}");
 }

@@ -6,7 +6,7 @@
 use crate::event::{Event, FORMAT, Record};
 use crate::name::{ClusterName, TrialName};
 use crate::report::{
-    BringUp, ClusterReport, LogState, Removal, RunReport, Stage, TrialReport, trial,
+    BringUp, ClusterReport, EvidenceReport, LogState, Removal, RunReport, Stage, TrialReport, trial,
 };
 
 /// Why a log cannot be folded. Lines count from 1, one record a line.
@@ -122,6 +122,8 @@ impl RunReport {
             | Event::ActionFinished { .. }
             | Event::ClusterReady { .. }
             | Event::ClusterFailed { .. }
+            | Event::EvidenceCollected { .. }
+            | Event::ClusterKept { .. }
             | Event::ClusterRemoved { .. } => self.apply_to_cluster(&record.event),
             Event::TrialStarted { .. }
             | Event::StepStarted { .. }
@@ -170,8 +172,30 @@ impl RunReport {
             Event::ClusterFailed { cluster, reason } => {
                 self.cluster_entry(cluster).bring_up = BringUp::Failed { reason: reason.clone() };
             }
+            Event::ActionStarted { cluster, action, node } => {
+                self.cluster_entry(cluster).start_action(action, node.as_deref());
+            }
+            Event::ActionAwaiting { cluster, action, node, missing } => {
+                self.cluster_entry(cluster).action(action, node.as_deref()).awaiting =
+                    Some(missing.clone());
+            }
+            Event::ActionFinished { cluster, action, node, problem, took } => {
+                let action = self.cluster_entry(cluster).action(action, node.as_deref());
+                action.took = Some(*took);
+                action.problem.clone_from(problem);
+                action.awaiting = None;
+            }
+            Event::EvidenceCollected { cluster, trial, folder, files, problem } => {
+                let (trial, folder, problem) = (trial.clone(), folder.clone(), problem.clone());
+                let evidence = EvidenceReport { trial, folder, files: *files, problem };
+                self.cluster_entry(cluster).evidence.push(evidence);
+            }
+            Event::ClusterKept { cluster } => {
+                self.cluster_entry(cluster).removal = Some(Removal::Kept);
+            }
             Event::ClusterRemoved { cluster, problem } => {
-                self.cluster_entry(cluster).removal = Some(Removal { problem: problem.clone() });
+                let problem = problem.clone();
+                self.cluster_entry(cluster).removal = Some(Removal::Removed { problem });
             }
             _ => {}
         }
@@ -180,12 +204,7 @@ impl RunReport {
     fn cluster_entry(&mut self, name: &ClusterName) -> &mut ClusterReport {
         let index = self.clusters.iter().position(|cluster| cluster.name == *name);
         let index = index.unwrap_or_else(|| {
-            self.clusters.push(ClusterReport {
-                name: name.clone(),
-                nodes: Vec::new(),
-                bring_up: BringUp::Running,
-                removal: None,
-            });
+            self.clusters.push(ClusterReport::named(name));
             self.clusters.len() - 1
         });
         &mut self.clusters[index]
@@ -293,6 +312,8 @@ fn name(event: &Event) -> &'static str {
         Event::StepFinished { .. } => "stepFinished",
         Event::CheckFinished { .. } => "checkFinished",
         Event::TrialFinished { .. } => "trialFinished",
+        Event::EvidenceCollected { .. } => "evidenceCollected",
+        Event::ClusterKept { .. } => "clusterKept",
         Event::ClusterRemoved { .. } => "clusterRemoved",
         Event::Interrupted { .. } => "interrupted",
         Event::RunFinished { .. } => "runFinished",

@@ -225,6 +225,8 @@ fn clusters_of(event: &mut Event) -> Vec<&mut ClusterName> {
         | Event::ClusterReady { cluster, .. }
         | Event::ClusterFailed { cluster, .. }
         | Event::TrialStarted { cluster, .. }
+        | Event::EvidenceCollected { cluster, .. }
+        | Event::ClusterKept { cluster }
         | Event::ClusterRemoved { cluster, .. } => vec![cluster],
         Event::StepStarted { .. }
         | Event::Awaiting { .. }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{BringUp, Document, ExitCode, FoldError, LogState, MergeError, RunReport, Stage};
+use super::{
+    BringUp, Document, ExitCode, FoldError, LogState, MergeError, Removal, RunReport, Stage,
+};
 use super::{exit_code, merge};
 use crate::cluster::{ProviderKind, Subject};
 use crate::event::{CheckResult, Event, Evidence, FORMAT, Record, Shard, TrialSummary};
@@ -163,6 +165,58 @@ fn cluster_that_did_not_come_up_is_inconclusive_and_one_that_stays_is_not() {
     let reason = failed.trials[0].reason.as_deref();
     assert_eq!(reason, Some("cluster `one` could not be brought up: no space left"));
     assert!(matches!(failed.clusters[0].bring_up, BringUp::Failed { .. }));
+}
+
+#[test]
+fn actions_of_a_cluster_are_followed_and_the_failed_one_is_found() {
+    let cluster = || ClusterName::new("one");
+    let join = || "kubeadm join".to_owned();
+    let node = |name: &str| Some(name.to_owned());
+    let started =
+        |name: &str| Event::ActionStarted { cluster: cluster(), action: join(), node: node(name) };
+    let took = Duration::from_secs(3);
+    let finished = |name: &str, problem: Option<&str>| Event::ActionFinished {
+        cluster: cluster(),
+        action: join(),
+        node: node(name),
+        problem: problem.map(str::to_owned),
+        took,
+    };
+    let waits = Event::ActionAwaiting {
+        cluster: cluster(),
+        action: join(),
+        node: node("worker2"),
+        missing: "the API".to_owned(),
+    };
+    let evidence = |trial: Option<&str>| Event::EvidenceCollected {
+        cluster: cluster(),
+        trial: trial.map(TrialName::new),
+        folder: "/evidence/one".to_owned(),
+        files: 7,
+        problem: None,
+    };
+    let log = Log::of_trials(&["a", "b"])
+        .then(started("worker"))
+        .then(started("worker2"))
+        .then(waits)
+        .then(finished("worker", None));
+    let waiting = log.clone().report().clusters[0].actions.clone();
+    assert_eq!(waiting[1].awaiting.as_deref(), Some("the API"));
+    let report = log
+        .then(finished("worker2", Some("the token is not valid")))
+        .then(evidence(None))
+        .then(evidence(Some("b")))
+        .then(Event::ClusterKept { cluster: cluster() })
+        .end()
+        .report();
+    let [cluster] = &report.clusters[..] else { panic!("one cluster") };
+    let failed: Vec<_> = cluster.failed_actions().collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!((failed[0].node.as_deref(), failed[0].took), (Some("worker2"), Some(took)));
+    assert_eq!(failed[0].awaiting, None, "it waits no longer");
+    assert_eq!(cluster.removal, Some(Removal::Kept));
+    let about = |trial| cluster.evidence_about(&TrialName::new(trial)).count();
+    assert_eq!((about("a"), about("b")), (1, 2));
 }
 
 #[test]

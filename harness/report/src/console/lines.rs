@@ -2,13 +2,14 @@
 
 use gateproof_core::event::{CheckResult, Event, Record};
 use gateproof_core::name::TrialName;
-use gateproof_core::report::RunReport;
+use gateproof_core::report::{EvidenceReport, RunReport};
 use gateproof_core::verdict::{Judgement, Verdict};
 
 use crate::console::terminal::Output;
 use crate::console::{ConsoleOptions, Verbosity};
 use crate::layout::wrap::hang;
 use crate::layout::{Colour, Tone};
+use crate::view::cluster::{evidence, kept, longest_actions, of_node};
 use crate::view::duration::{human, human_or_dash};
 use crate::view::failure::stories;
 use crate::view::trials::{checks_in_words, count, shout, tone_of};
@@ -63,7 +64,9 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
             Said::plain(format!("cluster {cluster}: bringing up {}", count(*nodes, "node")))
         }
         Event::ClusterReady { cluster, took, .. } if streaming || verbose => {
-            Said::plain(format!("cluster {cluster}: ready after {}", human(*took)))
+            let longest = report.cluster(cluster).map(longest_actions).unwrap_or_default();
+            let longest = if longest.is_empty() { longest } else { format!(" ({longest})") };
+            Said::plain(format!("cluster {cluster}: ready after {}{longest}", human(*took)))
         }
         Event::ClusterFailed { cluster, reason } => Said::verdict(
             Verdict::Inconclusive,
@@ -103,6 +106,12 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
         }
         Event::CheckFinished { trial, result } => return check_finished(trial, result, options),
         Event::TrialFinished { trial, .. } => return trial_finished(trial, report),
+        Event::EvidenceCollected { cluster, folder, files, problem, .. } => {
+            let (folder, problem) = (folder.clone(), problem.clone());
+            let told = evidence(&EvidenceReport { trial: None, folder, files: *files, problem });
+            Said::plain(format!("evidence of cluster {cluster}: {told}"))
+        }
+        Event::ClusterKept { cluster } => Said::plain(kept(cluster.as_str())),
         Event::ClusterRemoved { cluster, problem: Some(problem) } => {
             Said::plain(format!("cluster {cluster} was not removed cleanly: {problem}"))
         }
@@ -125,14 +134,6 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
         | Event::RunFinished { .. } => return None,
     };
     Some(said)
-}
-
-/// An action in words, with the node it is done on.
-pub(super) fn of_node(action: &str, node: Option<&str>) -> String {
-    match node {
-        Some(node) => format!("{action} on {node}"),
-        None => action.to_owned(),
-    }
 }
 
 fn check_finished(

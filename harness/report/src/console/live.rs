@@ -15,8 +15,8 @@ use gateproof_core::report::{RunReport, Stage, TrialReport};
 use gateproof_core::verdict::Verdict;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::lines::of_node;
 use crate::layout::wrap::clean;
+use crate::view::cluster::of_node;
 use crate::view::duration::human;
 use crate::view::trials::count;
 
@@ -117,6 +117,8 @@ impl Live {
             }
             Event::RunStarted { .. } => self.run.enable_steady_tick(TICK),
             Event::ActionFinished { .. }
+            | Event::EvidenceCollected { .. }
+            | Event::ClusterKept { .. }
             | Event::ClusterRemoved { .. }
             | Event::Interrupted { .. }
             | Event::RunFinished { .. } => {}

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use gateproof_core::event::CheckResult;
-use gateproof_core::report::{BringUp, ExitCode, RunReport, TrialReport, exit_code};
+use gateproof_core::report::{ExitCode, RunReport, TrialReport, exit_code};
 use gateproof_core::verdict::Verdict;
 
 use crate::console::{ConsoleOptions, Verbosity};
@@ -14,7 +14,7 @@ use crate::view::failure::{Detail, tell_all};
 use crate::view::measured::{self, Measured, Shown};
 use crate::view::subject::{model_sentence, provider_and_subject};
 use crate::view::trials::{by_scenario, totals_line};
-use crate::view::{grid, targets};
+use crate::view::{cluster, grid, targets};
 
 /// The summary in lines, sections apart by an empty line.
 pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
@@ -32,6 +32,10 @@ pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> 
     };
     for trial in &report.trials {
         sections.extend(tell_all(report, trial, page, detail));
+    }
+    if options.verbosity == Verbosity::Quiet {
+        let kept = cluster::notes(report);
+        sections.push(kept.iter().flat_map(|note| hang("", note, page.width)).collect());
     }
     sections.push(conclusion(report, page));
     let mut lines = Vec::new();
@@ -146,24 +150,14 @@ fn trials(report: &RunReport, page: Page) -> Vec<String> {
     lines
 }
 
-/// Skipped trials with their reasons, and clusters that did not come or go as they should.
+/// Skipped trials with their reasons, and what is to be said of clusters.
 fn notes(report: &RunReport, page: Page) -> Vec<String> {
     let skipped = report.trials.iter().filter(|trial| trial.verdict == Verdict::Skipped);
     let skipped = skipped.map(|trial| {
         let reason = trial.reason.as_deref().unwrap_or("no reason given");
         format!("skipped {}: {reason}", trial.summary.trial)
     });
-    let failed = report.clusters.iter().filter_map(|cluster| match &cluster.bring_up {
-        BringUp::Failed { reason } => {
-            Some(format!("cluster {} could not be brought up: {reason}", cluster.name))
-        }
-        BringUp::Running | BringUp::Ready { .. } => None,
-    });
-    let left = report.clusters.iter().filter_map(|cluster| {
-        let problem = cluster.removal.as_ref()?.problem.as_ref()?;
-        Some(format!("cluster {} was not removed cleanly: {problem}", cluster.name))
-    });
-    skipped.chain(failed).chain(left).flat_map(|note| hang("", &note, page.width)).collect()
+    skipped.chain(cluster::notes(report)).flat_map(|note| hang("", &note, page.width)).collect()
 }
 
 /// The last lines: a sentence when a model ran, then the totals.

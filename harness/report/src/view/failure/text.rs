@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateproof_core::report::{RunReport, TrialReport};
+use gateproof_core::name::TrialName;
+use gateproof_core::report::{ClusterReport, RunReport, TrialReport};
 use gateproof_core::verdict::FailureKind;
 
 use super::{About, Group, Story, stories};
 use crate::layout::wrap::{clean, hang};
 use crate::layout::{Page, Tone};
-use crate::view::evidence;
 use crate::view::trials::{shout, tone_of};
+use crate::view::{self, evidence};
 
 /// How much a story tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,26 @@ pub(crate) fn tell_all(
 ) -> Vec<Vec<String>> {
     let name = trial.summary.trial.as_str();
     let mut told = Told::new();
-    stories(report, trial).iter().map(|story| tell(story, name, page, detail, &mut told)).collect()
+    let stories = stories(report, trial);
+    let mut lines: Vec<_> =
+        stories.iter().map(|story| tell(story, name, page, detail, &mut told)).collect();
+    if let (Some(last), Some(cluster)) = (lines.last_mut(), report.cluster(&trial.summary.cluster))
+    {
+        last.extend(of_cluster(cluster, &trial.summary.trial, page));
+    }
+    lines
+}
+
+/// The actions of the trial's cluster that failed, and where evidence lies: once, at the end.
+fn of_cluster(cluster: &ClusterReport, trial: &TrialName, page: Page) -> Vec<String> {
+    let mut teller = Teller { page, lines: Vec::new() };
+    for action in cluster.failed_actions().filter_map(view::cluster::failed_action) {
+        teller.say("action", Tone::Bad, &action);
+    }
+    for evidence in cluster.evidence_about(trial) {
+        teller.say("evidence", Tone::Plain, &view::cluster::evidence(evidence));
+    }
+    teller.lines
 }
 
 /// Hints that were given already, and with which check or step.

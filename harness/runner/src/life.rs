@@ -1,0 +1,289 @@
+//! One cluster's life: up, trials, evidence of what did not pass, gone or handed over.
+//!
+//! Whatever happens in between (a failure, a panic, an interrupt), the end comes: evidence first,
+//! then removal, each in bounded time. What could not be removed is in the journal, and said.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use gateproof_core::event::Event;
+use gateproof_core::name::TrialName;
+use gateproof_core::plan::{ClusterPlan, TrialPlan};
+use gateproof_core::verdict::Verdict;
+use gateproof_kubernetes::{Cluster, Provider, ProviderError, Remains, Surroundings};
+
+use crate::cause::with_causes;
+use crate::dispatcher::Emitter;
+use crate::interrupt::Interrupt;
+use crate::process;
+use crate::run::{Keep, Options};
+use crate::trial;
+use crate::witness::ActionWitness;
+
+/// One cluster of a run.
+pub(crate) struct Life<'a> {
+    pub(crate) plan: &'a ClusterPlan,
+    pub(crate) options: &'a Options,
+    pub(crate) provider: &'a dyn Provider,
+    pub(crate) emitter: Emitter,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+impl Life<'_> {
+    /// Lives it to its end.
+    pub(crate) async fn run(self) {
+        if let Some(cause) = self.interrupt.cause() {
+            self.give_up(&self.plan.trials, Verdict::Skipped, &format!("not started: {cause}"));
+            return;
+        }
+        let Some(cluster) = self.bring_up().await else { return };
+        let mut gravest = Verdict::Skipped;
+        for (position, trial) in self.plan.trials.iter().enumerate() {
+            if let Some(cause) = self.interrupt.cause() {
+                let left = &self.plan.trials[position..];
+                self.give_up(left, Verdict::Skipped, &format!("not started: {cause}"));
+                break;
+            }
+            let verdict = Box::pin(self.run_trial(&cluster, trial)).await;
+            if matches!(verdict, Verdict::Failed | Verdict::Inconclusive) {
+                self.collect_evidence(cluster.as_ref(), position, &trial.name).await;
+            }
+            gravest = gravest.max(verdict);
+        }
+        if !self.keeps(gravest) {
+            self.take_away(cluster.as_ref(), None).await;
+        } else if let Err(problem) = self.hand_over(cluster.as_ref()).await {
+            self.take_away(cluster.as_ref(), Some(problem)).await;
+        }
+    }
+
+    async fn bring_up(&self) -> Option<Arc<dyn Cluster>> {
+        let name = &self.plan.name;
+        let started = Instant::now();
+        self.emitter.emit(Event::ClusterStarted {
+            cluster: name.clone(),
+            nodes: self.plan.topology.nodes.len(),
+        });
+        let surroundings = self.surroundings();
+        let provisioned = tokio::select! {
+            provisioned = unpanicked(self.provider.provision(self.plan, &surroundings)) => match provisioned {
+                Ok(provisioned) => provisioned.map_err(|error| with_causes(&error)),
+                Err(panic) => Err(panic),
+            },
+            () = self.interrupt.triggered() => {
+                let cause = self.interrupt.cause().unwrap_or("interrupted");
+                Err(format!("{cause} while the cluster was coming up"))
+            }
+        };
+        match provisioned {
+            Ok(cluster) => {
+                self.emitter.emit(Event::ClusterReady {
+                    cluster: name.clone(),
+                    nodes: cluster.nodes(),
+                    took: started.elapsed(),
+                });
+                Some(cluster)
+            }
+            Err(reason) => {
+                self.abandon(&surroundings).await;
+                self.cluster_failed(&reason);
+                None
+            }
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings {
+            run: self.options.run.clone(),
+            owner: process::owner(),
+            witness: Arc::new(ActionWitness {
+                cluster: self.plan.name.clone(),
+                emitter: self.emitter.clone(),
+            }),
+            ledger: Arc::clone(&self.options.ledger),
+            evidence: self.evidence_folder(),
+        }
+    }
+
+    /// Where this cluster's evidence goes.
+    fn evidence_folder(&self) -> PathBuf {
+        self.options.evidence.join(self.plan.name.as_str())
+    }
+
+    /// Puts away and removes what there is of a cluster that did not come up.
+    async fn abandon(&self, surroundings: &Surroundings) {
+        let limits = self.provider.limits();
+        let limit = limits.evidence + limits.removal;
+        let remains = match self.options.keep {
+            Keep::Always => Remains::Keep,
+            Keep::OnFailure | Keep::Never => Remains::Remove,
+        };
+        let abandoned = self.provider.abandon(self.plan, surroundings, remains);
+        let (files, problem) = match bounded(limit, abandoned).await {
+            Ok(files) => (files, None),
+            Err(problem) => (files_below(&surroundings.evidence), Some(problem)),
+        };
+        if files.is_empty() && problem.is_none() {
+            return;
+        }
+        self.evidence_collected(None, &surroundings.evidence, files.len(), None);
+        let cluster = self.plan.name.clone();
+        self.emitter.emit(match (problem, remains) {
+            (None, Remains::Keep) => Event::ClusterKept { cluster },
+            (problem, _) => Event::ClusterRemoved { cluster, problem },
+        });
+    }
+
+    fn cluster_failed(&self, reason: &str) {
+        self.emitter.emit(Event::ClusterFailed {
+            cluster: self.plan.name.clone(),
+            reason: reason.to_owned(),
+        });
+        let reason = format!("cluster {} did not come up: {reason}", self.plan.name);
+        self.give_up(&self.plan.trials, Verdict::Inconclusive, &reason);
+    }
+
+    /// Decides trials that do not get to run.
+    fn give_up(&self, trials: &[TrialPlan], verdict: Verdict, reason: &str) {
+        for trial in trials {
+            self.emitter.emit(Event::TrialFinished {
+                trial: trial.name.clone(),
+                verdict,
+                reason: Some(reason.to_owned()),
+                took: Duration::ZERO,
+            });
+        }
+    }
+
+    async fn run_trial(&self, cluster: &Arc<dyn Cluster>, plan: &TrialPlan) -> Verdict {
+        let started = Instant::now();
+        self.emitter.emit(Event::TrialStarted {
+            trial: plan.name.clone(),
+            cluster: self.plan.name.clone(),
+            subject: cluster.subject(),
+        });
+        let trial = trial::run(plan, Arc::clone(cluster), &self.options.run, self.emitter.clone());
+        // A panic is the harness's own fault: inconclusive, said aloud, and the run goes on.
+        let (verdict, reason) = tokio::select! {
+            done = unpanicked(trial) => match done {
+                Ok(verdict) => (verdict, None),
+                Err(panic) => (Verdict::Inconclusive, Some(panic)),
+            },
+            () = self.interrupt.triggered() => {
+                let cause = self.interrupt.cause().unwrap_or("unknown cause");
+                (Verdict::Inconclusive, Some(format!("interrupted by {cause}")))
+            }
+        };
+        self.emitter.emit(Event::TrialFinished {
+            trial: plan.name.clone(),
+            verdict,
+            reason,
+            took: started.elapsed(),
+        });
+        verdict
+    }
+
+    /// Puts away what helps to understand a trial that did not pass. Of several trials of a
+    /// cluster each has a folder of its own.
+    async fn collect_evidence(&self, cluster: &dyn Cluster, position: usize, trial: &TrialName) {
+        let mut folder = self.evidence_folder();
+        if self.plan.trials.len() > 1 {
+            folder.push(format!("trial-{}", position + 1));
+        }
+        let limit = self.provider.limits().evidence;
+        match bounded(limit, cluster.collect_evidence(&folder)).await {
+            Ok(files) if files.is_empty() => {}
+            Ok(files) => self.evidence_collected(Some(trial), &folder, files.len(), None),
+            Err(problem) => {
+                let files = files_below(&folder).len();
+                self.evidence_collected(Some(trial), &folder, files, Some(problem));
+            }
+        }
+    }
+
+    fn evidence_collected(
+        &self,
+        trial: Option<&TrialName>,
+        folder: &Path,
+        files: usize,
+        problem: Option<String>,
+    ) {
+        if files == 0 && problem.is_none() {
+            return;
+        }
+        self.emitter.emit(Event::EvidenceCollected {
+            cluster: self.plan.name.clone(),
+            trial: trial.cloned(),
+            folder: folder.display().to_string(),
+            files,
+            problem,
+        });
+    }
+
+    fn keeps(&self, gravest: Verdict) -> bool {
+        match self.options.keep {
+            Keep::Always => true,
+            Keep::OnFailure => {
+                let failed = matches!(gravest, Verdict::Failed | Verdict::Inconclusive);
+                failed && self.interrupt.cause().is_none()
+            }
+            Keep::Never => false,
+        }
+    }
+
+    /// Hands the cluster over to the user.
+    async fn hand_over(&self, cluster: &dyn Cluster) -> Result<(), String> {
+        bounded(self.provider.limits().removal, cluster.keep())
+            .await
+            .map_err(|problem| format!("could not be kept: {problem}"))?;
+        self.emitter.emit(Event::ClusterKept { cluster: self.plan.name.clone() });
+        Ok(())
+    }
+
+    async fn take_away(&self, cluster: &dyn Cluster, problem: Option<String>) {
+        let gone = bounded(self.provider.limits().removal, cluster.teardown()).await;
+        let problems: Vec<String> = problem.into_iter().chain(gone.err()).collect();
+        let problem = (!problems.is_empty()).then(|| problems.join("; "));
+        self.emitter.emit(Event::ClusterRemoved { cluster: self.plan.name.clone(), problem });
+    }
+}
+
+/// What comes of a provider's work within a limit, or what went wrong, for a human.
+async fn bounded<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(limit, unpanicked(work)).await {
+        Ok(Ok(Ok(done))) => Ok(done),
+        Ok(Ok(Err(error))) => Err(with_causes(&error)),
+        Ok(Err(panic)) => Err(panic),
+        Err(_) => Err(format!("not done after {} s", limit.as_secs())),
+    }
+}
+
+/// What comes of the work, or the text of its panic.
+async fn unpanicked<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    std::panic::AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|panic| panic_text(panic.as_ref()))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    format!("the harness itself panicked ({message}); please report this")
+}
+
+/// The files below a folder; none when it cannot be read, which is the same to whoever wants to
+/// look into it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
