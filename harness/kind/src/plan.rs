@@ -3,7 +3,7 @@
 //! [`make`] turns a topology, the user's settings and the engine's facts into a [`KindPlan`]:
 //! containers, the files in them, the commands to run and in which order. What only a running node
 //! knows comes in later: the network's subnets by [`KindPlan::on_network`], the node's Kubernetes
-//! version and addresses by [`KindPlan::kubeadm_file`].
+//! version and addresses by [`KindPlan::kubeadm_file`]. [`mod@show`] prints all of it.
 //!
 //! Everything here follows kubernetes-sigs/kind v0.33.0, as read at commit fed26882 and in the
 //! release notes; where we differ on purpose, the item says so. No function here waits, reads a
@@ -28,6 +28,7 @@ pub mod image;
 pub mod kubeadm;
 pub mod load_balancer;
 pub mod proxy;
+pub mod show;
 pub mod version;
 
 mod containers;
@@ -237,3 +238,6 @@ impl KindPlan {
         Ok(Some(FilePlan { path: command::CONTAINERD_CONFIG.to_owned(), content }))
     }
 }
+
+#[cfg(test)]
+mod tests;

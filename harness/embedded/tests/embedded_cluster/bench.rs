@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gateproof_core::cilium::{CiliumConfig, HostNetwork};
 use gateproof_core::cluster::NodeRole;
-use gateproof_core::name::{ClusterName, NodeName};
+use gateproof_core::name::ClusterName;
 use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpResponse, TcpOutcome};
 use gateproof_core::plan::ClusterPlan;
 use gateproof_core::scenario::{Fault, GatewayApi};

@@ -194,7 +194,13 @@ impl Kubeadm {
         if self.kube_proxy_mode != KubeProxyMode::None {
             documents.push((DocumentKind::KubeProxyConfiguration, self.kube_proxy()));
         }
-        patches::apply(&mut documents, &[&self.patches, &node.patches], version)?;
+        patches::apply(&mut documents, &self.patches, node, version)?;
+        // kubeadm refuses settings of an etcd of its own beside somebody else's.
+        if let Some(etcd) = documents[0].1.get_mut("etcd").and_then(Value::as_object_mut)
+            && etcd.contains_key("external")
+        {
+            etcd.remove("local");
+        }
         let texts: Vec<String> =
             documents.iter().map(|(_, document)| yaml::document(document)).collect();
         Ok(texts.join("---\n"))

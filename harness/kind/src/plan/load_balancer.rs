@@ -15,6 +15,9 @@ use crate::label;
 
 const FOLDER: &str = "/home/envoy";
 
+/// The last file that the container's own start writes, where it is not there yet.
+pub const WRITTEN_LAST: &str = "/home/envoy/lds.yaml";
+
 /// The load balancer as planned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoadBalancerPlan {

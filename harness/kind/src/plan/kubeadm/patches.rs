@@ -17,18 +17,29 @@ use super::DocumentError;
 use crate::plan::version::{KubeadmApi, KubernetesVersion};
 use crate::plan::{NodePlan, Part};
 
-/// Applies the patches of every level in turn.
+/// Applies the patches of the cluster, then those of the node.
 pub(super) fn apply(
     documents: &mut [(DocumentKind, Value)],
-    levels: &[&KubeadmPatches],
+    cluster: &KubeadmPatches,
+    node: &NodePlan,
     version: &KubernetesVersion,
 ) -> Result<(), DocumentError> {
-    for patches in levels {
+    for patches in [cluster, &node.patches] {
         for (kind, document) in documents.iter_mut() {
+            if reads(node.part, *kind) {
+                check_versions(*kind, document, patches, version)?;
+            }
             apply_level(*kind, document, patches, version)?;
         }
     }
     Ok(())
+}
+
+/// Whether kubeadm reads a document on a node: a node that joins takes everything else, the
+/// kubelet's configuration included, from the cluster (kubernetes/kubernetes v1.36:
+/// `cmd/kubeadm/app/cmd/phases/join/kubelet.go`).
+fn reads(part: Part, kind: DocumentKind) -> bool {
+    (kind == DocumentKind::JoinConfiguration) == (part != Part::Init)
 }
 
 fn apply_level(
@@ -41,7 +52,6 @@ fn apply_level(
     let fits = |target: &Target| {
         target.kind == kind && target.api_version.as_ref().is_none_or(|wanted| *wanted == used)
     };
-    check_versions(kind, &used, patches, version)?;
     let fail = |origin: &str, reason: String| DocumentError::Patch {
         origin: origin.to_owned(),
         kind,
@@ -75,10 +85,11 @@ fn hint(api: KubeadmApi) -> &'static str {
 /// Patches for several versions of a document may stand side by side; one of them has to fit.
 fn check_versions(
     kind: DocumentKind,
-    used: &str,
+    document: &Value,
     patches: &KubeadmPatches,
     version: &KubernetesVersion,
 ) -> Result<(), DocumentError> {
+    let used = document["apiVersion"].as_str().unwrap_or_default();
     let merge = patches.merge.iter().map(|patch| (&patch.target, &patch.origin));
     let json = patches.json.iter().map(|patch| (&patch.target, &patch.origin));
     let versioned: Vec<(&str, &String)> = merge
@@ -218,23 +229,21 @@ pub(super) fn notes(
         .chain(nodes.iter().map(|node| (&node.patches, Some(node))));
     for (patches, node) in levels {
         for (kind, origin) in targets(patches) {
-            match (kind, node) {
-                (DocumentKind::KubeProxyConfiguration, _)
-                    if kube_proxy_mode == KubeProxyMode::None =>
+            match node {
+                _ if kind == DocumentKind::KubeProxyConfiguration
+                    && kube_proxy_mode == KubeProxyMode::None =>
                 {
                     idle(origin, kind, "this cluster has no kube-proxy".to_owned());
                 }
-                (DocumentKind::JoinConfiguration, Some(node)) if node.part == Part::Init => {
-                    let why = format!("{} does not join, it is the first node", node.name);
-                    idle(origin, kind, why);
-                }
-                (
-                    DocumentKind::ClusterConfiguration
-                    | DocumentKind::InitConfiguration
-                    | DocumentKind::KubeProxyConfiguration,
-                    Some(node),
-                ) if node.part != Part::Init => {
-                    let why = format!("{} joins, and reads JoinConfiguration", node.name);
+                Some(node) if !reads(node.part, kind) => {
+                    let why = match node.part {
+                        Part::Init => format!("{} is the first node and joins nobody", node.name),
+                        Part::JoinControlPlane | Part::JoinWorker => format!(
+                            "{} joins; there kubeadm reads JoinConfiguration, and takes the rest \
+                             from the cluster",
+                            node.name
+                        ),
+                    };
                     idle(origin, kind, why);
                 }
                 _ => {}
