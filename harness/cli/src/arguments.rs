@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Cluster(ClusterCommand),
     /// Remove what killed runs left behind; living runs are not touched.
     Clean(CleanArguments),
+    /// Ask sockets from here for a gateproof elsewhere: questions on standard input, answers on
+    /// standard output. Ends when standard input does.
+    #[command(hide = true)]
+    Prober,
 }
 
 /// Which scenarios and trials.

@@ -19,6 +19,7 @@ pub(crate) mod cluster;
 pub(crate) mod facts;
 pub(crate) mod plan;
 pub(crate) mod predict;
+pub(crate) mod prober;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;

@@ -14,7 +14,7 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
 use crate::command::{
-    CommandError, clean, cluster, facts, plan, predict, report, run, schema, validate,
+    CommandError, clean, cluster, facts, plan, predict, prober, report, run, schema, validate,
 };
 use crate::environment::Environment;
 
@@ -70,6 +70,7 @@ fn main() -> ExitCode {
         }
         Command::Cluster(command) => cluster::run(&command, &environment),
         Command::Clean(arguments) => clean::run(&arguments, &environment),
+        Command::Prober => prober::run(),
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -13,6 +13,7 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::{Node, ProviderKind, Subject};
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::plan::ClusterPlan;
+use gateproof_probe::{LocalProber, Prober};
 
 use crate::client::Client;
 use crate::provision::{Limits, Remains, Surroundings};
@@ -75,6 +76,12 @@ pub trait Cluster: Send + Sync {
 
     /// How to reach an address of the cluster from here.
     fn address_book(&self) -> Arc<dyn AddressBook>;
+
+    /// Who asks the cluster's sockets: from here, unless they can only be reached from elsewhere.
+    /// It dials what the address book says.
+    fn prober(&self) -> Arc<dyn Prober> {
+        Arc::new(LocalProber)
+    }
 
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;

@@ -103,4 +103,4 @@ fn version_by_alpn(choice: VersionChoice, alpn: Option<&str>) -> Result<HttpVers
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

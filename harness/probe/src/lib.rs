@@ -6,17 +6,22 @@
 //! for "so many times in a row" and "for so long" is in [`converge`] and reads no clock.
 //!
 //! Read in this order: [`request`] (the question), [`roots`] (whom it trusts), [`connect`],
-//! `tls` and `http` (the three phases).
+//! `tls` and `http` (the three phases), [`prober`] (asking from here, or from elsewhere).
 
 pub mod connect;
 pub mod converge;
 mod deadline;
+mod hexadecimal;
 mod http;
+pub mod prober;
 pub mod request;
 pub mod roots;
 mod tls;
 
 pub use connect::tcp;
 pub use http::http;
-pub use request::{HttpProbe, ServerNameChoice, Timeouts, TlsProbe, TlsVersions, VersionChoice};
+pub use prober::{LocalProber, ProbeError, Prober};
+pub use request::{
+    HttpProbe, ServerNameChoice, TcpProbe, Timeouts, TlsProbe, TlsVersions, VersionChoice,
+};
 pub use roots::{RootsError, TrustRoots};

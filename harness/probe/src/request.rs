@@ -2,14 +2,30 @@
 //!
 //! Socket, server name and host are three independent fields on purpose: a probe dials one node
 //! of many, and a mismatch between server name and host is itself a question worth asking.
+//!
+//! The values can be written down, because a prober may stand elsewhere ([`crate::prober`]).
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::roots::TrustRoots;
 
+/// One TCP handshake with one socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TcpProbe {
+    /// The socket to dial.
+    pub socket: SocketAddr,
+    /// How long the handshake may take.
+    #[serde(with = "micros", rename = "timeoutMicros")]
+    pub timeout: Duration,
+}
+
 /// One HTTP or HTTPS request to one socket.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HttpProbe {
     /// The socket to dial.
     pub socket: SocketAddr,
@@ -49,7 +65,8 @@ impl HttpProbe {
 }
 
 /// How to speak TLS in a probe.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TlsProbe {
     /// The server name to send (SNI).
     pub server_name: ServerNameChoice,
@@ -75,7 +92,8 @@ impl TlsProbe {
 }
 
 /// The server name in the ClientHello.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum ServerNameChoice {
     /// This DNS name. An IP address is never sent as server name (RFC 6066 §3), so naming one
     /// is the same as [`ServerNameChoice::Absent`], and the observation says so.
@@ -85,7 +103,8 @@ pub enum ServerNameChoice {
 }
 
 /// The TLS versions to offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum TlsVersions {
     /// TLS 1.2 and 1.3.
     #[default]
@@ -97,7 +116,8 @@ pub enum TlsVersions {
 }
 
 /// Which HTTP version to speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum VersionChoice {
     /// HTTP/1.1; over TLS only `http/1.1` is offered by ALPN.
     Http1,
@@ -111,15 +131,20 @@ pub enum VersionChoice {
 }
 
 /// How long the phases of a probe may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Timeouts {
     /// TCP handshake.
+    #[serde(with = "micros", rename = "connectMicros")]
     pub connect: Duration,
     /// TLS handshake.
+    #[serde(with = "micros", rename = "tlsMicros")]
     pub tls: Duration,
     /// From the request to the head of the response.
+    #[serde(with = "micros", rename = "responseMicros")]
     pub response: Duration,
     /// Everything, the body included; it also cuts the other limits short.
+    #[serde(with = "micros", rename = "totalMicros")]
     pub total: Duration,
 }
 
@@ -131,5 +156,20 @@ impl Default for Timeouts {
             response: Duration::from_secs(5),
             total: Duration::from_secs(10),
         }
+    }
+}
+
+/// Durations as whole microseconds; longer ones than can be written are the longest.
+mod micros {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u64(u64::try_from(d.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        u64::deserialize(d).map(Duration::from_micros)
     }
 }

@@ -20,6 +20,8 @@ use gateproof_kubernetes::{
     AddressBook, Client, Cluster, Component, Limits, Provider, ProviderError, Remains,
     StackRequest, Surroundings,
 };
+use gateproof_probe::prober::RemoteProber;
+use gateproof_probe::{LocalProber, Prober};
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::{Keep, Options, clock, discover};
 
@@ -32,6 +34,7 @@ enum Trouble {
     ProvisionHangs,
     TrialPanics,
     TrialHangs,
+    ProberDies,
     TeardownFails,
     TeardownPanics,
     TeardownHangs,
@@ -47,6 +50,7 @@ struct Troubled {
 }
 
 struct TroubledCluster {
+    prober: Arc<dyn Prober>,
     cluster: Arc<dyn Cluster>,
     trouble: Trouble,
     interrupt: Interrupt,
@@ -80,6 +84,12 @@ fn refusal(operation: &str) -> ProviderError {
     ProviderError { operation: operation.to_owned(), detail, source: None }
 }
 
+/// A prober that greets and is killed.
+async fn dead_prober() -> RemoteProber {
+    let greeting = &b"{\"hello\":{\"version\":1,\"program\":\"0.1.0\"}}\n"[..];
+    RemoteProber::start("of the test", greeting, tokio::io::sink()).await.expect("it greets")
+}
+
 #[async_trait]
 impl Provider for Troubled {
     fn kind(&self) -> ProviderKind {
@@ -100,7 +110,12 @@ impl Provider for Troubled {
             }
             _ => {}
         }
+        let prober: Arc<dyn Prober> = match self.trouble {
+            Trouble::ProberDies => Arc::new(dead_prober().await),
+            _ => Arc::new(LocalProber),
+        };
         Ok(Arc::new(TroubledCluster {
+            prober,
             cluster: EmbeddedProvider::new().provision(plan, surroundings).await?,
             trouble: self.trouble,
             interrupt: self.interrupt.clone(),
@@ -152,6 +167,10 @@ impl Cluster for TroubledCluster {
         self.cluster.address_book()
     }
 
+    fn prober(&self) -> Arc<dyn Prober> {
+        Arc::clone(&self.prober)
+    }
+
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {
         assert_ne!(self.trouble, Trouble::TrialPanics, "on purpose");
         if matches!(self.trouble, Trouble::TrialHangs | Trouble::EvidenceHangs) {
@@ -159,6 +178,15 @@ impl Cluster for TroubledCluster {
             std::future::pending::<()>().await;
         }
         self.cluster.install(stack).await
+    }
+
+    fn settles_within(&self) -> Option<Duration> {
+        let patience = match self.trouble {
+            // Nobody will answer: a little patience says as much as a lot.
+            Trouble::ProberDies => Some(Duration::from_millis(200)),
+            _ => None,
+        };
+        patience.or(self.cluster.settles_within())
     }
 
     async fn settle(&self) -> Result<(), ProviderError> {
@@ -256,6 +284,9 @@ fn reasons(records: &[Record]) -> String {
         Event::ClusterRemoved { problem, .. } | Event::EvidenceCollected { problem, .. } => {
             problem.clone()
         }
+        Event::CheckFinished { result, .. } => {
+            result.failures.first().map(|failure| failure.seen.clone())
+        }
         _ => None,
     });
     texts.collect::<Vec<_>>().join("\n")
@@ -293,6 +324,12 @@ async fn a_provider_that_hangs_ends_with_the_interrupt() {
 async fn a_panic_in_a_trial_is_inconclusive_and_evidence_comes_before_removal() {
     let deeds = &["evidence", "removed"];
     ends(Trouble::TrialPanics, ExitCode::Inconclusive, deeds, "on purpose").await;
+}
+
+#[tokio::test]
+async fn a_prober_that_dies_makes_the_run_inconclusive_and_never_failed() {
+    let reason = "the prober of the test ended";
+    ends(Trouble::ProberDies, ExitCode::Inconclusive, &["evidence", "removed"], reason).await;
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod documents;
 mod exit_codes;
 mod pipes;
 mod predict;
+mod prober;
 mod signals;
 mod support;

@@ -2,6 +2,6 @@
 //! other cause.
 
 mod message;
-mod pki;
-mod server;
+pub(crate) mod pki;
+pub(crate) mod server;
 mod tls;

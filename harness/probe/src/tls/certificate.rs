@@ -3,7 +3,6 @@
 //! Only describes; whether to trust it is the verifier's business. A certificate that cannot be
 //! parsed keeps its fingerprint, and the rest says so.
 
-use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use gateproof_core::observation::Certificate;
@@ -12,9 +11,11 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::time::ASN1Time;
 
+use crate::hexadecimal;
+
 /// Describes a certificate as it was served.
 pub(super) fn describe(der: &CertificateDer<'_>) -> Certificate {
-    let sha256 = hexadecimal(ring::digest::digest(&ring::digest::SHA256, der).as_ref());
+    let sha256 = hexadecimal::write(ring::digest::digest(&ring::digest::SHA256, der).as_ref());
     let Ok((_, parsed)) = X509Certificate::from_der(der) else {
         let unreadable = || "(not a readable X.509 certificate)".to_owned();
         return Certificate {
@@ -31,7 +32,7 @@ pub(super) fn describe(der: &CertificateDer<'_>) -> Certificate {
         subject: parsed.subject().to_string(),
         issuer: parsed.issuer().to_string(),
         names: names(&parsed),
-        serial: hexadecimal(parsed.raw_serial()),
+        serial: hexadecimal::write(parsed.raw_serial()),
         not_before: rfc3339(parsed.validity().not_before),
         not_after: rfc3339(parsed.validity().not_after),
         sha256,
@@ -59,14 +60,6 @@ fn address(octets: &[u8]) -> Option<String> {
         return Some(Ipv4Addr::from(v4).to_string());
     }
     <[u8; 16]>::try_from(octets).ok().map(|v6| Ipv6Addr::from(v6).to_string())
-}
-
-/// Octets as lower-case hexadecimal.
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        write!(text, "{octet:02x}").expect("writing to a String never fails");
-        text
-    })
 }
 
 /// A point in time as RFC 3339, UTC, whole seconds.

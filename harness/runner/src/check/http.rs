@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use gateproof_core::entry::EntryPoint;
 use gateproof_core::event::{Evidence, PlacedHttp};
 use gateproof_core::judge;
@@ -85,11 +85,14 @@ async fn ask(
     for entry in entries {
         probes.push((entry.clone(), probe(circumstances, claim, entry, roots)?));
     }
+    let asker = circumstances.cluster.prober();
+    let asker = &asker;
     let observed: Vec<(EntryPoint, HttpObservation)> = futures_util::stream::iter(probes)
-        .map(async |(entry, probe)| (entry, gateproof_probe::http(&probe).await))
+        .map(async |(entry, probe)| asker.http(&probe).await.map(|seen| (entry, seen)))
         .buffered(SIDE_BY_SIDE)
-        .collect()
-        .await;
+        .try_collect()
+        .await
+        .map_err(|error| Box::new(place::unasked(&error)))?;
     let judgement = judge::http_everywhere(claim, &observed);
     let probes = observed.len() as u64;
     let http = observed.into_iter().map(placed).collect();
@@ -110,6 +113,7 @@ async fn count(
     if !ready.judgement.failures.is_empty() {
         return Ok(ready);
     }
+    let prober = circumstances.cluster.prober();
     let mut round = Round::default();
     round.evidence.probes = ready.evidence.probes;
     for entry in entries {
@@ -119,7 +123,8 @@ async fn count(
         let mut last = None;
         let mut unasked = false;
         for _ in 0..distribution.requests {
-            let observation = gateproof_probe::http(&probe).await;
+            let observation =
+                prober.http(&probe).await.map_err(|error| Box::new(place::unasked(&error)))?;
             *shares.entry(answered_by(&observation)).or_default() += 1;
             let judged = judge::http(claim, entry, &observation);
             last = Some(observation);

@@ -9,6 +9,7 @@ use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::ObjectRef;
 use gateproof_core::verdict::Failure;
 use gateproof_kubernetes::Client;
+use gateproof_probe::ProbeError;
 use serde_json::Value;
 
 use super::Circumstances;
@@ -150,4 +151,9 @@ pub(super) fn socket(
             &format!("{address}:{port} does not, so it was not probed"),
         ))
     })
+}
+
+/// Nobody could ask the cluster, so nothing is known of it: the claim stays open.
+pub(super) fn unasked(error: &ProbeError) -> Failure {
+    undecided("the prober can ask the cluster", &with_causes(error))
 }

@@ -16,6 +16,7 @@ use gateproof_core::name::NodeName;
 use gateproof_core::scenario::{Pace, TargetHealthClaim};
 use gateproof_core::verdict::Judgement;
 use gateproof_kubernetes::wait;
+use gateproof_probe::{ProbeError, Prober, TcpProbe};
 use tokio::time::Instant;
 
 use super::place::{self, Unreadable};
@@ -68,6 +69,16 @@ struct Watched {
     checks: u64,
 }
 
+/// Which checks are due: those until then, and no more than so many in all.
+#[derive(Clone, Copy)]
+struct Schedule<'a> {
+    claim: &'a TargetHealthClaim,
+    clock: Clock,
+    started: Instant,
+    until: Instant,
+    checks: u64,
+}
+
 async fn register(
     circumstances: &Circumstances<'_>,
     claim: &TargetHealthClaim,
@@ -101,12 +112,16 @@ async fn watch(
     let started = Instant::now();
     let mut until = started + clock.settled_by(&claim.settings);
     let mut checks = enough(&claim.settings);
+    let asker = circumstances.cluster.prober();
     loop {
         progress(&in_words(claim, clock, &targets));
-        futures_util::future::join_all(
-            targets.iter_mut().map(|target| target.watch(claim, clock, started, until, checks)),
-        )
-        .await;
+        let schedule = Schedule { claim, clock, started, until, checks };
+        let watching = targets.iter_mut().map(|target| target.watch(&*asker, schedule));
+        if let Err(error) = futures_util::future::try_join_all(watching).await {
+            let failures = vec![place::unasked(&error)];
+            let evidence = Evidence::default();
+            return Decided { judgement: Judgement { failures }, evidence };
+        }
         let judgement = judge_now(circumstances, claim, &targets);
         // On a busy machine checks begin late; a target with too few of them is not given up.
         let watched = targets.iter().all(|target| target.checks >= enough(&claim.settings));
@@ -128,30 +143,29 @@ impl Watched {
         self.machine.target(&*self.point.place, self.point.zone.as_deref())
     }
 
-    /// Makes the checks that are due until then, and no more than so many in all.
+    /// Makes the checks that are due.
     async fn watch(
         &mut self,
-        claim: &TargetHealthClaim,
-        clock: Clock,
-        started: Instant,
-        until: Instant,
-        checks: u64,
-    ) {
+        prober: &dyn Prober,
+        schedule: Schedule<'_>,
+    ) -> Result<(), ProbeError> {
+        let Schedule { claim, clock, started, until, checks } = schedule;
         while self.checks < checks {
             let due = started + clock.wall(self.next);
             if due > until {
                 wait::pause_until(until).await;
-                return;
+                return Ok(());
             }
             wait::pause_until(due).await;
             let began = clock.load_balancer(started.elapsed());
-            let limit = clock.probe_timeout(&claim.settings);
-            let seen = gateproof_probe::tcp(self.socket, limit).await;
+            let timeout = clock.probe_timeout(&claim.settings);
+            let seen = prober.tcp(&TcpProbe { socket: self.socket, timeout }).await?;
             let ended = clock.check_ended(&claim.settings, began, seen.took);
             self.machine.record(ended, CheckOutcome::from(&seen.outcome));
             self.checks += 1;
             self.next = self.machine.next_check(clock.load_balancer(started.elapsed()));
         }
+        Ok(())
     }
 }
 

@@ -1,14 +1,16 @@
 //! TCP claims: connect to a port of every chosen node.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use gateproof_core::entry::{self, EntryPoint};
 use gateproof_core::event::{Evidence, PlacedTcp};
 use gateproof_core::exposure::Endpoint;
 use gateproof_core::judge;
 use gateproof_core::observation::{TcpObservation, TcpOutcome};
 use gateproof_core::scenario::{Hold, TcpClaim, TcpExpectation, TcpPort};
+use gateproof_probe::TcpProbe;
 
 use super::place::{self, Unreadable};
 use super::rounds::{self, Policy, Round};
@@ -80,11 +82,8 @@ async fn connect_points(
         let socket = place::socket(circumstances, point.address, point.port)?;
         sockets.push((point, socket));
     }
-    Ok(futures_util::stream::iter(sockets)
-        .map(async |(point, socket)| (point, gateproof_probe::tcp(socket, CONNECT_LIMIT).await))
-        .buffered(SIDE_BY_SIDE)
-        .collect()
-        .await)
+    let seen = ask(circumstances, sockets.iter().map(|(_, socket)| *socket).collect()).await?;
+    Ok(sockets.into_iter().map(|(point, _)| point).zip(seen).collect())
 }
 
 /// Connects to endpoints of the grid, in their order.
@@ -96,9 +95,20 @@ pub(super) async fn connect(
     for endpoint in endpoints {
         sockets.push(place::socket(circumstances, endpoint.address, endpoint.port)?);
     }
-    Ok(futures_util::stream::iter(sockets)
-        .map(async |socket| gateproof_probe::tcp(socket, CONNECT_LIMIT).await)
+    ask(circumstances, sockets).await
+}
+
+/// Connects to sockets of the cluster, in their order.
+async fn ask(
+    circumstances: &Circumstances<'_>,
+    sockets: Vec<SocketAddr>,
+) -> Result<Vec<TcpObservation>, Unreadable> {
+    let prober = circumstances.cluster.prober();
+    let prober = &prober;
+    futures_util::stream::iter(sockets)
+        .map(async |socket| prober.tcp(&TcpProbe { socket, timeout: CONNECT_LIMIT }).await)
         .buffered(SIDE_BY_SIDE)
-        .collect()
-        .await)
+        .try_collect()
+        .await
+        .map_err(|error| Box::new(place::unasked(&error)))
 }

@@ -8,12 +8,12 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::roots::TrustRoots;
 
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(super) fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -21,12 +21,12 @@ impl Authority {
         Self { issuer: CertifiedIssuer::self_signed(params, key).unwrap() }
     }
 
-    pub(super) fn roots(&self) -> TrustRoots {
+    pub(crate) fn roots(&self) -> TrustRoots {
         TrustRoots::from_pem(&self.issuer.pem()).unwrap()
     }
 
     /// A server configuration with a certificate for these names that `edit` may spoil.
-    pub(super) fn server(
+    pub(crate) fn server(
         &self,
         names: &[&str],
         edit: impl FnOnce(&mut CertificateParams),
@@ -41,7 +41,7 @@ impl Authority {
 }
 
 /// A server configuration with a self-signed certificate.
-pub(super) fn self_signed(name: &str) -> (ServerConfig, String) {
+pub(crate) fn self_signed(name: &str) -> (ServerConfig, String) {
     let key = KeyPair::generate().unwrap();
     let certificate =
         CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();

@@ -21,14 +21,14 @@ use tokio_rustls::TlsAcceptor;
 use crate::request::{HttpProbe, Timeouts};
 
 /// A server that ends with the test.
-pub(super) struct Server {
-    pub(super) address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     _running: JoinSet<()>,
 }
 
 impl Server {
     /// Handles every connection with `handle`.
-    pub(super) async fn each<H, F>(handle: H) -> Self
+    pub(crate) async fn each<H, F>(handle: H) -> Self
     where
         H: Fn(TcpStream) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Reads the head of a request, writes these bytes, and closes.
-    pub(super) async fn answering(bytes: &'static [u8]) -> Self {
+    pub(crate) async fn answering(bytes: &'static [u8]) -> Self {
         Self::each(move |mut stream| async move {
             read_head(&mut stream).await;
             stream.write_all(bytes).await.unwrap();
@@ -56,7 +56,7 @@ impl Server {
     }
 
     /// Reads whatever comes first, writes these bytes, and closes.
-    pub(super) async fn answering_anything(bytes: &'static [u8]) -> Self {
+    pub(crate) async fn answering_anything(bytes: &'static [u8]) -> Self {
         Self::each(move |mut stream| async move {
             let mut sink = [0; 4096];
             assert!(stream.read(&mut sink).await.unwrap() > 0);
@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// Reads the head of a request, writes these bytes, and stays silent with the stream open.
-    pub(super) async fn stalling_after(bytes: &'static [u8]) -> Self {
+    pub(crate) async fn stalling_after(bytes: &'static [u8]) -> Self {
         Self::each(move |mut stream| async move {
             read_head(&mut stream).await;
             stream.write_all(bytes).await.unwrap();
@@ -77,12 +77,12 @@ impl Server {
     }
 
     /// An HTTP/1.1 and HTTP/2 server that answers what it saw.
-    pub(super) async fn http() -> Self {
+    pub(crate) async fn http() -> Self {
         Self::each(serve).await
     }
 
     /// The same behind TLS.
-    pub(super) async fn https(config: ServerConfig) -> Self {
+    pub(crate) async fn https(config: ServerConfig) -> Self {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         Self::each(move |stream| {
             let acceptor = acceptor.clone();
@@ -96,7 +96,7 @@ impl Server {
     }
 
     /// A probe of this server with limits that only a hanging test would reach.
-    pub(super) fn probe(&self) -> HttpProbe {
+    pub(crate) fn probe(&self) -> HttpProbe {
         let minute = Duration::from_mins(1);
         let mut probe = HttpProbe::get(self.address, "a.example");
         probe.timeouts = Timeouts { connect: minute, tls: minute, response: minute, total: minute };
@@ -105,13 +105,13 @@ impl Server {
 }
 
 /// Keeps a stream open until the peer closes it.
-pub(super) async fn silence(mut stream: impl AsyncRead + Unpin) {
+pub(crate) async fn silence(mut stream: impl AsyncRead + Unpin) {
     let mut sink = [0; 1024];
     while let Ok(1..) = stream.read(&mut sink).await {}
 }
 
 /// Reads up to the empty line that ends a request's head.
-pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) {
+pub(crate) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
