@@ -127,6 +127,16 @@ pub fn blocks(
         .collect()
 }
 
+/// Blocks as a label's value.
+pub fn to_label(blocks: &[Cidr]) -> String {
+    blocks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// Blocks from a label's value; what cannot be read is nobody's block.
+pub fn from_label(text: &str) -> Vec<Cidr> {
+    text.split(',').filter_map(|block| block.parse().ok()).collect()
+}
+
 /// The block of one cluster in one subnet.
 fn block(
     network: &str,
@@ -182,7 +192,7 @@ mod tests {
 
     use gateproof_core::topology::IpFamily;
 
-    use super::{PoolError, blocks};
+    use super::{PoolError, blocks, from_label, to_label};
     use crate::cidr::Cidr;
     use crate::network::NetworkState;
 
@@ -246,6 +256,14 @@ mod tests {
             assert!(!held.iter().any(|other| other.overlaps(&found[0])), "{found:?} {held:?}");
             held.extend(found);
         }
+    }
+
+    #[test]
+    fn a_label_holds_blocks_and_a_strangers_value_holds_none() {
+        let blocks = vec![cidr("172.18.200.16/28"), cidr("fc00::10/124")];
+        assert_eq!(from_label(&to_label(&blocks)), blocks);
+        assert_eq!(from_label(""), []);
+        assert_eq!(from_label("x,172.18.200.16/28"), blocks[..1]);
     }
 
     #[test]

@@ -48,8 +48,21 @@ fn at(line: Option<u64>) -> String {
     line.map(|line| format!(" (line {line})")).unwrap_or_default()
 }
 
-/// kubeadm's kubeconfig with kind's names; with another server where one is given, such as
-/// `https://127.0.0.1:40123`.
+/// The server that a kubeconfig leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server<'a> {
+    /// The one that kubeadm writes: the container's name, for clients on the cluster's network.
+    Internal,
+    /// Another address.
+    At {
+        /// Such as `https://127.0.0.1:40123`.
+        url: &'a str,
+        /// The name that the server's certificate has, where it is not the one in the address.
+        certificate_name: Option<&'a str>,
+    },
+}
+
+/// kubeadm's kubeconfig with kind's names, leading to this server.
 ///
 /// # Errors
 ///
@@ -57,7 +70,7 @@ fn at(line: Option<u64>) -> String {
 pub fn rewrite(
     admin_conf: &str,
     cluster: &str,
-    server: Option<&str>,
+    server: Server<'_>,
 ) -> Result<String, KubeconfigError> {
     let mut config: Value = serde_saphyr::from_str(admin_conf).map_err(|error| {
         KubeconfigError::NotYaml { line: error.location().map(|location| location.line()) }
@@ -66,8 +79,11 @@ pub fn rewrite(
     let cluster_entry = only(&mut config, "clusters")?;
     cluster_entry.insert("name".to_owned(), json!(key));
     let inner = part(cluster_entry, "clusters", "cluster")?;
-    if let Some(server) = server {
-        inner.insert("server".to_owned(), json!(server));
+    if let Server::At { url, certificate_name } = server {
+        inner.insert("server".to_owned(), json!(url));
+        if let Some(name) = certificate_name {
+            inner.insert("tls-server-name".to_owned(), json!(name));
+        }
     }
     only(&mut config, "users")?.insert("name".to_owned(), json!(key));
     let context_entry = only(&mut config, "contexts")?;
@@ -107,7 +123,7 @@ fn part<'e>(
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{KubeconfigError, rewrite};
+    use super::{KubeconfigError, Server, rewrite};
 
     /// As kubeadm writes it, with a key that is none.
     fn admin_conf() -> String {
@@ -122,13 +138,18 @@ mod tests {
         )
     }
 
+    fn at<'a>(url: &'a str, certificate_name: Option<&'a str>) -> Server<'a> {
+        Server::At { url, certificate_name }
+    }
+
     fn parsed(text: &str) -> Value {
         serde_saphyr::from_str(text).expect("YAML")
     }
 
     #[test]
     fn cluster_user_and_context_get_kinds_name_and_the_rest_stays() {
-        let text = rewrite(&admin_conf(), "a", Some("https://127.0.0.1:40123")).expect("kubeadm's");
+        let text =
+            rewrite(&admin_conf(), "a", at("https://127.0.0.1:40123", None)).expect("kubeadm's");
         let config = parsed(&text);
         assert_eq!(config["current-context"], "kind-a");
         assert_eq!(config["clusters"][0]["name"], "kind-a");
@@ -151,8 +172,15 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_the_certificate_does_not_have_comes_with_one_that_it_has() {
+        let server = at("https://docker.test:40123", Some("localhost"));
+        let text = rewrite(&admin_conf(), "a", server).expect("kubeadm's");
+        assert_eq!(parsed(&text)["clusters"][0]["cluster"]["tls-server-name"], "localhost");
+    }
+
+    #[test]
     fn without_a_server_the_one_inside_the_network_stays() {
-        let text = rewrite(&admin_conf(), "a", None).expect("kubeadm's");
+        let text = rewrite(&admin_conf(), "a", Server::Internal).expect("kubeadm's");
         let server = &parsed(&text)["clusters"][0]["cluster"]["server"];
         assert_eq!(server, "https://a-control-plane:6443");
     }
@@ -167,10 +195,11 @@ mod tests {
             (none, KubeconfigError::Missing { path: "contexts".to_owned() }),
             (String::new(), KubeconfigError::Missing { path: "clusters".to_owned() }),
         ] {
-            let error = rewrite(&text, "a", None).expect_err("not kubeadm's");
+            let error = rewrite(&text, "a", Server::Internal).expect_err("not kubeadm's");
             assert_eq!(error, expected);
         }
-        let broken = rewrite("client-key-data: [c2VjcmV0", "a", None).expect_err("no YAML");
+        let broken =
+            rewrite("client-key-data: [c2VjcmV0", "a", Server::Internal).expect_err("no YAML");
         assert!(matches!(broken, KubeconfigError::NotYaml { .. }), "{broken:?}");
         assert!(!broken.to_string().contains("c2Vj"), "{broken}");
     }

@@ -15,3 +15,7 @@ pub const CREATED: &str = "gateproof.dev/created";
 
 /// The value of [`ROLE`] on the load balancer before several control planes.
 pub const ROLE_LOAD_BALANCER: &str = "external-load-balancer";
+/// The addresses that a cluster holds for its load balancers, on its nodes: blocks, by commas.
+pub const ADDRESS_POOL: &str = "gateproof.dev/address-pool";
+/// The cluster that a volume marks as handed over to the user.
+pub const KEPT: &str = "gateproof.dev/kept";

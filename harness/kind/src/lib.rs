@@ -8,20 +8,33 @@
 //!
 //! Deliberately absent: building node images, and any state outside of labels and the journal.
 
+pub mod actions;
+mod address_book;
 pub mod address_pool;
+mod adoption;
+pub mod api_endpoint;
+mod bring_up;
 pub mod cidr;
+pub mod cluster;
 pub mod container;
+pub mod discovery;
 pub mod endpoint;
 pub mod engine;
 pub mod engine_facts;
+pub mod evidence;
 pub mod image;
 pub mod image_reference;
+pub mod kept;
 pub mod kubeconfig;
 pub mod label;
 pub mod log_line;
 pub mod network;
+pub mod nodes;
 pub mod plan;
+pub mod provider;
 pub mod pull_failure;
+pub mod removal;
 pub mod settings;
 mod transport;
 pub mod volume;
+mod watch;

@@ -66,6 +66,27 @@ impl Engine {
         }
     }
 
+    /// All that the engine knows of a container, in its own words; `None` when there is none. For
+    /// people to read; programs take [`Engine::inspect_container`].
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not answer.
+    pub async fn describe_container(
+        &self,
+        name: &str,
+    ) -> Result<Option<serde_json::Value>, EngineError> {
+        let call = self.docker.inspect_container(name, None::<InspectContainerOptions>);
+        match self.container_call(ContainerOperation::Inspect, name, call).await {
+            Ok(found) => serde_json::to_value(found).map(Some).map_err(|error| {
+                let cause = Cause::Unreadable(error.to_string());
+                container_error(ContainerOperation::Inspect, name, cause)
+            }),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Containers in every state with all of these labels, sorted by name. A label without a value
     /// counts with any.
     ///

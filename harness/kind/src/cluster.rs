@@ -1,0 +1,310 @@
+//! A kind cluster that is up, as the harness uses it.
+//!
+//! Everything goes to the real thing: requests to its API server, probes to its nodes. What
+//! happens to the containers meanwhile is watched, so that no verdict rests on a node that died.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use gateproof_core::cilium::CiliumVersion;
+use gateproof_core::cluster::{Node, Subject};
+use gateproof_core::name::{ClusterName, NodeName};
+use gateproof_core::scenario::ObjectRef;
+use gateproof_kubernetes::{
+    AddressBook, Client, Cluster, Component, ProviderError, StackRequest, Surroundings,
+};
+use gateproof_stack::target::Beside;
+use gateproof_stack::{ApiServer, ClusterFacts, KubeProxy, Kubeconfig, LoadBalancing, Target};
+
+use crate::actions::Seen;
+use crate::actions::create::Creations;
+use crate::address_book::KindBook;
+use crate::api_endpoint::ApiEndpoint;
+use crate::bring_up::Access;
+use crate::cidr::Cidr;
+use crate::container::ContainerState;
+use crate::engine::Engine;
+use crate::evidence;
+use crate::kept;
+use crate::kubeconfig::{self, KubeconfigError, Server};
+use crate::network::NetworkState;
+use crate::provider::Pools;
+use crate::removal::{self, Whose};
+use crate::settings::Deadlines;
+use crate::watch::Watch;
+
+/// Where nodes announce the addresses of load balancers: Docker's first interface, as every node
+/// of a kind cluster has it.
+const ANNOUNCE_ON: &str = "^eth0$";
+
+/// A cluster that is up.
+pub struct KindCluster {
+    name: ClusterName,
+    nodes: Vec<Node>,
+    containers: Vec<ContainerState>,
+    client: Client,
+    kubeconfigs: Kubeconfigs,
+    facts: ClusterFacts,
+    network: NetworkState,
+    pools: Vec<Cidr>,
+    book: Arc<KindBook>,
+    engine: Engine,
+    belongs: Belongs,
+    surroundings: Surroundings,
+    deadlines: Deadlines,
+    stack: gateproof_stack::Settings,
+    version: Mutex<Option<CiliumVersion>>,
+    watch: Watch,
+}
+
+impl fmt::Debug for KindCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KindCluster")
+            .field("name", &self.name)
+            .field("nodes", &self.nodes)
+            .field("pools", &self.pools)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whose a cluster is.
+#[derive(Debug, Clone)]
+pub(crate) enum Belongs {
+    /// The run's, which takes it away.
+    ToRun {
+        /// What was created for it.
+        creations: Creations,
+        /// Where its addresses are held.
+        held: Arc<Pools>,
+    },
+    /// Somebody else's; it is used and stays.
+    ToSomebodyElse,
+}
+
+/// What a cluster is made of.
+pub(crate) struct Parts {
+    pub(crate) name: ClusterName,
+    pub(crate) facts: ClusterFacts,
+    pub(crate) access: Access,
+    pub(crate) containers: Vec<ContainerState>,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) engine: Engine,
+    pub(crate) network: NetworkState,
+    pub(crate) pools: Vec<Cidr>,
+    pub(crate) belongs: Belongs,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) deadlines: Deadlines,
+    pub(crate) stack: gateproof_stack::Settings,
+}
+
+/// The administrator's kubeconfig for both vantages. Secret.
+#[derive(Debug, Clone)]
+struct Kubeconfigs {
+    here: Kubeconfig,
+    beside: Kubeconfig,
+}
+
+impl Kubeconfigs {
+    fn of(
+        cluster: &str,
+        endpoint: &ApiEndpoint,
+        admin_conf: &str,
+    ) -> Result<Self, KubeconfigError> {
+        let here =
+            Server::At { url: &endpoint.server, certificate_name: endpoint.certificate_name };
+        Ok(Self {
+            here: Kubeconfig::new(kubeconfig::rewrite(admin_conf, cluster, here)?),
+            beside: Kubeconfig::new(kubeconfig::rewrite(admin_conf, cluster, Server::Internal)?),
+        })
+    }
+}
+
+impl KindCluster {
+    pub(crate) fn new(parts: Parts) -> Result<Self, Seen> {
+        let Parts { name, access, containers, nodes, engine, surroundings, .. } = parts;
+        let Access { client, endpoint, admin_conf } = access;
+        let kubeconfigs = Kubeconfigs::of(name.as_str(), &endpoint, &admin_conf)
+            .map_err(|error| Seen::new(error.to_string()))?;
+        let (host, port) = endpoint.internal;
+        let book = KindBook::new(&nodes);
+        book.set_pools(parts.pools.clone());
+        let watch = Watch::start(&engine, &containers);
+        Ok(Self {
+            name,
+            nodes,
+            containers,
+            client,
+            kubeconfigs,
+            facts: ClusterFacts { api_server: Some(ApiServer { host, port }), ..parts.facts },
+            network: parts.network,
+            pools: parts.pools,
+            book: Arc::new(book),
+            engine,
+            belongs: parts.belongs,
+            surroundings,
+            deadlines: parts.deadlines,
+            stack: parts.stack,
+            version: Mutex::default(),
+            watch,
+        })
+    }
+
+    /// The addresses for load balancers that are used for a request: those that the scenario asks
+    /// for, else the cluster's own.
+    fn pools(&self, request: &StackRequest) -> Vec<String> {
+        if request.address_pools.is_empty() {
+            self.pools.iter().map(ToString::to_string).collect()
+        } else {
+            request.address_pools.clone()
+        }
+    }
+
+    /// Of these blocks those that lie in the cluster's network. Whatever lies outside leads to
+    /// somebody else, and no probe goes there.
+    fn reachable(&self, pools: &[String]) -> Vec<Cidr> {
+        let subnets: Vec<Cidr> =
+            self.network.subnets.iter().filter_map(|subnet| subnet.parse().ok()).collect();
+        pools
+            .iter()
+            .filter_map(|pool| pool.parse::<Cidr>().ok())
+            .filter(|pool| {
+                subnets.iter().any(|subnet| {
+                    subnet.length() <= pool.length() && subnet.contains(pool.network())
+                })
+            })
+            .collect()
+    }
+
+    fn fail(&self, what: &str, detail: impl Into<String>) -> ProviderError {
+        ProviderError {
+            operation: format!("{what} kind cluster {}", self.name),
+            detail: detail.into(),
+            source: None,
+        }
+    }
+}
+
+/// Whether kube-proxy runs in a cluster.
+pub(crate) async fn kube_proxy(client: &Client) -> Result<KubeProxy, Seen> {
+    let object = ObjectRef {
+        api_version: "apps/v1".to_owned(),
+        kind: "DaemonSet".to_owned(),
+        namespace: Some("kube-system".to_owned()),
+        name: "kube-proxy".to_owned(),
+    };
+    match client.get(&object).await {
+        Ok(Some(_)) => Ok(KubeProxy::Present),
+        Ok(None) => Ok(KubeProxy::Absent),
+        Err(error) => Err(Seen::new(error.to_string())),
+    }
+}
+
+#[async_trait]
+impl Cluster for KindCluster {
+    fn name(&self) -> &ClusterName {
+        &self.name
+    }
+
+    fn subject(&self) -> Subject {
+        let version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
+        let version =
+            version.as_ref().map_or_else(|| "(none installed)".to_owned(), ToString::to_string);
+        Subject::Cilium { version }
+    }
+
+    fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        self.nodes.clone()
+    }
+
+    fn kubernetes_name(&self, node: &NodeName) -> NodeName {
+        NodeName::new(format!("{}-{node}", self.name))
+    }
+
+    fn address_book(&self) -> Arc<dyn AddressBook> {
+        Arc::clone(&self.book) as Arc<dyn AddressBook>
+    }
+
+    async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {
+        let pools = self.pools(stack);
+        self.book.set_pools(self.reachable(&pools));
+        let target = Target {
+            cluster: self.name.to_string(),
+            client: self.client.clone(),
+            kubeconfig: self.kubeconfigs.here.clone(),
+            beside: Some(Beside {
+                network: self.network.name.clone(),
+                kubeconfig: self.kubeconfigs.beside.clone(),
+            }),
+            facts: self.facts.clone(),
+            load_balancing: Some(LoadBalancing {
+                pools,
+                announce_on: vec![ANNOUNCE_ON.to_owned()],
+            }),
+        };
+        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(stack.cilium.clone());
+        let installed =
+            gateproof_stack::install(&target, stack, &self.stack, &self.surroundings).await;
+        let installed = installed.map_err(|error| {
+            self.fail(&format!("install Cilium {} in", stack.cilium), error.in_words())
+        })?;
+        for warning in installed.warnings {
+            tracing::warn!(cluster = %self.name, warning, "the stack is unusual");
+        }
+        Ok(())
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.watch.problems()
+    }
+
+    async fn logs(&self, component: &Component) -> Result<String, ProviderError> {
+        Err(self.fail(
+            &format!("read the logs of {component:?} of"),
+            "logs of components are not read from kind clusters yet",
+        ))
+    }
+
+    async fn collect_evidence(&self, folder: &Path) -> Result<Vec<PathBuf>, ProviderError> {
+        // As they are now: a node that has ended since cannot run commands.
+        let now = match self.belongs {
+            Belongs::ToRun { .. } => Whose::Run(&self.surroundings.run),
+            Belongs::ToSomebodyElse => Whose::Anybody,
+        };
+        let containers = removal::containers(&self.engine, self.name.as_str(), now).await;
+        let containers = containers.unwrap_or_else(|_| self.containers.clone());
+        evidence::collect(&self.engine, &containers, folder, self.deadlines.evidence)
+            .await
+            .map_err(|error| self.fail("collect evidence of", error.to_string()))
+    }
+
+    async fn keep(&self) -> Result<(), ProviderError> {
+        let Belongs::ToRun { creations, .. } = &self.belongs else { return Ok(()) };
+        self.watch.stop();
+        kept::mark(&self.engine, self.name.as_str(), &self.surroundings)
+            .await
+            .map_err(|error| self.fail("keep", error.to_string()))?;
+        creations.hand_over().map_err(|seen| self.fail("keep", seen.to_string()))
+    }
+
+    async fn teardown(&self) -> Result<(), ProviderError> {
+        self.watch.stop();
+        let Belongs::ToRun { creations, held } = &self.belongs else { return Ok(()) };
+        creations.close(self.deadlines.request).await;
+        let whose = Whose::Run(&self.surroundings.run);
+        let removed =
+            removal::remove(&self.engine, self.name.as_str(), whose, self.deadlines.removal)
+                .await
+                .map_err(|remaining| self.fail("remove", remaining.to_string()))?;
+        held.release(&self.name);
+        creations
+            .strike(&removed, &[])
+            .map(|_| ())
+            .map_err(|seen| self.fail("remove", seen.to_string()))
+    }
+}

@@ -1,0 +1,458 @@
+//! The kind provider: brings up clusters, and cleans up after those that did not come up.
+//!
+//! `provision` may be dropped at any await. Containers are created in tasks that go on, and what
+//! exists is known by label, so `abandon` finds everything: it lets nothing new begin, waits for
+//! what is under way, collects evidence, and removes until nothing is left.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gateproof_core::cluster::ProviderKind;
+use gateproof_core::name::ClusterName;
+use gateproof_core::plan::ClusterPlan;
+use gateproof_core::topology::fit::{ServicesBy, StackNeeds};
+use gateproof_kubernetes::{
+    Client, Cluster, Limits, Provider, ProviderError, Remains, Surroundings,
+};
+use gateproof_stack::{ClusterFacts, KubeProxy};
+use tokio::sync::OnceCell;
+
+use crate::actions::create::{Creations, whose};
+use crate::actions::images::Images;
+use crate::actions::{ActionError, Place, Progress, Scene, Seen};
+use crate::address_pool;
+use crate::adoption;
+use crate::api_endpoint;
+use crate::bring_up::BringUp;
+use crate::cidr::Cidr;
+use crate::cluster::{Belongs, KindCluster, Parts, kube_proxy};
+use crate::endpoint::Endpoint;
+use crate::engine::{Engine, EngineError};
+use crate::engine_facts::EngineFacts;
+use crate::evidence;
+use crate::kept;
+use crate::label;
+use crate::network::{NetworkSpec, NetworkState};
+use crate::plan::{self, KindPlan};
+use crate::removal::{self, Whose};
+use crate::settings::{Deadlines, Settings};
+
+/// How much longer than their own deadlines evidence and removal may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Where clusters are made, and from what.
+#[derive(Debug, Clone)]
+pub struct Workplace {
+    /// The engine.
+    pub endpoint: Endpoint,
+    /// Where programs such as `ssh` are looked for; `None` for this process's own `PATH`.
+    pub search_path: Option<OsString>,
+    /// The folder that relative paths of mounts count from; absolute.
+    pub folder: PathBuf,
+    /// What the user chose about clusters.
+    pub settings: Settings,
+    /// What the user chose about the stack on them.
+    pub stack: gateproof_stack::Settings,
+}
+
+/// Brings up kind clusters. Connects to the engine when the first one is wanted.
+pub struct KindProvider {
+    workplace: Workplace,
+    connection: OnceCell<Connection>,
+    images: Images,
+    attempts: Mutex<BTreeMap<ClusterName, Creations>>,
+    pools: Arc<Pools>,
+}
+
+impl std::fmt::Debug for KindProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KindProvider")
+            .field("endpoint", &self.workplace.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Connection {
+    engine: Engine,
+    facts: EngineFacts,
+}
+
+/// The addresses for load balancers that clusters of this process hold.
+#[derive(Debug, Default)]
+pub(crate) struct Pools(Mutex<BTreeMap<ClusterName, Vec<Cidr>>>);
+
+impl Pools {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ClusterName, Vec<Cidr>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a cluster's addresses back.
+    pub(crate) fn release(&self, cluster: &ClusterName) {
+        self.lock().remove(cluster);
+    }
+}
+
+impl KindProvider {
+    /// A provider of clusters on this engine.
+    pub fn new(workplace: Workplace) -> Self {
+        Self {
+            workplace,
+            connection: OnceCell::new(),
+            images: Images::default(),
+            attempts: Mutex::default(),
+            pools: Arc::default(),
+        }
+    }
+
+    fn deadlines(&self) -> &Deadlines {
+        &self.workplace.settings.deadlines
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, BTreeMap<ClusterName, Creations>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connect(&self, scene: &Scene) -> Result<Connection, ActionError> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection.clone());
+        }
+        let deadline = self.deadlines().request * 4;
+        scene
+            .act("engine", Place::Cluster, deadline, async |progress| {
+                progress.awaiting(&format!("{} has not answered yet", self.workplace.endpoint));
+                let connection = self.connection.get_or_try_init(async || {
+                    let Workplace { endpoint, search_path, .. } = self.workplace.clone();
+                    let engine = Engine::connect(endpoint, search_path)
+                        .await?
+                        .with_patience(self.deadlines().request);
+                    let facts = engine.facts().await?;
+                    Ok::<_, EngineError>(Connection { engine, facts })
+                });
+                Ok(connection.await?.clone())
+            })
+            .await
+    }
+
+    async fn bring_up(
+        &self,
+        plan: &ClusterPlan,
+        scene: &Scene,
+        creations: impl FnOnce(&Engine) -> Creations,
+    ) -> Result<KindCluster, ActionError> {
+        let Connection { engine, facts } = self.connect(scene).await?;
+        let kind_plan = self.plan(plan, scene, &facts).await?;
+        self.must_be_free(scene, &engine, &plan.name).await?;
+        let network = async {
+            let spec =
+                NetworkSpec { name: kind_plan.network.clone(), mtu: None, labels: BTreeMap::new() };
+            scene
+                .act("network", Place::Cluster, self.deadlines().request * 4, async |_| {
+                    Ok(engine.ensure_network(&spec).await?)
+                })
+                .await
+        };
+        let images = futures_util::future::try_join_all(
+            kind_plan
+                .images()
+                .into_iter()
+                .map(|image| self.images.ensure(scene, &engine, image, self.deadlines())),
+        );
+        let (network, _) = tokio::try_join!(network, images)?;
+        let mut kind_plan = kind_plan.clone().on_network(&network.subnets);
+        let pools = self.take_pools(plan, scene, &engine, &network).await?;
+        mark_pools(&mut kind_plan, &pools);
+        let creations = creations(&engine);
+        let bring_up = BringUp {
+            scene,
+            engine: &engine,
+            plan: &kind_plan,
+            creations: &creations,
+            deadlines: self.deadlines(),
+        };
+        let up = bring_up.run().await?;
+        let kube_proxy = self.kube_proxy(scene, &up.access.client).await?;
+        let parts = Parts {
+            name: plan.name.clone(),
+            facts: ClusterFacts {
+                kubernetes: Some(up.version.to_string().trim_start_matches('v').to_owned()),
+                nodes: up.nodes.len(),
+                api_server: None,
+                kube_proxy,
+                ip_family: plan.topology.networking.ip_family,
+                images: gateproof_stack::Images::Pulled,
+            },
+            access: up.access,
+            containers: up.containers,
+            nodes: up.nodes,
+            engine,
+            network,
+            pools,
+            belongs: Belongs::ToRun { creations, held: Arc::clone(&self.pools) },
+            surroundings: scene.surroundings.clone(),
+            deadlines: *self.deadlines(),
+            stack: self.workplace.stack.clone(),
+        };
+        scene
+            .act("ready", Place::Cluster, self.deadlines().request, async |_| {
+                KindCluster::new(parts)
+            })
+            .await
+    }
+
+    async fn kube_proxy(&self, scene: &Scene, client: &Client) -> Result<KubeProxy, ActionError> {
+        let deadline = self.deadlines().request;
+        scene.act("kube-proxy", Place::Cluster, deadline, async |_| kube_proxy(client).await).await
+    }
+
+    async fn plan(
+        &self,
+        plan: &ClusterPlan,
+        scene: &Scene,
+        facts: &EngineFacts,
+    ) -> Result<KindPlan, ActionError> {
+        scene
+            .act("plan", Place::Cluster, self.deadlines().request, async |_| {
+                let networking = &plan.topology.networking;
+                let endpoint = &self.workplace.endpoint;
+                if let Some(machine) = api_endpoint::machine(endpoint)
+                    && networking.api_server_address.is_loopback()
+                {
+                    return Err(Seen::new(format!(
+                        "the topology publishes the API server on {} of the engine's machine \
+                         ({machine}), which cannot be reached from here; set \
+                         `networking.apiServerAddress` to an address of that machine, or to \
+                         0.0.0.0",
+                        networking.api_server_address
+                    )));
+                }
+                let request = plan::Request {
+                    name: &plan.name,
+                    run: &scene.surroundings.run,
+                    owner: &scene.surroundings.owner,
+                    topology: &plan.topology,
+                    needs: needs(plan),
+                    settings: &self.workplace.settings,
+                    engine: facts,
+                    folder: &self.workplace.folder,
+                };
+                plan::make(&request).map_err(|problems| Seen::new(problems.to_string()))
+            })
+            .await
+    }
+
+    /// A cluster of that name, whoever made it, is left alone.
+    async fn must_be_free(
+        &self,
+        scene: &Scene,
+        engine: &Engine,
+        name: &ClusterName,
+    ) -> Result<(), ActionError> {
+        scene
+            .act("name", Place::Cluster, self.deadlines().request * 2, async |_| {
+                let there = removal::containers(engine, name.as_str(), Whose::Anybody).await?;
+                match there.first() {
+                    None => Ok(()),
+                    Some(container) => Err(Seen::new(format!(
+                        "there is a cluster `{name}` already, with container {}; {}",
+                        container.name,
+                        whose(container)
+                    ))),
+                }
+            })
+            .await
+    }
+
+    /// Finds addresses for load balancers and holds them for the cluster.
+    async fn take_pools(
+        &self,
+        plan: &ClusterPlan,
+        scene: &Scene,
+        engine: &Engine,
+        network: &NetworkState,
+    ) -> Result<Vec<Cidr>, ActionError> {
+        let deadline = self.deadlines().request * 2;
+        let work = async |_: &Progress<'_>| {
+            let others = engine.list_containers(&[(label::ADDRESS_POOL, None)]).await?;
+            let mut held: Vec<Cidr> = others
+                .iter()
+                .filter_map(|container| container.labels.get(label::ADDRESS_POOL))
+                .flat_map(|blocks| address_pool::from_label(blocks))
+                .collect();
+            let mut pools = self.pools.lock();
+            let mine = pools.iter().filter(|(name, _)| **name != plan.name);
+            held.extend(mine.flat_map(|(_, blocks)| blocks.iter().copied()));
+            let family = plan.topology.networking.ip_family;
+            let blocks = address_pool::blocks(network, family, plan.name.as_str(), &held)
+                .map_err(|error| Seen::new(error.to_string()))?;
+            pools.insert(plan.name.clone(), blocks.clone());
+            Ok(blocks)
+        };
+        scene.act("load balancer addresses", Place::Cluster, deadline, work).await
+    }
+}
+
+impl KindProvider {
+    /// Takes a cluster that runs already, whoever made it. It is used and stays: taking it away
+    /// is its owner's business.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such cluster, or it does not work.
+    pub async fn adopt(
+        &self,
+        name: &ClusterName,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Cluster>, ProviderError> {
+        let scene = Scene { cluster: name.clone(), surroundings: surroundings.clone() };
+        let adopted = async {
+            let Connection { engine, .. } = self.connect(&scene).await?;
+            Box::pin(adoption::adopt(&scene, engine, &self.workplace)).await
+        };
+        match adopted.await {
+            Ok(cluster) => Ok(Arc::new(cluster)),
+            Err(error) => Err(ProviderError {
+                operation: format!("use kind cluster {name}"),
+                detail: error.to_string(),
+                source: None,
+            }),
+        }
+    }
+}
+
+/// What the trials of a cluster ask of it; without trials it is made for Cilium alone.
+fn needs(plan: &ClusterPlan) -> StackNeeds {
+    plan.trials
+        .first()
+        .map_or(StackNeeds { services: ServicesBy::Cilium }, |trial| StackNeeds::of(&trial.config))
+}
+
+/// Writes the cluster's addresses on its containers, where other clusters look for them.
+fn mark_pools(plan: &mut KindPlan, pools: &[Cidr]) {
+    for node in &mut plan.nodes {
+        let value = address_pool::to_label(pools);
+        node.container.labels.insert(label::ADDRESS_POOL.to_owned(), value);
+    }
+}
+
+#[async_trait]
+impl Provider for KindProvider {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Kind
+    }
+
+    async fn provision(
+        &self,
+        plan: &ClusterPlan,
+        surroundings: &Surroundings,
+    ) -> Result<Arc<dyn Cluster>, ProviderError> {
+        let scene = Scene { cluster: plan.name.clone(), surroundings: surroundings.clone() };
+        let remember = |engine: &Engine| {
+            let creations = Creations::new(engine.clone(), Arc::clone(&surroundings.ledger));
+            self.attempts().insert(plan.name.clone(), creations.clone());
+            creations
+        };
+        match Box::pin(self.bring_up(plan, &scene, remember)).await {
+            Ok(cluster) => {
+                self.attempts().remove(&plan.name);
+                Ok(Arc::new(cluster))
+            }
+            Err(error) => {
+                let began = self.attempts().contains_key(&plan.name);
+                let folder = surroundings.evidence.join(plan.name.as_str());
+                let evidence = if began && !surroundings.evidence.as_os_str().is_empty() {
+                    format!("\nlogs of its containers: {}", folder.display())
+                } else {
+                    String::new()
+                };
+                Err(ProviderError {
+                    operation: format!("bring up kind cluster {}", plan.name),
+                    detail: format!("{error}{evidence}"),
+                    source: None,
+                })
+            }
+        }
+    }
+
+    async fn abandon(
+        &self,
+        plan: &ClusterPlan,
+        surroundings: &Surroundings,
+        remains: Remains,
+    ) -> Result<Vec<PathBuf>, ProviderError> {
+        let creations = self.attempts().remove(&plan.name);
+        let connection = self.connection.get();
+        let (Some(creations), Some(Connection { engine, .. })) = (creations, connection) else {
+            self.pools.release(&plan.name);
+            return Ok(Vec::new());
+        };
+        let fail = |detail: String| ProviderError {
+            operation: format!("clean up after kind cluster {}", plan.name),
+            detail,
+            source: None,
+        };
+        let deadlines = self.deadlines();
+        let all_ended = creations.close(deadlines.request).await;
+        let whose = Whose::Run(&surroundings.run);
+        let folder = surroundings.evidence.join(plan.name.as_str());
+        let written = save_evidence(engine, &plan.name, whose, &folder, deadlines.evidence).await;
+        if remains == Remains::Keep {
+            kept::mark(engine, plan.name.as_str(), surroundings)
+                .await
+                .map_err(|error| fail(error.to_string()))?;
+            creations.hand_over().map_err(|seen| fail(seen.to_string()))?;
+            return Ok(written);
+        }
+        let removed = removal::remove(engine, plan.name.as_str(), whose, deadlines.removal).await;
+        let removed = match removed {
+            Ok(removed) => removed,
+            Err(remaining) => return Err(fail(remaining.to_string())),
+        };
+        self.pools.release(&plan.name);
+        let unknown = creations.strike(&removed, &[]).map_err(|seen| fail(seen.to_string()))?;
+        if !unknown.is_empty() || !all_ended {
+            return Err(fail(format!(
+                "the engine has not said whether it created {}; if it did after all, `gateproof \
+                 clean` removes it",
+                unknown.join(", ")
+            )));
+        }
+        Ok(written)
+    }
+
+    fn limits(&self) -> Limits {
+        let Deadlines { evidence, removal, request, .. } = *self.deadlines();
+        Limits { evidence: evidence + request + GRACE, removal: removal + GRACE }
+    }
+}
+
+/// Collects evidence of what there is of a cluster; an empty folder is for nobody.
+async fn save_evidence(
+    engine: &Engine,
+    cluster: &ClusterName,
+    whose: Whose<'_>,
+    folder: &std::path::Path,
+    deadline: Duration,
+) -> Vec<PathBuf> {
+    if folder.parent().is_none_or(|parent| parent.as_os_str().is_empty()) {
+        return Vec::new();
+    }
+    let containers = match removal::containers(engine, cluster.as_str(), whose).await {
+        Ok(containers) => containers,
+        Err(error) => {
+            tracing::warn!(%cluster, %error, "no evidence: its containers cannot be listed");
+            return Vec::new();
+        }
+    };
+    if containers.is_empty() {
+        return Vec::new();
+    }
+    evidence::collect(engine, &containers, folder, deadline).await.unwrap_or_else(|error| {
+        tracing::warn!(%cluster, %error, "no evidence: its folder cannot be made");
+        Vec::new()
+    })
+}
