@@ -47,6 +47,9 @@ use crate::transport::Dialer;
 /// copies the image's `/var` into its volume, which takes long on a slow disk.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
+/// How long an engine may take for its first answer.
+const GREETING: Duration = Duration::from_secs(30);
+
 /// The client's own limit, out of the way of ours: it counts whole seconds, and a long upload.
 const CLIENT_LIMIT_SECONDS: u64 = 24 * 60 * 60;
 
@@ -105,7 +108,7 @@ impl Engine {
             API_DEFAULT_VERSION,
         )
         .map_err(|error| unreachable(&error.into()))?;
-        let version = within(PATIENCE, docker.version()).await.map_err(|why| unreachable(&why))?;
+        let version = within(GREETING, docker.version()).await.map_err(|why| unreachable(&why))?;
         let reported = version.api_version.unwrap_or_default();
         let api = ApiVersion::parse(&reported).ok_or_else(|| {
             unreachable(&Cause::Unreadable(format!("it reports the API version `{reported}`")))

@@ -9,6 +9,7 @@ use bollard::query_parameters::{
     StartContainerOptions, StopContainerOptions, WaitContainerOptions,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use gateproof_kubernetes::wait::{self, Poll};
 
 use super::error::{Cause, ContainerOperation, EngineError};
 use super::{Engine, wire, within};
@@ -16,6 +17,11 @@ use crate::container::{ContainerSpec, ContainerState};
 
 /// How many containers are looked at at once.
 const INSPECT_AT_ONCE: usize = 8;
+
+/// How long several networks of one name may last.
+const AMBIGUOUS_WITHIN: Duration = Duration::from_secs(10);
+/// Between two tries to start meanwhile.
+const AMBIGUOUS_EVERY: Duration = Duration::from_millis(200);
 
 /// The longest end of a wait that an engine can be asked for.
 const STOP_LIMIT: Duration = Duration::from_hours(1);
@@ -39,14 +45,30 @@ impl Engine {
         Ok(created.id)
     }
 
-    /// Starts a container. One that runs already is left as it is.
+    /// Starts a container. One that runs already is left as it is. While somebody creates a
+    /// network of the same name, the engine does not know which one is meant; that passes, because
+    /// whoever creates also removes what is too many, and is waited for.
     ///
     /// # Errors
     ///
     /// When the engine cannot start it; the message is the runtime's own.
     pub async fn start_container(&self, name: &str) -> Result<(), EngineError> {
-        let call = self.docker.start_container(name, None::<StartContainerOptions>);
-        self.container_call(ContainerOperation::Start, name, call).await
+        let look = || async {
+            let call = self.docker.start_container(name, None::<StartContainerOptions>);
+            match self.container_call(ContainerOperation::Start, name, call).await {
+                Err(error) if error.to_string().contains("is ambiguous") => {
+                    Poll::NotYet { missing: error.to_string() }
+                }
+                other => Poll::Ready(other),
+            }
+        };
+        match wait::until(AMBIGUOUS_WITHIN, AMBIGUOUS_EVERY, |_| (), look).await {
+            Ok(started) => started,
+            Err(error) => {
+                let cause = Cause::Conflict(error.to_string());
+                Err(container_error(ContainerOperation::Start, name, cause))
+            }
+        }
     }
 
     /// Looks at a container; `None` when there is none.

@@ -124,9 +124,7 @@ impl Engine {
             return Err(Cause::Unreadable("the engine detached from the command".to_owned()));
         };
         // Both at once: a command that writes before it has read all must not block us.
-        let (fed, drained) = tokio::join!(feed(stdin, input), drain(output, sink));
-        drained?;
-        fed?;
+        tokio::try_join!(feed(stdin, input), drain(output, sink))?;
         Ok(id)
     }
 
