@@ -9,7 +9,9 @@
 //! `tests/envoy` compares it with a real Envoy: same status, same backend, same request at the
 //! backend, same answer. Deliberately absent: outlier detection, rate
 //! limits, policy, grpc-web, PROXY protocol towards backends, WebSocket towards HTTP/2 backends
-//! (answered as for a backend that does not speak RFC 8441), and Envoy's wait of up to 30
+//! (answered as for a backend that does not speak RFC 8441), the agents' load balancing below
+//! connections (`direct`: a client of a TCP listener is connected before an endpoint is asked, and
+//! the endpoint sees this machine as its client), and Envoy's wait of up to 30
 //! seconds for a missing secret before a listener opens (a chain without certificate closes its
 //! connections from the start, the others serve).
 
@@ -20,6 +22,8 @@ mod apply;
 mod certificate;
 mod connection;
 mod cors;
+mod datagram;
+mod direct;
 mod draw;
 mod exchange;
 mod format;
@@ -74,6 +78,10 @@ pub struct Program {
     pub configs: Vec<EnvoyConfig>,
     /// The sockets, each address and port once.
     pub sockets: Vec<SocketProgram>,
+    /// Where UDP is taken, each address and port once.
+    pub datagrams: Vec<DatagramProgram>,
+    /// What sockets and datagrams that go past Envoy are forwarded to; they refer to it by index.
+    pub forwards: Vec<Vec<Target>>,
     /// Certificates and keys by the name that chains ask for over SDS.
     pub certificates: BTreeMap<String, CertifiedKeyPem>,
     /// Certificates of authorities in PEM, by the name that clusters with TLS ask for.
@@ -93,6 +101,26 @@ pub struct SocketProgram {
     pub behaviour: Behaviour,
 }
 
+/// One address and port of the cluster for UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatagramProgram {
+    /// The logical address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// Index into [`Program::forwards`].
+    pub to: usize,
+}
+
+/// An endpoint that gets its share of what is forwarded past Envoy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Where it listens.
+    pub socket: SocketAddr,
+    /// Its share, beside those of the others; more than zero.
+    pub weight: u16,
+}
+
 /// What a socket does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
@@ -102,6 +130,11 @@ pub enum Behaviour {
         config: usize,
         /// Index into that configuration's listeners.
         listener: usize,
+    },
+    /// Forwards connections to endpoints as they come, as agents do for TCP listeners.
+    Forward {
+        /// Index into [`Program::forwards`].
+        to: usize,
     },
     /// Answers nothing: a connection attempt times out.
     Silent,

@@ -1,8 +1,11 @@
 //! The data path: what agents and Envoys make of the Envoy configurations, node by node
 //! (cilium/cilium `pkg/ciliumenvoyconfig`, `bpf/lib/nodeport.h`).
 //!
-//! A socket accepts because of the agent and Envoy of its node, never because of routes,
-//! backends or pods. Requests inside a connection are [`crate::routing`]'s.
+//! A socket of Envoy's accepts because of the agent and Envoy of its node, never because of routes,
+//! backends or pods; one of a TCP or UDP listener leads to backends. Requests inside a connection
+//! are [`crate::routing`]'s.
+
+mod layer_four;
 
 use std::net::IpAddr;
 
@@ -11,10 +14,8 @@ use gateproof_core::exposure::{Endpoint, PortRole};
 use gateproof_core::name::{NamespacedName, NodeName};
 
 use crate::Input;
-use crate::checks::source::Sources;
 use crate::facts::Behaviour;
-use crate::resources::core::{Node, Service};
-use crate::resources::gateway::Protocol;
+use crate::resources::core::{Node, Service, ServicePort};
 use crate::translation::envoy::EnvoyConfig;
 
 /// Host ports that Cilium's own components hold on every node: Envoy's health and metrics ports,
@@ -60,6 +61,8 @@ pub struct Datapath {
     pub sockets: Vec<NodeSocket>,
     /// Addresses that belong to no node, sorted.
     pub frontends: Vec<Frontend>,
+    /// Where UDP is taken, on nodes and elsewhere, sorted.
+    pub datagrams: Vec<Datagrams>,
 }
 
 /// A socket on a node.
@@ -88,6 +91,19 @@ pub struct Frontend {
     pub gateway: NamespacedName,
 }
 
+/// An address and port at which UDP is taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datagrams {
+    /// A node's, a load balancer's or a cluster address.
+    pub address: IpAddr,
+    /// The port.
+    pub port: u16,
+    /// What becomes of them.
+    pub behaviour: SocketBehaviour,
+    /// Whose it is.
+    pub gateway: NamespacedName,
+}
+
 /// Which kind of address a frontend is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FrontendKind {
@@ -97,7 +113,7 @@ pub enum FrontendKind {
     ClusterIp,
 }
 
-/// What happens to a TCP connection.
+/// What happens to a TCP connection, or to datagrams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketBehaviour {
     /// An Envoy listener takes it.
@@ -106,6 +122,13 @@ pub enum SocketBehaviour {
         config: usize,
         /// Index of the listener in it.
         listener: usize,
+    },
+    /// The agent sends it to a ready endpoint, past Envoy; while there is none it is refused.
+    Forwards {
+        /// The Gateway's Service, whose EndpointSlices hold the endpoints.
+        service: NamespacedName,
+        /// The name of the Service's port.
+        port: String,
     },
     /// It is refused.
     Refuses {
@@ -156,6 +179,8 @@ pub fn datapath(input: &Input<'_>, envoy: &[EnvoyConfig], nodes: &[NodeState]) -
         }
         datapath.frontends.extend(plan.frontends(&hosts, service));
     }
+    layer_four::add(input, &hosts, &mut datapath);
+    datapath.datagrams.sort_by_key(|found| (found.address, found.port));
     datapath.sockets.sort_by(|a, b| (&a.endpoint, &a.gateway).cmp(&(&b.endpoint, &b.gateway)));
     datapath.frontends.sort_by(|a, b| {
         (a.address, a.port, a.kind, &a.gateway).cmp(&(b.address, b.port, b.kind, &b.gateway))
@@ -192,7 +217,7 @@ impl Plan<'_> {
             let Some(service) = service.filter(|service| has_family(service, address)) else {
                 continue;
             };
-            for port in service.spec.ports.iter().filter(|port| port.transport() == "TCP") {
+            for port in self.envoy_ports(service) {
                 if let Some(node_port) = port.node_port {
                     let role = PortRole::NodePort { listener: port.port };
                     add(address, node_port, role, self.service_port(host, port.port));
@@ -252,11 +277,6 @@ impl Plan<'_> {
         if let Err(behaviour) = self.applied(host) {
             return behaviour;
         }
-        if self.is_direct(port) {
-            return SocketBehaviour::Unmodelled(format!(
-                "port {port} of a TCP listener, whose connections go to backends past Envoy"
-            ));
-        }
         let listener = match self.config.listener_of(port) {
             Ok(Some(listener)) => listener,
             Ok(None) => return self.unredirected(),
@@ -270,15 +290,14 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether a port belongs to a TCP listener of the Gateway or a ListenerSet.
-    fn is_direct(&self, port: u16) -> bool {
+    /// The ports of the Service that are redirected to Envoy, if any is.
+    fn envoy_ports<'s>(&'s self, service: &'s Service) -> impl Iterator<Item = &'s ServicePort> {
         let gateway = self.input.resources.gateways.get(&self.config.gateway);
-        self.input.holds(Behaviour::LayerFourRoutes)
-            && gateway.is_some_and(|gateway| {
-                let sources = Sources::of(self.input, gateway);
-                let mut listeners = sources.all().flat_map(|source| source.listeners);
-                listeners.any(|found| found.port == port && found.speaks() == Protocol::Tcp)
-            })
+        service.spec.ports.iter().filter(move |port| {
+            let is_direct =
+                gateway.is_some_and(|gateway| layer_four::is_direct(self.input, gateway, port));
+            port.transport() == "TCP" && !is_direct
+        })
     }
 
     /// The health-check node port: 200 once frontends are redirected, since then every node counts
@@ -360,8 +379,7 @@ impl Plan<'_> {
         balanced
             .chain(internal)
             .flat_map(|(address, kind)| {
-                let ports = service.spec.ports.iter().filter(|port| port.transport() == "TCP");
-                ports.map(move |port| Frontend {
+                self.envoy_ports(service).map(move |port| Frontend {
                     address,
                     port: port.port,
                     kind,

@@ -6,10 +6,12 @@
 //! running, which is too little to fail somebody's cluster on, and marking them as not modelled
 //! would make every host-network trial inconclusive. [`crate::datapath`] has them.
 
+use std::collections::BTreeSet;
+
 use gateproof_core::exposure::{Endpoint, Expectation, PortRole};
 use gateproof_core::name::NamespacedName;
 
-use crate::datapath::{AgentState, EnvoyState, NodeState, SocketBehaviour, datapath};
+use crate::datapath::{AgentState, EnvoyState, NodeSocket, NodeState, SocketBehaviour, datapath};
 use crate::translation::envoy::EnvoyConfig;
 use crate::{Input, Unmodelled, reconcile};
 
@@ -31,14 +33,11 @@ pub fn exposure(
     {
         return Err(limit.clone());
     }
-    let Some(config) = outcome.envoy.iter().find(|config| config.gateway == *gateway) else {
-        return Err(Unmodelled::new(
-            object,
-            "exposure without an Envoy configuration; look at the Gateway's conditions and class",
-        ));
-    };
-    let is_host_network = config.listeners.iter().any(|listener| !listener.host_ports.is_empty());
-    if !is_host_network {
+    let config = outcome.envoy.iter().find(|config| config.gateway == *gateway);
+    let is_host_network = config.is_some_and(|config| {
+        config.listeners.iter().any(|listener| !listener.host_ports.is_empty())
+    });
+    if let Some(config) = config.filter(|_| !is_host_network) {
         require_node_ports(input, config, &object)?;
     }
     let nodes: Vec<NodeState> = input
@@ -51,25 +50,49 @@ pub fn exposure(
             envoy: EnvoyState::Running,
         })
         .collect();
-    let mut cells: Vec<(Endpoint, Expectation)> = datapath(input, &outcome.envoy, &nodes)
-        .sockets
+    let mut sockets = datapath(input, &outcome.envoy, &nodes).sockets;
+    sockets.retain(|socket| socket.gateway == *gateway);
+    if config.is_none() && sockets.is_empty() {
+        return Err(Unmodelled::new(
+            object,
+            "exposure without an Envoy configuration; look at the Gateway's conditions and class",
+        ));
+    }
+    let mut ports: BTreeSet<u16> =
+        config.iter().flat_map(|config| config.service.ports()).collect();
+    ports.extend(sockets.iter().filter_map(forwarded_port));
+    let mut cells: Vec<(Endpoint, Expectation)> = sockets
         .into_iter()
-        .filter(|socket| socket.gateway == *gateway)
         .filter(|socket| {
             !(is_host_network && matches!(socket.endpoint.role, PortRole::NodePort { .. }))
         })
-        .map(|socket| (socket.endpoint, expectation(socket.behaviour)))
+        .map(|socket| (socket.endpoint, expectation(input, socket.behaviour)))
         .collect();
     if !is_host_network {
-        cells.extend(closed_listener_ports(input, config));
+        cells.extend(closed_listener_ports(input, &ports));
     }
     cells.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(cells)
 }
 
-fn expectation(behaviour: SocketBehaviour) -> Expectation {
+/// The listener port of a TCP listener, if a socket is one's.
+fn forwarded_port(socket: &NodeSocket) -> Option<u16> {
+    match (&socket.behaviour, socket.endpoint.role) {
+        (SocketBehaviour::Forwards { .. }, PortRole::NodePort { listener }) => Some(listener),
+        _ => None,
+    }
+}
+
+fn expectation(input: &Input<'_>, behaviour: SocketBehaviour) -> Expectation {
     match behaviour {
         SocketBehaviour::Serves { .. } | SocketBehaviour::Answers { .. } => Expectation::Accepts,
+        SocketBehaviour::Forwards { service, port } => {
+            if input.resources.ready_ports.contains(&(service, port)) {
+                Expectation::Accepts
+            } else {
+                Expectation::DoesNotAccept
+            }
+        }
         SocketBehaviour::Refuses { .. } | SocketBehaviour::Silent { .. } => {
             Expectation::DoesNotAccept
         }
@@ -106,16 +129,16 @@ fn require_node_ports(
 }
 
 /// Outside host network nothing listens on a node's own listener ports.
-fn closed_listener_ports(input: &Input<'_>, config: &EnvoyConfig) -> Vec<(Endpoint, Expectation)> {
+fn closed_listener_ports(input: &Input<'_>, ports: &BTreeSet<u16>) -> Vec<(Endpoint, Expectation)> {
     let nodes = input.resources.nodes.values();
     nodes
         .flat_map(|node| {
             node.internal_addresses().into_iter().flat_map(move |address| {
-                config.service.ports().map(move |port| {
+                ports.iter().map(move |port| {
                     let endpoint = Endpoint {
                         node: node.name.clone(),
                         address,
-                        port,
+                        port: *port,
                         role: PortRole::ListenerPort,
                     };
                     (endpoint, Expectation::DoesNotAccept)

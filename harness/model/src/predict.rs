@@ -9,7 +9,7 @@
 //! not an upgrade of what the older one made.
 
 pub mod comparison;
-mod endpoints;
+pub mod endpoints;
 mod missing;
 mod objects;
 pub mod overview;
@@ -255,7 +255,7 @@ fn conclude(
     let waiting = waiting(question, &cluster.objects, &outcome, &uncovered);
     let objects = read_back(&outcome, waiting, |wanted| {
         if endpoints::is_filled_in(wanted) {
-            return Some(endpoints::filled_in(wanted, &cluster.objects));
+            return Some(endpoints::filled_in(wanted, cluster.objects.values()));
         }
         let object = cluster.objects.get(&key(wanted))?;
         Some(if is_service(wanted) { service::shown(object) } else { object.clone() })

@@ -7,6 +7,7 @@
 pub(crate) mod backend_tls;
 pub(crate) mod class_config;
 pub(crate) mod core;
+pub(crate) mod endpoint_slice;
 pub(crate) mod gateway;
 pub(crate) mod grpc_route;
 pub(crate) mod http_route;
@@ -20,7 +21,7 @@ pub(crate) mod service_import;
 mod shape;
 pub(crate) mod tls_route;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::name::NamespacedName;
 use serde::de::DeserializeOwned;
@@ -29,6 +30,7 @@ use serde_json::Value;
 use self::backend_tls::{BackendTlsPolicy, ConfigMap};
 use self::class_config::ClassConfig;
 use self::core::{Namespace, Node, Secret, Service};
+use self::endpoint_slice::ReadyPort;
 use self::gateway::{Gateway, GatewayClass, ReferenceGrant};
 use self::grpc_route::GrpcRoute;
 use self::http_route::HttpRoute;
@@ -64,6 +66,7 @@ pub struct Resources {
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) pools: BTreeMap<String, Pool>,
     pub(crate) listener_sets: BTreeMap<NamespacedName, ListenerSet>,
+    pub(crate) ready_ports: BTreeSet<ReadyPort>,
 }
 
 /// Whether a CustomResourceDefinition is known to be installed.
@@ -197,6 +200,9 @@ impl Resources {
             ("", "Service") => {
                 let service: Service = Service::from_object(parse(value)?, value)?;
                 self.services.insert(service.name.clone(), service);
+            }
+            ("discovery.k8s.io", "EndpointSlice") => {
+                self.ready_ports.extend(endpoint_slice::ready_ports(value));
             }
             ("", "Secret") => {
                 let secret = Secret::from_value(&parse::<Object<Value>>(value)?.metadata, value);

@@ -34,7 +34,7 @@ impl Snapshot {
     }
 
     /// The objects of a kind, sorted by namespace and name.
-    pub(crate) fn list(&self, kind: KindName) -> impl Iterator<Item = &Value> {
+    pub(crate) fn list(&self, kind: KindName) -> impl Iterator<Item = &Value> + Clone {
         self.kinds
             .get(&(kind.group.to_owned(), kind.kind.to_owned()))
             .into_iter()

@@ -8,15 +8,16 @@ use futures_util::future::join_all;
 use gateproof_core::name::NamespacedName;
 use gateproof_model::translation::envoy::{EnvoyConfig, Listener, RouteTable};
 
-use crate::address::{AddressBlock, LoopbackBook};
+use crate::address::{AddressBlock, LoopbackBook, Reach};
 
 use super::acceptance::{listener_refusal, table_refusal};
 use super::certificate::{CertificateProblem, Certificates};
+use super::datagram::OpenDatagrams;
 use super::serving::Serving;
 use super::socket::{OpenSocket, Purpose};
 use super::{
-    Applied, Behaviour, Closed, Mapped, Program, Refusal, RefusedPart, Shared, SocketProgram,
-    UnusableCertificate,
+    Applied, Behaviour, Closed, DatagramProgram, Mapped, Program, Refusal, RefusedPart, Shared,
+    SocketProgram, UnusableCertificate,
 };
 
 /// What is in force.
@@ -27,6 +28,7 @@ pub(super) struct State {
     taken: Taken,
     certificates: Certificates,
     sockets: BTreeMap<(IpAddr, u16), OpenSocket>,
+    datagrams: BTreeMap<(IpAddr, u16), OpenDatagrams>,
 }
 
 /// A part of a configuration: the configuration's name, how many of the same name come before
@@ -83,11 +85,46 @@ pub(super) async fn apply(
             }
         }
     }
+    take_datagrams(state, block, shared, &program, &mut applied).await;
     applied.mapped = state.sockets.iter().filter_map(|(key, open)| mapped(*key, open)).collect();
     shared.upstreams.retain(&program.endpoints);
     state.applied = applied.clone();
     state.program = program;
     applied
+}
+
+/// Opens, closes and changes the ports that take UDP.
+async fn take_datagrams(
+    state: &mut State,
+    block: &AddressBlock,
+    shared: &Arc<Shared>,
+    program: &Program,
+    applied: &mut Applied,
+) {
+    let wanted = |key: &(IpAddr, u16)| {
+        program.datagrams.iter().any(|found| (found.address, found.port) == *key)
+    };
+    state.datagrams.retain(|key, _| wanted(key));
+    for DatagramProgram { address, port, to } in &program.datagrams {
+        let targets = program.forwards.get(*to).cloned().unwrap_or_default();
+        if let Some(open) = state.datagrams.get(&(*address, *port)) {
+            open.reprogram(targets);
+            continue;
+        }
+        // Cluster addresses lead nowhere from outside, and UDP cannot be mapped.
+        if block.reach() == Reach::Mapped || !block.contains(*address) {
+            continue;
+        }
+        match OpenDatagrams::open(shared, (*address, *port).into(), targets).await {
+            Ok(open) => {
+                state.datagrams.insert((*address, *port), open);
+            }
+            Err(error) => {
+                let reason = format!("open a socket for UDP: {error}");
+                applied.closed.push(Closed { address: *address, port: *port, reason });
+            }
+        }
+    }
 }
 
 /// Nothing is opened any more.
@@ -195,6 +232,13 @@ fn wanted(
     let mut wanted = BTreeMap::new();
     for SocketProgram { address, port, behaviour } in &program.sockets {
         let purpose = match behaviour {
+            Behaviour::Forward { to } => match program.forwards.get(*to) {
+                Some(targets) => Ok(Purpose::Forward(targets.clone())),
+                None => Err(format!(
+                    "the socket names target list {to}, the program has {}",
+                    program.forwards.len()
+                )),
+            },
             Behaviour::Silent => Ok(Purpose::Silent),
             Behaviour::Status(status) => Ok(Purpose::Status(*status)),
             Behaviour::Serve { config, listener } => servings

@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::access_log::{AccessEvent, AccessRecord, CloseCause, ServedBy};
 use super::answer::{self, Body};
+use super::direct;
 use super::exchange;
 use super::opening::{self, Opened, OpeningError};
 use super::passthrough;
@@ -55,6 +56,7 @@ pub(super) async fn serve(port: Arc<Port>, stream: TcpStream, peer: SocketAddr) 
     let served = async {
         match &port.role {
             Role::Health(_) => health(Arc::clone(&port), stream).await,
+            Role::Direct(targets) => direct::serve(&port, &targets.load_full(), stream).await,
             Role::Gateway(current) => {
                 let serving = current.load_full();
                 gateway(&port, &serving, stream, peer).await;
@@ -168,7 +170,7 @@ async fn health(port: Arc<Port>, stream: TcpStream) {
     let answer = move |_: Request<Incoming>| {
         let status = match &shown.role {
             Role::Health(status) => status.load(Ordering::Relaxed),
-            Role::Gateway(_) => 503,
+            Role::Gateway(_) | Role::Direct(_) => 503,
         };
         async move {
             let mut answer = answer::status(status);

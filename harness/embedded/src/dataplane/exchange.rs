@@ -98,6 +98,10 @@ pub(super) async fn answer(
     let local = answer.extensions().get::<Local>().copied();
     if grpc && local.is_some_and(|local| local.moment != Moment::BeforeRequest) {
         answer = answer::as_grpc(answer);
+        if head_only {
+            // Its text is the body that an answer to HEAD has none of.
+            answer.headers_mut().remove("grpc-message");
+        }
     }
     // Envoy does not read on what it will not use.
     let unused = match local.map(|local| local.moment) {

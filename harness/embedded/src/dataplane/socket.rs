@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::{AddressBlock, Reach};
 
-use super::Shared;
 use super::connection;
 use super::serving::Serving;
+use super::{Shared, Target};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -34,6 +34,8 @@ const BREATH: Duration = Duration::from_millis(10);
 pub(super) enum Purpose {
     /// Serve a listener.
     Serve(Arc<Serving>),
+    /// Forward connections to these endpoints.
+    Forward(Vec<Target>),
     /// Answer nothing.
     Silent,
     /// Answer every request with a status.
@@ -45,6 +47,8 @@ pub(super) enum Purpose {
 pub(super) enum Role {
     /// Serves a listener.
     Gateway(ArcSwap<Serving>),
+    /// Forwards connections to endpoints.
+    Direct(ArcSwap<Vec<Target>>),
     /// Answers every request with a status.
     Health(AtomicU16),
 }
@@ -99,6 +103,7 @@ impl OpenSocket {
                 return Ok(Self { bound, mapped_because, activity });
             }
             Purpose::Serve(serving) => Role::Gateway(ArcSwap::new(serving)),
+            Purpose::Forward(targets) => Role::Direct(ArcSwap::from_pointee(targets)),
             Purpose::Status(status) => Role::Health(AtomicU16::new(status)),
         };
         let listener =
@@ -131,6 +136,9 @@ impl OpenSocket {
             (Activity::Accepting { port, .. }, Purpose::Serve(_)) => {
                 matches!(port.role, Role::Gateway(_))
             }
+            (Activity::Accepting { port, .. }, Purpose::Forward(_)) => {
+                matches!(port.role, Role::Direct(_))
+            }
             (Activity::Accepting { port, .. }, Purpose::Status(_)) => {
                 matches!(port.role, Role::Health(_))
             }
@@ -143,6 +151,7 @@ impl OpenSocket {
         let Activity::Accepting { port, .. } = &self.activity else { return };
         match (&port.role, purpose) {
             (Role::Gateway(current), Purpose::Serve(serving)) => current.store(serving),
+            (Role::Direct(current), Purpose::Forward(targets)) => current.store(Arc::new(targets)),
             (Role::Health(current), Purpose::Status(status)) => {
                 current.store(status, Ordering::Relaxed);
             }

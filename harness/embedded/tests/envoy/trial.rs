@@ -13,7 +13,7 @@ use gateproof_kubernetes::cluster::AddressBook as _;
 use gateproof_kubernetes::wait;
 
 use crate::backend::{Backends, Seen};
-use crate::client::{self, Outcome, Target};
+use crate::client::{self, Failure, Outcome, Target};
 use crate::compare::{deliberately_different, differences};
 use crate::draw::Draw;
 use crate::envoy::{Envoy, Resources};
@@ -164,16 +164,16 @@ async fn compare(
             }
         };
         let name = format!("{theirs}-{index:04}");
-        let reference =
-            client::send(Target { socket: theirs, proxied }, request, &format!("{name}-e")).await;
+        let envoy = format!("{name}-e");
+        let reference = patient(Target { socket: theirs, proxied }, request, &envoy).await;
         let mut closest: Option<Vec<String>> = None;
         for attempt in 0..tries {
             let tag = format!("{name}-d{attempt}");
-            let outcome = client::send(Target { socket: ours, proxied }, request, &tag).await;
+            let outcome = patient(Target { socket: ours, proxied }, request, &tag).await;
             let mut found = differences(request, &reference, &outcome);
             let answered = matches!(&outcome, Outcome::Answer(answer) if answer.status < 500);
             if found.is_empty() && copies && answered {
-                found = visits(backends, &format!("{name}-e"), &tag).await;
+                found = visits(backends, &envoy, &tag).await;
             }
             let over = found.is_empty();
             if closest.as_ref().is_none_or(|closest| found.len() < closest.len()) {
@@ -192,6 +192,14 @@ async fn compare(
         .await;
     found.sort();
     found
+}
+
+/// Sends a request; again when nothing came, which on a busy machine may be a matter of time.
+async fn patient(target: Target, request: &Request, case: &str) -> Outcome {
+    match client::send(target, request, case).await {
+        Outcome::Failed(Failure::Silent) => client::send(target, request, case).await,
+        outcome => outcome,
+    }
 }
 
 /// How long copies for mirrors may be on their way.

@@ -33,6 +33,7 @@ fn words(datapath: &Datapath, wanted: impl Fn(PortRole) -> bool) -> Vec<String> 
 fn word(behaviour: &SocketBehaviour) -> String {
     match behaviour {
         SocketBehaviour::Serves { .. } => "serves".to_owned(),
+        SocketBehaviour::Forwards { .. } => "forwards".to_owned(),
         SocketBehaviour::Refuses { .. } => "refuses".to_owned(),
         SocketBehaviour::Silent { .. } => "silent".to_owned(),
         SocketBehaviour::Answers { status } => format!("answers {status}"),

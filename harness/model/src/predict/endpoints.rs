@@ -2,11 +2,9 @@
 //! backend, with the backend's port numbers
 //! (cilium/cilium 1.20 cut `operator/pkg/gateway-api/endpointslice_reconcile.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-
-use super::Key;
 
 const BACKEND: &str = "/metadata/annotations/gateway.cilium.io~1backend-service";
 const BACKEND_PORT: &str = "/metadata/annotations/gateway.cilium.io~1backend-port";
@@ -14,12 +12,13 @@ const MANAGER: &str = "/metadata/labels/endpointslice.kubernetes.io~1managed-by"
 const SERVICE: &str = "/metadata/labels/kubernetes.io~1service-name";
 
 /// Whether a slice is filled in from another one.
-pub(super) fn is_filled_in(object: &Value) -> bool {
+pub fn is_filled_in(object: &Value) -> bool {
     object["kind"] == "EndpointSlice" && text(object, BACKEND).is_some()
 }
 
-/// The slice with the endpoints of its backend; with none when there are none.
-pub(super) fn filled_in(slice: &Value, cluster: &BTreeMap<Key, Value>) -> Value {
+/// The slice with the endpoints of its backend; with none when there are none. Only the Services and
+/// EndpointSlices among the cluster's objects matter.
+pub fn filled_in<'a>(slice: &Value, cluster: impl Iterator<Item = &'a Value> + Clone) -> Value {
     let mut slice = slice.clone();
     let (port, endpoints) = match resolve(&slice, cluster) {
         Some((port, endpoints)) if !endpoints.is_empty() => (Some(port), json!(endpoints)),
@@ -36,22 +35,30 @@ pub(super) fn filled_in(slice: &Value, cluster: &BTreeMap<Key, Value>) -> Value 
 }
 
 /// The backend's port number and endpoints, sorted by address.
-fn resolve(slice: &Value, cluster: &BTreeMap<Key, Value>) -> Option<(Value, Vec<Value>)> {
+fn resolve<'a>(
+    slice: &Value,
+    cluster: impl Iterator<Item = &'a Value> + Clone,
+) -> Option<(Value, Vec<Value>)> {
     let (namespace, name) = text(slice, BACKEND)?.split_once('/')?;
     let wanted: u64 = text(slice, BACKEND_PORT)?.parse().ok()?;
     let transport = text(slice, "/ports/0/protocol").unwrap_or("TCP");
-    let key = (String::new(), "Service".to_owned(), namespace.to_owned(), name.to_owned());
-    let ports = cluster.get(&key)?.pointer("/spec/ports")?.as_array()?;
+    let mut services = cluster.clone().filter(|object| object["apiVersion"] == "v1");
+    let service = services.find(|object| {
+        object["kind"] == "Service"
+            && text(object, "/metadata/namespace") == Some(namespace)
+            && text(object, "/metadata/name") == Some(name)
+    });
+    let ports = service?.pointer("/spec/ports")?.as_array()?;
     let port = ports.iter().find(|port| {
         port["port"] == json!(wanted) && text(port, "/protocol").unwrap_or("TCP") == transport
     })?;
     let mut resolved = None;
     let mut seen = BTreeSet::new();
     let mut endpoints: Vec<(String, Value)> = Vec::new();
-    for ((group, kind, of, _), other) in cluster {
-        let is_of_backend = group == "discovery.k8s.io"
-            && kind == "EndpointSlice"
-            && of == namespace
+    for other in cluster {
+        let is_of_backend = other["apiVersion"] == "discovery.k8s.io/v1"
+            && other["kind"] == "EndpointSlice"
+            && text(other, "/metadata/namespace") == Some(namespace)
             && text(other, SERVICE) == Some(name)
             && other["addressType"] == slice["addressType"]
             && text(other, MANAGER) != Some("cilium-operator");
@@ -98,7 +105,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Key, filled_in};
+    use super::filled_in;
 
     fn managed(transport: &str) -> Value {
         json!({
@@ -110,10 +117,6 @@ mod tests {
             "addressType": "IPv4", "endpoints": [],
             "ports": [{"name": "tcp-1", "port": 1, "protocol": transport}],
         })
-    }
-
-    fn cluster(objects: &[Value]) -> std::collections::BTreeMap<Key, Value> {
-        objects.iter().map(|object| (crate::predict::key(object), object.clone())).collect()
     }
 
     fn backend(name: &str, ports: &Value, addresses: &[&str]) -> Value {
@@ -143,7 +146,7 @@ mod tests {
                 backend("b", &ports, &["10.0.0.2", "10.0.0.1"]),
                 backend("c", &ports, &["10.0.0.1"]),
             ];
-            let filled = filled_in(&managed("TCP"), &cluster(&objects));
+            let filled = filled_in(&managed("TCP"), objects.iter());
             assert_eq!(filled["ports"][0]["port"], 7, "{ports}");
             let expected = json!([{"addresses": ["10.0.0.1"]}, {"addresses": ["10.0.0.2"]}]);
             assert_eq!(filled["endpoints"], expected, "{ports}");
@@ -159,7 +162,7 @@ mod tests {
             ("TCP", vec![slice.clone()]),
             ("UDP", vec![service(), slice]),
         ] {
-            let filled = filled_in(&managed(transport), &cluster(&objects));
+            let filled = filled_in(&managed(transport), objects.iter());
             assert_eq!(filled["endpoints"], Value::Null, "{transport} {objects:?}");
             assert_eq!(filled["ports"][0]["port"], 1, "as it was made");
         }

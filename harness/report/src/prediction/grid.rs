@@ -50,7 +50,7 @@ fn reason(does: &Does) -> Option<&str> {
     match does {
         Does::Refuses { why } | Does::Silent { why } => Some(why),
         Does::NotCovered { what } => Some(what),
-        Does::Accepts | Does::Answers(_) => None,
+        Does::Accepts | Does::Forwards | Does::Answers(_) => None,
     }
 }
 
@@ -71,6 +71,7 @@ fn table(sockets: &[Socket]) -> Table {
                 .map_or(String::new(), |index| format!(" [{}]", index + 1));
             let (tone, word) = match &socket.does {
                 Does::Accepts => (Tone::Good, "accepts".to_owned()),
+                Does::Forwards => (Tone::Good, "to a ready backend".to_owned()),
                 Does::Answers(status) => (Tone::Good, format!("answers {status}")),
                 Does::Refuses { .. } => (Tone::Plain, "refuses".to_owned()),
                 Does::Silent { .. } => (Tone::Plain, "silent".to_owned()),

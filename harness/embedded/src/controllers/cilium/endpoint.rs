@@ -1,12 +1,15 @@
-//! Endpoints of Envoy's clusters: from a Service port to the sockets of its ready endpoints.
+//! Endpoints of Envoy's clusters and of TCP and UDP listeners: from a Service port to the sockets of
+//! its ready endpoints.
 //!
-//! What Envoy learns over EDS (`ns/service:port`). Endpoints that are pods of this cluster are
+//! What Envoy learns over EDS (`ns/service:port`), and what agents make of the EndpointSlices of a
+//! Gateway's Service. Endpoints that are pods of this cluster are
 //! their echo servers' sockets; every other address is outside the cluster and is refused, because
 //! nothing here may connect to a foreign address.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use gateproof_core::name::NamespacedName;
 use gateproof_model::translation::envoy::Cluster;
 use serde_json::Value;
 
@@ -15,6 +18,7 @@ use crate::controllers::kubernetes::endpoint_slice::SERVICE_NAME;
 use crate::controllers::kubernetes::kubelet::PodSockets;
 use crate::controllers::object::{items, label, port, text};
 use crate::controllers::snapshot::Snapshot;
+use crate::dataplane::Target;
 
 /// Where the pods of the cluster really listen.
 #[derive(Debug)]
@@ -35,8 +39,59 @@ pub(crate) fn sockets(
     snapshot
         .list_in(ENDPOINT_SLICE, &cluster.service.namespace)
         .filter(|slice| label(slice, SERVICE_NAME) == Some(cluster.service.name.as_str()))
-        .flat_map(|slice| of_slice(slice, &port_name, backends))
+        .flat_map(|slice| of_slice(slice, &port_name, &addressed(backends, Transport::Tcp)))
         .collect()
+}
+
+/// What the agents forward connections or datagrams to that come to a port of a Gateway's Service:
+/// ready endpoints of its slices with the weights of these. A slice of weight zero counts as under
+/// maintenance, one that says nothing as 100 (cilium/cilium 1.20 `pkg/k8s/endpoints.go`,
+/// `pkg/loadbalancer/loadbalancer.go`). Pods that listen on no such port are left out: they refuse.
+pub(crate) fn targets(
+    snapshot: &Snapshot,
+    (service, port): (&NamespacedName, &str),
+    transport: Transport,
+    backends: &Backends,
+) -> Vec<Target> {
+    let slices = snapshot
+        .list_in(ENDPOINT_SLICE, &service.namespace)
+        .filter(|slice| label(slice, SERVICE_NAME) == Some(service.name.as_str()));
+    let weighted = slices.filter_map(|slice| {
+        let weight = text(slice, "/metadata/annotations/service.cilium.io~1weight");
+        let weight = weight.map_or(Some(USUAL_WEIGHT), |weight| weight.parse().ok())?;
+        (weight > 0).then_some((slice, weight))
+    });
+    weighted
+        .flat_map(|(slice, weight)| {
+            let sockets = of_slice(slice, port, &addressed(backends, transport));
+            sockets.into_iter().map(move |socket| Target { socket, weight })
+        })
+        .filter(|target| target.socket != backends.refused)
+        .collect()
+}
+
+/// What agents give a backend without a weight.
+const USUAL_WEIGHT: u16 = 100;
+
+/// UDP or TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// From an address and port of a pod to its socket.
+fn addressed(backends: &Backends, transport: Transport) -> impl Fn(IpAddr, u16) -> SocketAddr {
+    move |address, port| {
+        let pod = backends.pods.get(&address);
+        let ports = pod.map(|pod| match transport {
+            Transport::Tcp => &pod.tcp,
+            Transport::Udp => &pod.udp,
+        });
+        ports.and_then(|ports| ports.get(&port).copied()).unwrap_or(backends.refused)
+    }
 }
 
 /// The name of the Service's port with the cluster's number; `None` when there is no such port.
@@ -48,7 +103,11 @@ fn port_name(snapshot: &Snapshot, cluster: &Cluster) -> Option<String> {
         .map(|entry| text(entry, "/name").unwrap_or_default().to_owned())
 }
 
-fn of_slice(slice: &Value, port_name: &str, backends: &Backends) -> Vec<SocketAddr> {
+fn of_slice(
+    slice: &Value,
+    port_name: &str,
+    addressed: &impl Fn(IpAddr, u16) -> SocketAddr,
+) -> Vec<SocketAddr> {
     let ports: Vec<u16> = items(slice, "/ports")
         .iter()
         .filter(|entry| text(entry, "/name").unwrap_or_default() == port_name)
@@ -61,10 +120,7 @@ fn of_slice(slice: &Value, port_name: &str, backends: &Backends) -> Vec<SocketAd
         .flat_map(|endpoint| items(endpoint, "/addresses"))
         .filter_map(|address| address.as_str()?.parse::<IpAddr>().ok())
         .flat_map(|address| ports.iter().map(move |port| (address, *port)))
-        .map(|(address, port)| match backends.pods.get(&address) {
-            Some(pod) => pod.tcp.get(&port).copied().unwrap_or(backends.refused),
-            None => backends.refused,
-        })
+        .map(|(address, port)| addressed(address, port))
         .collect()
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateproof_core::name::NamespacedName;
 use gateproof_kubernetes::Component;
+use gateproof_model::predict::endpoints;
 use gateproof_model::translation::envoy::EnvoyConfig;
 use gateproof_model::{
     GivenUp, Input, Outcome, Resources, StatusUpdate, SyncedSecret, Unmodelled, reconcile,
@@ -73,7 +74,7 @@ impl Operator {
         for object in &outcome.objects {
             reconciled
                 .writes
-                .push(Write::Apply(FieldManager::CiliumOperator, owned(snapshot, object)));
+                .push(Write::Apply(FieldManager::CiliumOperator, complete(snapshot, object)));
         }
         reconciled.writes.extend(deletions(snapshot, &outcome));
         reconciled
@@ -112,6 +113,17 @@ fn warning(message: &str) -> LogLine {
         component: Component::CiliumOperator,
         text: format!("level=warn msg=\"{message}\" subsys=gateway-controller"),
     }
+}
+
+/// An object of the model with what only the cluster knows: its owners' uids, and the endpoints that
+/// a controller of the operator's own copies.
+fn complete(snapshot: &Snapshot, object: &Value) -> Value {
+    let object = owned(snapshot, object);
+    if endpoints::is_filled_in(&object) {
+        let services = snapshot.list(SERVICE);
+        return endpoints::filled_in(&object, services.chain(snapshot.list(ENDPOINT_SLICE)));
+    }
+    object
 }
 
 /// An object of the model with the uids of its owners, which only the API server knows.

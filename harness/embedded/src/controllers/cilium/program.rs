@@ -13,11 +13,13 @@ use gateproof_model::{Input, Resources, Unmodelled};
 
 use super::Stack;
 use super::agent::node_states;
-use super::endpoint::{Backends, sockets};
+use super::endpoint::{Backends, Transport, sockets, targets};
 use crate::controllers::kind::{CONFIG_MAP, SECRET};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::tls_secret::TlsData;
-use crate::dataplane::{Behaviour, CertifiedKeyPem, Program, SocketProgram};
+use crate::dataplane::{
+    Behaviour, CertifiedKeyPem, DatagramProgram, Program, SocketProgram, Target,
+};
 
 /// What the data plane should do, and what the model could not say.
 #[derive(Debug, Default)]
@@ -38,7 +40,16 @@ pub(crate) fn program(
 ) -> Programmed {
     let input = Input::new(&stack.version, &stack.config, resources);
     let datapath = datapath(&input, &configs, &node_states(snapshot, stack));
-    let mut sockets = SocketTable::default();
+    let mut sockets = SocketTable {
+        targets: &|service, port, transport| {
+            targets(snapshot, (service, port), transport, backends)
+        },
+        seen: BTreeSet::new(),
+        programs: Vec::new(),
+        datagrams: Vec::new(),
+        forwards: Vec::new(),
+        unmodelled: Vec::new(),
+    };
     for socket in datapath.sockets {
         let place = format!("{} port {}", socket.endpoint.node, socket.endpoint.port);
         sockets.add(socket.endpoint.address, socket.endpoint.port, socket.behaviour, &place);
@@ -54,12 +65,18 @@ pub(crate) fn program(
             format!("{}:{} of Gateway {}", frontend.address, frontend.port, frontend.gateway);
         sockets.add(frontend.address, frontend.port, frontend.behaviour, &place);
     }
+    for found in datapath.datagrams {
+        let place = format!("{}:{} (UDP) of Gateway {}", found.address, found.port, found.gateway);
+        sockets.add_datagrams(found.address, found.port, found.behaviour, &place);
+    }
     Programmed {
         program: Program {
             certificates: certificates(snapshot, &configs),
             authorities: authorities(snapshot, &configs),
             endpoints: endpoints(snapshot, &configs, backends),
             sockets: sockets.programs,
+            datagrams: sockets.datagrams,
+            forwards: sockets.forwards,
             configs,
         },
         unmodelled: sockets.unmodelled,
@@ -67,17 +84,25 @@ pub(crate) fn program(
 }
 
 /// Sockets, each address and port once.
-#[derive(Debug, Default)]
-struct SocketTable {
+struct SocketTable<'a> {
+    targets: &'a dyn Fn(&NamespacedName, &str, Transport) -> Vec<Target>,
     seen: BTreeSet<(IpAddr, u16)>,
     programs: Vec<SocketProgram>,
+    datagrams: Vec<DatagramProgram>,
+    forwards: Vec<Vec<Target>>,
     unmodelled: Vec<Unmodelled>,
 }
 
-impl SocketTable {
+impl SocketTable<'_> {
     fn add(&mut self, address: IpAddr, port: u16, behaviour: SocketBehaviour, place: &str) {
         let behaviour = match behaviour {
             SocketBehaviour::Serves { config, listener } => Behaviour::Serve { config, listener },
+            SocketBehaviour::Forwards { service, port } => {
+                match self.forward(&service, &port, Transport::Tcp) {
+                    Some(to) => Behaviour::Forward { to },
+                    None => return,
+                }
+            }
             SocketBehaviour::Silent { .. } => Behaviour::Silent,
             SocketBehaviour::Answers { status } => Behaviour::Status(status),
             SocketBehaviour::Refuses { .. } => return,
@@ -94,6 +119,48 @@ impl SocketTable {
                 what: "two Gateways on one address and port".to_owned(),
             });
         }
+    }
+
+    fn add_datagrams(
+        &mut self,
+        address: IpAddr,
+        port: u16,
+        behaviour: SocketBehaviour,
+        place: &str,
+    ) {
+        match behaviour {
+            SocketBehaviour::Forwards { service, port: name } => {
+                if let Some(to) = self.forward(&service, &name, Transport::Udp) {
+                    self.datagrams.push(DatagramProgram { address, port, to });
+                }
+            }
+            SocketBehaviour::Unmodelled(what) => {
+                self.unmodelled.push(Unmodelled { object: place.to_owned(), what });
+            }
+            // Nothing listens for UDP.
+            SocketBehaviour::Serves { .. }
+            | SocketBehaviour::Refuses { .. }
+            | SocketBehaviour::Silent { .. }
+            | SocketBehaviour::Answers { .. } => {}
+        }
+    }
+
+    /// Where a port of a Gateway's Service leads; `None` while there is nothing that takes it.
+    fn forward(
+        &mut self,
+        service: &NamespacedName,
+        port: &str,
+        transport: Transport,
+    ) -> Option<usize> {
+        let targets = (self.targets)(service, port, transport);
+        if targets.is_empty() {
+            return None;
+        }
+        if let Some(known) = self.forwards.iter().position(|known| *known == targets) {
+            return Some(known);
+        }
+        self.forwards.push(targets);
+        Some(self.forwards.len() - 1)
     }
 }
 

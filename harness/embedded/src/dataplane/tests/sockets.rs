@@ -218,3 +218,40 @@ async fn health_check_port_answers_its_status_and_changes_while_open() {
         assert_eq!(get(world.dial(31_000), "node", "/healthz").await.status, status);
     }
 }
+
+#[tokio::test]
+async fn connections_and_datagrams_past_envoy_reach_an_endpoint_and_what_it_says_comes_back() {
+    use crate::dataplane::{DatagramProgram, Target};
+    use crate::echo::EchoIdentity;
+    use crate::echo::datagram::{DatagramApplication, DatagramServer};
+    use tokio::net::UdpSocket;
+
+    let echo = sample::echo("web-1").await;
+    let identity = EchoIdentity { pod: "udp-1".into(), ..EchoIdentity::default() };
+    let local = [127, 0, 0, 1].into();
+    let datagrams = DatagramServer::start(identity, local, DatagramApplication::Echo, None)
+        .await
+        .expect("a port on loopback");
+    let world = World::new();
+    let target = |socket| vec![Target { socket, weight: 1 }];
+    let program = Program {
+        sockets: vec![world.socket_program(35_300, Behaviour::Forward { to: 0 })],
+        datagrams: vec![DatagramProgram { address: world.node, port: 35_300, to: 1 }],
+        forwards: vec![target(echo.socket()), target(datagrams.socket())],
+        ..Program::default()
+    };
+    let applied = world.plane.apply(program).await;
+    assert!(applied.closed.is_empty(), "{applied:?}");
+    assert_eq!(get(world.dial(35_300), "a.test", "/").await.echo().pod, "web-1");
+    let client = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    let mut buffer = [0; 512];
+    for words in ["one", "two"] {
+        client.send_to(words.as_bytes(), (world.node, 35_300)).await.expect("sent");
+        let answer = tokio::time::timeout(LIMIT, client.recv(&mut buffer)).await;
+        let length = answer.expect("in time").expect("an answer");
+        let answer = String::from_utf8_lossy(&buffer[..length]);
+        assert!(answer.contains(words) && answer.contains("udp-1"), "{answer}");
+    }
+    world.plane.apply(Program::default()).await;
+    assert_eq!(connect_error(world.dial(35_300)).await, io::ErrorKind::ConnectionRefused);
+}

@@ -148,21 +148,69 @@ fn host_network_refuses_layer_four_from_1_21_on() {
     );
 }
 
-#[test]
-fn where_connections_of_a_tcp_listener_end_is_not_guessed() {
-    let cluster = both_transports("1.20.0").live_service("LoadBalancer", &[80, 5300], &[]);
+fn sockets(cluster: &Cluster) -> Vec<(u16, SocketBehaviour)> {
     let node = NodeState {
         node: gateproof_core::name::NodeName::new("node-a"),
         agent: AgentState::Current,
-        envoy: EnvoyState::Running,
+        envoy: EnvoyState::Down,
     };
-    let sockets = cluster
-        .run(|input| datapath(input, &reconcile(input).envoy, std::slice::from_ref(&node)))
-        .sockets;
-    let is_known = |port: u16| {
-        let socket = sockets.iter().find(|socket| socket.endpoint.port == port).expect("a socket");
-        !matches!(socket.behaviour, SocketBehaviour::Unmodelled(_))
+    let found =
+        cluster.run(|input| datapath(input, &reconcile(input).envoy, std::slice::from_ref(&node)));
+    let sockets = found.sockets.into_iter().map(|found| (found.endpoint.port, found.behaviour));
+    sockets.chain(found.datagrams.into_iter().map(|found| (found.port, found.behaviour))).collect()
+}
+
+fn live_service(policy: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Service",
+           "metadata": {"name": "cilium-gateway-gw", "namespace": "apps"},
+           "spec": {"type": "NodePort", "externalTrafficPolicy": policy, "ports": [
+               {"name": "port-80", "port": 80, "nodePort": 30080},
+               {"name": "port-5300", "port": 5300, "nodePort": 30001},
+               {"name": "port-5300-udp", "port": 5300, "nodePort": 30002, "protocol": "UDP"}]}})
+}
+
+#[test]
+fn agents_forward_tcp_and_udp_to_endpoints_whether_envoy_runs_or_not() {
+    let cluster = both_transports("1.20.0").with(live_service("Cluster"));
+    let found = sockets(&cluster);
+    let forwards = |port: &str| SocketBehaviour::Forwards {
+        service: gateproof_core::name::NamespacedName::new("apps", "cilium-gateway-gw"),
+        port: port.to_owned(),
     };
-    assert!(is_known(30080));
-    assert!(!is_known(35300));
+    assert!(found.contains(&(30001, forwards("port-5300"))), "{found:?}");
+    assert!(found.contains(&(30002, forwards("port-5300-udp"))), "{found:?}");
+    let http: Vec<_> = found.iter().filter(|(port, _)| *port == 30080).collect();
+    assert!(matches!(http[..], [(_, SocketBehaviour::Refuses { .. })]), "Envoy is down: {http:?}");
+}
+
+#[test]
+fn policy_local_is_not_guessed_for_tcp_and_udp() {
+    let found = sockets(&both_transports("1.20.0").with(live_service("Local")));
+    for port in [30001, 30002] {
+        let behaviours: Vec<_> = found.iter().filter(|(found, _)| *found == port).collect();
+        assert!(matches!(behaviours[..], [(_, SocketBehaviour::Unmodelled(_))]), "{behaviours:?}");
+    }
+}
+
+#[test]
+fn a_tcp_listener_is_exposed_while_a_backend_is_ready() {
+    use gateproof_core::exposure::Expectation;
+
+    let slice = |ready: bool| {
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+               "metadata": {"name": "s", "namespace": "apps",
+                            "labels": {"kubernetes.io/service-name": "cilium-gateway-gw"}},
+               "ports": [{"name": "port-5300", "port": 53}],
+               "endpoints": [{"addresses": ["10.244.0.1"], "conditions": {"ready": ready}}]})
+    };
+    for (ready, expected) in [(true, Expectation::Accepts), (false, Expectation::DoesNotAccept)] {
+        let cluster = both_transports("1.20.0").with(live_service("Cluster")).with(slice(ready));
+        let gateway = crate::fixture::gw();
+        let cells = cluster.run(|input| crate::exposure::exposure(input, &gateway));
+        let cells = cells.expect("modelled");
+        let cell = cells.iter().find(|(endpoint, _)| endpoint.port == 30001).expect("a cell");
+        assert_eq!(cell.1, expected, "ready: {ready}");
+        let closed = cells.iter().find(|(endpoint, _)| endpoint.port == 5300).expect("a cell");
+        assert_eq!(closed.1, Expectation::DoesNotAccept, "the listener port on the node itself");
+    }
 }

@@ -127,6 +127,7 @@ fn socket_name(socket: &Socket) -> String {
 fn does(does: &Does) -> String {
     match does {
         Does::Accepts => "accepts".to_owned(),
+        Does::Forwards => "forwards".to_owned(),
         Does::Answers(status) => format!("answers {status}"),
         Does::Refuses { why } => format!("refuses: {why}"),
         Does::Silent { why } => format!("silent: {why}"),

@@ -35,6 +35,8 @@ pub struct Socket {
 pub enum Does {
     /// Envoy takes it.
     Accepts,
+    /// The agent sends it to a ready backend, past Envoy; while there is none it is refused.
+    Forwards,
     /// The agent's health check answers with this status code.
     Answers(u16),
     /// It is refused.
@@ -85,6 +87,7 @@ pub(super) fn all(
 fn socket(endpoint: &Endpoint, behaviour: SocketBehaviour) -> Socket {
     let does = match behaviour {
         SocketBehaviour::Serves { .. } => Does::Accepts,
+        SocketBehaviour::Forwards { .. } => Does::Forwards,
         SocketBehaviour::Answers { status } => Does::Answers(status),
         SocketBehaviour::Refuses { why } => Does::Refuses { why },
         SocketBehaviour::Silent { why } => Does::Silent { why },
