@@ -221,6 +221,8 @@ const RESOURCES: &[Resource] = &[
     custom(GATEWAY, "TLSRoute", "tlsroutes", &[])
         .served(&["v1", "v1alpha3", "v1alpha2"])
         .with_status(),
+    custom(GATEWAY, "TCPRoute", "tcproutes", &[]).served(&["v1", "v1alpha2"]).with_status(),
+    custom(GATEWAY, "UDPRoute", "udproutes", &[]).served(&["v1", "v1alpha2"]).with_status(),
     custom(GATEWAY, "ListenerSet", "listenersets", &["lset"]).with_status(),
     custom(GATEWAY, "ReferenceGrant", "referencegrants", &["refgrant"]).served(&["v1", "v1beta1"]),
     custom(GATEWAY, "BackendTLSPolicy", "backendtlspolicies", &["btlspolicy"])

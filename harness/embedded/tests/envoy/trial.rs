@@ -194,11 +194,16 @@ async fn compare(
     found
 }
 
-/// Sends a request; again when nothing came, which on a busy machine may be a matter of time.
+/// Sends a request; again when nothing came, or nothing before a time limit, which on a busy machine
+/// may be its doing.
 async fn patient(target: Target, request: &Request, case: &str) -> Outcome {
-    match client::send(target, request, case).await {
+    let outcome = client::send(target, request, case).await;
+    match &outcome {
         Outcome::Failed(Failure::Silent) => client::send(target, request, case).await,
-        outcome => outcome,
+        Outcome::Answer(answer) if answer.status == 504 => {
+            client::send(target, request, case).await
+        }
+        _ => outcome,
     }
 }
 

@@ -96,6 +96,8 @@ fn gateway_kind(resource: &Resource) -> Option<Value> {
         "HTTPRoute" => "Where HTTP requests go that enter through a Gateway.",
         "GRPCRoute" => "Where gRPC requests go that enter through a Gateway.",
         "TLSRoute" => "Where TLS connections go, by their server name.",
+        "TCPRoute" => "Where TCP connections go.",
+        "UDPRoute" => "Where UDP datagrams go.",
         "ReferenceGrant" => "Allows objects of other namespaces to refer to objects of this one.",
         "BackendTLSPolicy" => "How a Gateway speaks TLS to a backend.",
         _ => "A kind of the Gateway API.",
