@@ -6,11 +6,12 @@
 //! of a container, runs in a task of its own ([`create`]).
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use gateproof_core::name::ClusterName;
 use gateproof_kubernetes::{Action, News, Surroundings, WaitError};
+use regex::Regex;
 use tokio::time::Instant;
 
 use crate::container::{ExecCommand, ExecOutcome};
@@ -54,8 +55,11 @@ impl Seen {
     /// Something with the last lines of what was written.
     pub(crate) fn with_output(what: impl Into<String>, output: &str) -> Self {
         let output = redact(output);
-        let lines: Vec<&str> =
-            output.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = output
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty() && !is_stack_frame(line))
+            .collect();
         let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
         let lines = shown.iter().map(|line| line.chars().take(SHOWN_COLUMNS).collect()).collect();
         Self { what: what.into(), lines }
@@ -75,6 +79,18 @@ impl Seen {
     }
 }
 
+/// Whether a line is part of a Go stack, with which kubeadm ends a failure at `--v=6`: the function,
+/// or the file and line below it. The words that matter stand before it.
+fn is_stack_frame(line: &str) -> bool {
+    static FRAME: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"^(\s+\S+\.(go|s):\d+( \+0x[0-9a-f]+)?|[\w.-]+(/[\w.-]+)*\.[\w.()*]+(\(.*\))?)$",
+        )
+        .expect("a form that is part of the program")
+    });
+    FRAME.is_match(line)
+}
+
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
@@ -83,6 +99,15 @@ impl fmt::Display for Seen {
         }
         f.write_str("; the last lines:")?;
         self.lines.iter().try_for_each(|line| write!(f, "\n  | {line}"))
+    }
+}
+
+impl Seen {
+    /// The same with something that explains it.
+    #[must_use]
+    pub(crate) fn because(mut self, why: &str) -> Self {
+        self.what = format!("{why}; {}", self.what);
+        self
     }
 }
 
@@ -263,6 +288,23 @@ mod tests {
         );
         assert!(told.ends_with("  | line 39\n  | error: token REDACTED is bad"), "{told}");
         assert!(!told.contains("line 20"), "{told}");
+    }
+
+    #[test]
+    fn the_stack_of_a_go_program_is_left_out() {
+        let output = "[kubelet-check] The kubelet is not healthy after 4m0s\n\
+            error execution phase wait-control-plane: failed while waiting\n\
+            k8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow.(*Runner).Run.func1\n\
+            \tk8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow/runner.go:262\n\
+            github.com/spf13/cobra.(*Command).execute\n\
+            main.main\n\tk8s.io/kubernetes/cmd/kubeadm/kubeadm.go:25\n\
+            runtime.goexit\n\t/usr/local/go/src/runtime/asm_amd64.s:1700\n";
+        let told = Seen::with_output("it ended", output).to_string();
+        assert_eq!(
+            told,
+            "it ended; the last lines:\n  | [kubelet-check] The kubelet is not healthy after 4m0s\n  \
+             | error execution phase wait-control-plane: failed while waiting"
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::label;
 use crate::network::NetworkState;
 use crate::plan::command::VERSION_FILE;
 use crate::provider::Workplace;
+use crate::transcript::Transcripts;
 
 /// Takes the cluster that the scene is about.
 pub(crate) async fn adopt(
@@ -69,6 +70,7 @@ pub(crate) async fn adopt(
                 engine,
                 network,
                 pools,
+                transcripts: Transcripts::default(),
                 belongs: Belongs::ToSomebodyElse,
                 surroundings: scene.surroundings.clone(),
                 deadlines,

@@ -17,11 +17,11 @@ use gateproof_kubernetes::Client;
 
 use crate::actions::create::Creations;
 use crate::actions::{
-    ActionError, NodeShell, Place, Scene, Seen, boot, configure, finish, kubeadm, load_balancer,
-    register,
+    ActionError, NodeShell, Place, Scene, Seen, boot, configure, ended, finish, kubeadm,
+    load_balancer, register,
 };
 use crate::api_endpoint::{self, ApiEndpoint};
-use crate::container::{ContainerSpec, ContainerState};
+use crate::container::{ContainerSpec, ContainerState, Phase};
 use crate::engine::Engine;
 use crate::kubeconfig::{self, ADMIN_CONF, Server};
 use crate::plan::load_balancer::LoadBalancerPlan;
@@ -29,6 +29,7 @@ use crate::plan::version::KubernetesVersion;
 use crate::plan::{KindPlan, NodePlan, Part};
 use crate::removal::{self, Whose};
 use crate::settings::{Deadlines, StorageClass};
+use crate::transcript::Transcripts;
 
 /// A planned cluster, on its way.
 pub(crate) struct BringUp<'a> {
@@ -36,6 +37,7 @@ pub(crate) struct BringUp<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) plan: &'a KindPlan,
     pub(crate) creations: &'a Creations,
+    pub(crate) transcripts: &'a Transcripts,
     pub(crate) deadlines: &'a Deadlines,
 }
 
@@ -58,6 +60,28 @@ pub(crate) struct Access {
 impl BringUp<'_> {
     /// Brings the cluster up. The network and the images are there.
     pub(crate) async fn run(&self) -> Result<Up, ActionError> {
+        match self.steps().await {
+            Ok(up) => Ok(up),
+            Err(error) => Err(self.explained(error).await),
+        }
+    }
+
+    /// What failed on a container that has ended, failed because of that.
+    async fn explained(&self, mut error: ActionError) -> ActionError {
+        let Some(container) = &error.node else { return error };
+        let why = match self.engine.inspect_container(container).await {
+            Ok(None) => "the container is gone".to_owned(),
+            Ok(Some(state)) if state.phase != Phase::Running => ended(&state.phase),
+            // What the engine does not say now, the error itself tells.
+            Ok(Some(_)) | Err(_) => return error,
+        };
+        if !error.seen.to_string().contains(&why) {
+            error.seen = error.seen.because(&why);
+        }
+        error
+    }
+
+    async fn steps(&self) -> Result<Up, ActionError> {
         let first = self.plan.first();
         let others = self.plan.nodes.iter().filter(|node| node.part != Part::Init);
         let control_plane = async {
@@ -135,7 +159,7 @@ impl BringUp<'_> {
         // The command has the same deadline, and knows more to say when it passes.
         self.scene
             .act("kubeadm init", place, init + command, async |progress| {
-                kubeadm::init(self.engine, first, self.deadlines, progress).await
+                kubeadm::init(self.engine, first, self.deadlines, self.transcripts, progress).await
             })
             .await?;
         if self.plan.is_single() {
@@ -178,7 +202,10 @@ impl BringUp<'_> {
                 "kubeadm join",
                 Place::Container(&node.container.name),
                 deadline,
-                async |progress| kubeadm::join(self.engine, node, self.deadlines, progress).await,
+                async |progress| {
+                    kubeadm::join(self.engine, node, self.deadlines, self.transcripts, progress)
+                        .await
+                },
             )
             .await
     }

@@ -33,6 +33,7 @@ use crate::network::NetworkState;
 use crate::provider::Pools;
 use crate::removal::{self, Whose};
 use crate::settings::Deadlines;
+use crate::transcript::Transcripts;
 use crate::watch::Watch;
 
 /// Where nodes announce the addresses of load balancers: Docker's first interface, as every node
@@ -57,6 +58,7 @@ pub struct KindCluster {
     stack: gateproof_stack::Settings,
     version: Mutex<Option<CiliumVersion>>,
     watch: Watch,
+    transcripts: Transcripts,
 }
 
 impl fmt::Debug for KindCluster {
@@ -93,6 +95,7 @@ pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) network: NetworkState,
     pub(crate) pools: Vec<Cidr>,
+    pub(crate) transcripts: Transcripts,
     pub(crate) belongs: Belongs,
     pub(crate) surroundings: Surroundings,
     pub(crate) deadlines: Deadlines,
@@ -148,6 +151,7 @@ impl KindCluster {
             stack: parts.stack,
             version: Mutex::default(),
             watch,
+            transcripts: parts.transcripts,
         })
     }
 
@@ -278,9 +282,13 @@ impl Cluster for KindCluster {
         };
         let containers = removal::containers(&self.engine, self.name.as_str(), now).await;
         let containers = containers.unwrap_or_else(|_| self.containers.clone());
-        evidence::collect(&self.engine, &containers, folder, self.deadlines.evidence)
-            .await
-            .map_err(|error| self.fail("collect evidence of", error.to_string()))
+        let collected =
+            evidence::collect(&self.engine, &containers, folder, self.deadlines.evidence).await;
+        let mut written =
+            collected.map_err(|error| self.fail("collect evidence of", error.to_string()))?;
+        written.extend(self.transcripts.save(folder).await);
+        written.sort();
+        Ok(written)
     }
 
     async fn keep(&self) -> Result<(), ProviderError> {

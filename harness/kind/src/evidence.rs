@@ -22,7 +22,7 @@ use crate::engine::{Engine, Input, Output};
 
 mod archive;
 pub mod redaction;
-mod tail;
+pub(crate) mod tail;
 
 use redaction::redact;
 use tail::Tail;
@@ -149,7 +149,7 @@ async fn run(engine: &Engine, container: &str, argv: &[&str], piece: Piece<'_>, 
     };
     let limit = COMMAND_LIMIT.min(end.saturating_duration_since(Instant::now()));
     let ended = engine.exec_streaming(container, &command, Input::Nothing, sink, limit).await;
-    let mut text = tail.into_text();
+    let mut text = tail.to_text();
     let end = match ended {
         Ok(0) => String::new(),
         Ok(code) => format!("\n`{}` ended with exit code {code}\n", argv.join(" ")),
@@ -180,6 +180,15 @@ impl Piece<'_> {
             Err(error) => tracing::warn!(%error, "evidence was not written"),
         }
     }
+}
+
+/// Writes texts without their secrets, and says which files there are.
+pub(crate) async fn save_texts(texts: Vec<(PathBuf, String)>) -> Vec<PathBuf> {
+    let written = Written::default();
+    for (path, text) in texts {
+        Piece { written: &written, path }.write(&text).await;
+    }
+    written.sorted()
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

@@ -35,6 +35,7 @@ pub mod provider;
 pub mod pull_failure;
 pub mod removal;
 pub mod settings;
+mod transcript;
 mod transport;
 pub mod volume;
 mod watch;

@@ -40,6 +40,7 @@ use crate::network::{NetworkSpec, NetworkState};
 use crate::plan::{self, KindPlan};
 use crate::removal::{self, Whose};
 use crate::settings::{Deadlines, Settings};
+use crate::transcript::Transcripts;
 
 /// How much longer than their own deadlines evidence and removal may take.
 const GRACE: Duration = Duration::from_secs(10);
@@ -64,7 +65,7 @@ pub struct KindProvider {
     workplace: Workplace,
     connection: OnceCell<Connection>,
     images: Images,
-    attempts: Mutex<BTreeMap<ClusterName, Creations>>,
+    attempts: Mutex<BTreeMap<ClusterName, Attempt>>,
     pools: Arc<Pools>,
 }
 
@@ -74,6 +75,13 @@ impl std::fmt::Debug for KindProvider {
             .field("endpoint", &self.workplace.endpoint)
             .finish_non_exhaustive()
     }
+}
+
+/// A bring-up that has begun to create.
+#[derive(Debug, Clone)]
+struct Attempt {
+    creations: Creations,
+    transcripts: Transcripts,
 }
 
 #[derive(Debug, Clone)]
@@ -113,7 +121,7 @@ impl KindProvider {
         &self.workplace.settings.deadlines
     }
 
-    fn attempts(&self) -> MutexGuard<'_, BTreeMap<ClusterName, Creations>> {
+    fn attempts(&self) -> MutexGuard<'_, BTreeMap<ClusterName, Attempt>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -142,7 +150,7 @@ impl KindProvider {
         &self,
         plan: &ClusterPlan,
         scene: &Scene,
-        creations: impl FnOnce(&Engine) -> Creations,
+        begin: impl FnOnce(&Engine) -> Attempt,
     ) -> Result<KindCluster, ActionError> {
         let Connection { engine, facts } = self.connect(scene).await?;
         let kind_plan = self.plan(plan, scene, &facts).await?;
@@ -166,15 +174,16 @@ impl KindProvider {
         let mut kind_plan = kind_plan.clone().on_network(&network.subnets);
         let pools = self.take_pools(plan, scene, &engine, &network).await?;
         mark_pools(&mut kind_plan, &pools);
-        let creations = creations(&engine);
+        let Attempt { creations, transcripts } = begin(&engine);
         let bring_up = BringUp {
             scene,
             engine: &engine,
             plan: &kind_plan,
             creations: &creations,
+            transcripts: &transcripts,
             deadlines: self.deadlines(),
         };
-        let up = bring_up.run().await?;
+        let up = Box::pin(bring_up.run()).await?;
         let kube_proxy = self.kube_proxy(scene, &up.access.client).await?;
         let parts = Parts {
             name: plan.name.clone(),
@@ -192,6 +201,7 @@ impl KindProvider {
             engine,
             network,
             pools,
+            transcripts,
             belongs: Belongs::ToRun { creations, held: Arc::clone(&self.pools) },
             surroundings: scene.surroundings.clone(),
             deadlines: *self.deadlines(),
@@ -351,20 +361,23 @@ impl Provider for KindProvider {
         surroundings: &Surroundings,
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
         let scene = Scene { cluster: plan.name.clone(), surroundings: surroundings.clone() };
-        let remember = |engine: &Engine| {
-            let creations = Creations::new(engine.clone(), Arc::clone(&surroundings.ledger));
-            self.attempts().insert(plan.name.clone(), creations.clone());
-            creations
+        let begin = |engine: &Engine| {
+            let attempt = Attempt {
+                creations: Creations::new(engine.clone(), Arc::clone(&surroundings.ledger)),
+                transcripts: Transcripts::default(),
+            };
+            self.attempts().insert(plan.name.clone(), attempt.clone());
+            attempt
         };
-        match Box::pin(self.bring_up(plan, &scene, remember)).await {
+        match Box::pin(self.bring_up(plan, &scene, begin)).await {
             Ok(cluster) => {
                 self.attempts().remove(&plan.name);
                 Ok(Arc::new(cluster))
             }
             Err(error) => {
-                let began = self.attempts().contains_key(&plan.name);
+                let has_created = self.attempts().contains_key(&plan.name);
                 let folder = surroundings.evidence.join(plan.name.as_str());
-                let evidence = if began && !surroundings.evidence.as_os_str().is_empty() {
+                let evidence = if has_created && !surroundings.evidence.as_os_str().is_empty() {
                     format!("\nlogs of its containers: {}", folder.display())
                 } else {
                     String::new()
@@ -384,9 +397,9 @@ impl Provider for KindProvider {
         surroundings: &Surroundings,
         remains: Remains,
     ) -> Result<Vec<PathBuf>, ProviderError> {
-        let creations = self.attempts().remove(&plan.name);
+        let attempt = self.attempts().remove(&plan.name);
         let connection = self.connection.get();
-        let (Some(creations), Some(Connection { engine, .. })) = (creations, connection) else {
+        let (Some(attempt), Some(Connection { engine, .. })) = (attempt, connection) else {
             self.pools.release(&plan.name);
             return Ok(Vec::new());
         };
@@ -396,10 +409,16 @@ impl Provider for KindProvider {
             source: None,
         };
         let deadlines = self.deadlines();
+        let Attempt { creations, transcripts } = attempt;
         let all_ended = creations.close(deadlines.request).await;
         let whose = Whose::Run(&surroundings.run);
         let folder = surroundings.evidence.join(plan.name.as_str());
-        let written = save_evidence(engine, &plan.name, whose, &folder, deadlines.evidence).await;
+        let mut written =
+            save_evidence(engine, &plan.name, whose, &folder, deadlines.evidence).await;
+        if !written.is_empty() {
+            written.extend(transcripts.save(&folder).await);
+            written.sort();
+        }
         if remains == Remains::Keep {
             kept::mark(engine, plan.name.as_str(), surroundings)
                 .await

@@ -28,9 +28,15 @@ pub(crate) async fn configure(
         LOOK_EVERY,
         |missing| progress.awaiting(missing),
         || async {
-            match shell.read(WRITTEN_LAST, deadlines.command).await {
+            match engine.read_file(shell.container(), WRITTEN_LAST, deadlines.command).await {
                 Ok(_) => Poll::Ready(()),
-                Err(seen) => Poll::NotYet { missing: seen.to_string() },
+                // Commands in a container that has ended are a conflict.
+                Err(error) if error.is_conflict() || error.is_not_found() => {
+                    Poll::Never { why: error.to_string() }
+                }
+                Err(error) => Poll::NotYet {
+                    missing: format!("its start has not written {WRITTEN_LAST} yet ({error})"),
+                },
             }
         },
     )

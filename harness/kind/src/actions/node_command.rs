@@ -30,6 +30,11 @@ impl NodeShell {
         &self.container
     }
 
+    /// A command with the rights that the container has.
+    pub(crate) fn command(&self, argv: Vec<String>) -> ExecCommand {
+        ExecCommand { argv, stdin: None, env: Vec::new(), privileged: self.privileged }
+    }
+
     /// Runs a command that has to succeed.
     pub(crate) async fn run(
         &self,
@@ -37,7 +42,7 @@ impl NodeShell {
         stdin: Option<Vec<u8>>,
         deadline: Duration,
     ) -> Result<ExecOutcome, Seen> {
-        let command = ExecCommand { argv, stdin, env: Vec::new(), privileged: self.privileged };
+        let command = ExecCommand { stdin, ..self.command(argv) };
         let outcome = self.engine.exec(&self.container, &command, deadline).await?;
         if outcome.exit_code == 0 {
             Ok(outcome)

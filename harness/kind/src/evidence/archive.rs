@@ -67,7 +67,7 @@ fn unpack(archive: impl Read, folder: &Path, written: &Written) -> io::Result<()
         if entry.header().entry_type().is_file() && is_wanted(&name) {
             let mut tail = Tail::new(FILE_LIMIT);
             if read_text(&mut entry, &mut tail)? {
-                super::write(&target, &redact(&tail.into_text()))?;
+                super::write(&target, &redact(&tail.to_text()))?;
                 written.add(target);
             }
         } else if entry.header().entry_type().is_symlink() {

@@ -28,8 +28,8 @@ impl Tail {
 
     /// What was kept, from the start of a line on, with a word about what was not; octets that are
     /// no UTF-8 are replaced.
-    pub(crate) fn into_text(self) -> String {
-        let octets: Vec<u8> = self.octets.into();
+    pub(crate) fn to_text(&self) -> String {
+        let octets: Vec<u8> = self.octets.iter().copied().collect();
         let text = String::from_utf8_lossy(&octets);
         if self.dropped == 0 {
             return text.into_owned();
@@ -48,7 +48,7 @@ mod tests {
         for piece in pieces {
             tail.push(piece.as_bytes());
         }
-        tail.into_text()
+        tail.to_text()
     }
 
     #[test]
