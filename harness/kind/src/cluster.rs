@@ -6,14 +6,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::{Node, Subject};
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::scenario::ObjectRef;
+use gateproof_kubernetes::wait::{self, unreadable};
 use gateproof_kubernetes::{
-    AddressBook, Client, Cluster, Component, ProviderError, StackRequest, Surroundings,
+    AddressBook, Client, Cluster, Component, Poll, ProviderError, StackRequest, Surroundings,
 };
 use gateproof_stack::target::Beside;
 use gateproof_stack::{ApiServer, ClusterFacts, KubeProxy, Kubeconfig, LoadBalancing, Target};
@@ -39,6 +41,12 @@ use crate::watch::Watch;
 /// Where nodes announce the addresses of load balancers: Docker's first interface, as every node
 /// of a kind cluster has it.
 const ANNOUNCE_ON: &str = "^eth0$";
+
+/// How long an API server may not answer a simple question.
+const LOOK_FOR: Duration = Duration::from_secs(20);
+
+/// Between two such questions.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// A cluster that is up.
 pub struct KindCluster {
@@ -198,11 +206,14 @@ pub(crate) async fn kube_proxy(client: &Client) -> Result<KubeProxy, Seen> {
         namespace: Some("kube-system".to_owned()),
         name: "kube-proxy".to_owned(),
     };
-    match client.get(&object).await {
-        Ok(Some(_)) => Ok(KubeProxy::Present),
-        Ok(None) => Ok(KubeProxy::Absent),
-        Err(error) => Err(Seen::new(error.to_string())),
-    }
+    let look = || async {
+        match client.get(&object).await {
+            Ok(Some(_)) => Poll::Ready(KubeProxy::Present),
+            Ok(None) => Poll::Ready(KubeProxy::Absent),
+            Err(error) => unreadable(&error),
+        }
+    };
+    Ok(wait::until(LOOK_FOR, LOOK_EVERY, |_| (), look).await?)
 }
 
 #[async_trait]

@@ -75,9 +75,12 @@ pub async fn collect(
     let end = Instant::now() + deadline;
     let written = Written::default();
     let work = async {
-        let engine_file = Piece { written: &written, path: folder.join("docker-info.txt") };
-        let about = engine_in_words(engine);
-        let about = engine_file.write(&about);
+        let file = |name: &str| Piece { written: &written, path: folder.join(name) };
+        let about = async {
+            file("docker-info.txt").write(&engine_in_words(engine).await).await;
+            let version = format!("Gateproof {}\n", env!("CARGO_PKG_VERSION"));
+            file("kind-version.txt").write(&version).await;
+        };
         let nodes = containers
             .iter()
             .map(|container| of_container(engine, container, folder, &written, end));
@@ -91,8 +94,12 @@ pub async fn collect(
     Ok(written.sorted())
 }
 
-fn engine_in_words(engine: &Engine) -> String {
-    format!("endpoint: {}\nAPI version: {}\n", engine.endpoint(), engine.api_version())
+async fn engine_in_words(engine: &Engine) -> String {
+    let facts = match engine.facts().await {
+        Ok(facts) => format!("{facts:#?}"),
+        Err(error) => format!("not to be had: {error}"),
+    };
+    format!("endpoint: {}\nAPI version: {}\n{facts}\n", engine.endpoint(), engine.api_version())
 }
 
 async fn of_container(

@@ -184,6 +184,7 @@ impl KindProvider {
             deadlines: self.deadlines(),
         };
         let up = Box::pin(bring_up.run()).await?;
+        let (network, pools) = self.settled_pools(plan, scene, &engine, network, pools).await?;
         let kube_proxy = self.kube_proxy(scene, &up.access.client).await?;
         let parts = Parts {
             name: plan.name.clone(),
@@ -331,6 +332,34 @@ impl KindProvider {
                 source: None,
             }),
         }
+    }
+}
+
+impl KindProvider {
+    /// The network as it is once containers are attached, and the cluster's addresses in it. Until
+    /// then it could lose against one that somebody else made at the same time; then the subnets
+    /// are others, and so must be the addresses.
+    async fn settled_pools(
+        &self,
+        plan: &ClusterPlan,
+        scene: &Scene,
+        engine: &Engine,
+        before: NetworkState,
+        pools: Vec<Cidr>,
+    ) -> Result<(NetworkState, Vec<Cidr>), ActionError> {
+        let deadline = self.deadlines().request * 2;
+        let network = scene
+            .act("look at network", Place::Cluster, deadline, async |_| {
+                let gone =
+                    || Seen::new(format!("there is no Docker network {} any more", before.name));
+                engine.inspect_network(&before.name).await?.ok_or_else(gone)
+            })
+            .await?;
+        if network.subnets == before.subnets {
+            return Ok((network, pools));
+        }
+        let pools = self.take_pools(plan, scene, engine, &network).await?;
+        Ok((network, pools))
     }
 }
 
