@@ -4,6 +4,8 @@
 //! kinds are stored as they come, apart from their names, nulls, [`defaults`] and the `stringData`
 //! of Secrets: their schemas are not known here.
 
+mod certificate_request;
+
 use gateproof_core::gateway_api;
 use serde_json::Value;
 
@@ -109,6 +111,11 @@ pub(in crate::api) fn admit(
     }
     gateway_api::default(object);
     defaults::fill(resource, object);
+    if (resource.group, resource.kind) == ("cert-manager.io", "CertificateRequest")
+        && before.is_none()
+    {
+        certificate_request::admit(object)?;
+    }
     let mut errors = gateway_api::validate(object);
     if let Some(before) = before {
         errors.extend(gateway_api::validate_update(before, object));

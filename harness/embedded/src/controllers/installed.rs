@@ -87,8 +87,20 @@ pub(crate) fn stack(snapshot: &Snapshot) -> Option<Stack> {
 /// Whether cert-manager is installed, and how.
 pub(crate) fn cert_manager(snapshot: &Snapshot) -> Option<GatewayShim> {
     let release = newest(snapshot, "cert-manager")?;
-    let on = release.values.pointer("/config/enableGatewayAPI") == Some(&Value::Bool(true));
+    let is_on = |pointer: &str| release.values.pointer(pointer) == Some(&Value::Bool(true));
+    // Until 1.14 a feature gate, until 1.20 one switch, then a part of its own (cert-manager
+    // `pkg/apis/config/controller/v1alpha1/types.go`).
+    let gates = text(&release.values, "/featureGates").unwrap_or_default();
+    let on = match minor_of(&release.chart_version) {
+        Some(..=14) => gates.contains("ExperimentalGatewayAPISupport=true"),
+        Some(..=20) => is_on("/config/enableGatewayAPI"),
+        _ => is_on("/config/gatewayAPI/enabled") || is_on("/config/enableGatewayAPI"),
+    };
     Some(if on { GatewayShim::On } else { GatewayShim::Off })
+}
+
+fn minor_of(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').nth(1)?.parse().ok()
 }
 
 fn agent_key(node: &str) -> String {

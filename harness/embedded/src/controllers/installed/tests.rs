@@ -78,6 +78,9 @@ fn certificates_are_made_for_gateways_only_when_the_chart_is_told_so() {
         cert_manager(&Snapshot::from_values([release("cert-manager", 1, "deployed", values)]))
     };
     assert_eq!(installed(&json!({})), Some(GatewayShim::Off));
-    assert_eq!(installed(&json!({"config": {"enableGatewayAPI": true}})), Some(GatewayShim::On));
+    let on = json!({"config": {"enableGatewayAPI": true}});
+    assert_eq!(installed(&on), Some(GatewayShim::On), "1.20");
+    let newer = json!({"config": {"gatewayAPI": {"enabled": true}}});
+    assert_eq!(installed(&newer), Some(GatewayShim::Off), "1.20 does not know it");
     assert_eq!(cert_manager(&Snapshot::from_values([node()])), None);
 }
