@@ -157,11 +157,15 @@ async fn carry(
     parts.headers.insert(HOST, HeaderValue::from_static("docker"));
     let connection = TokioIo::new(dialer.dial().await?);
     let (mut sender, driver) = hyper::client::conn::http1::handshake(connection).await?;
-    tokio::spawn(async move {
-        // The request's own future or body reports the same error.
-        if let Err(error) = driver.with_upgrades().await {
-            tracing::trace!(%error, "a connection to the Docker engine ended");
-        }
-    });
-    Ok(sender.send_request(http::Request::from_parts(parts, body)).await?)
+    // It goes on by itself for as long as somebody reads the answer.
+    let driver = tokio::spawn(driver.with_upgrades());
+    match sender.send_request(http::Request::from_parts(parts, body)).await {
+        // The connection broke before the request was on its way, and knows why; a server that
+        // wants another certificate says so only after the handshake.
+        Err(error) if error.is_canceled() => match driver.await {
+            Ok(Err(cause)) => Err(cause.into()),
+            _ => Err(error.into()),
+        },
+        answer => Ok(answer?),
+    }
 }
