@@ -40,7 +40,9 @@ pub use exec::{Input, Output};
 pub use logs::LogLines;
 pub use pull::Pull;
 
-use crate::endpoint::Endpoint;
+use crate::choice;
+use crate::docker_config::DockerEnvironment;
+use crate::endpoint::{DEFAULT_SOCKET, Endpoint};
 use crate::transport::Dialer;
 
 /// How long an engine may take for a call that has no deadline of its own: creating a container
@@ -61,6 +63,7 @@ pub struct Engine {
     api: ApiVersion,
     patience: Duration,
     network_creation: Arc<Mutex<()>>,
+    docker_settings: Option<Arc<DockerEnvironment>>,
 }
 
 /// A version of the engine's API, such as 1.41.
@@ -113,7 +116,49 @@ impl Engine {
         let api = ApiVersion::parse(&reported).ok_or_else(|| {
             unreachable(&Cause::Unreadable(format!("it reports the API version `{reported}`")))
         })?;
-        Ok(Self { docker, endpoint, api, patience: PATIENCE, network_creation: Arc::default() })
+        Ok(Self {
+            docker,
+            endpoint,
+            api,
+            patience: PATIENCE,
+            network_creation: Arc::default(),
+            docker_settings: None,
+        })
+    }
+
+    /// Connects to the engine that the Docker command line would use, and pulls with the
+    /// credentials that it would use.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be said which engine that is, or when it does not answer; then with a hint
+    /// when another engine's socket is there.
+    pub async fn open(
+        asked_for: Option<&str>,
+        environment: &DockerEnvironment,
+    ) -> Result<Self, EngineError> {
+        let endpoint = choice::choose_here(asked_for, environment)?;
+        let is_default = endpoint == Endpoint::Unix(DEFAULT_SOCKET.into());
+        match Self::connect(endpoint, environment.search_path.clone()).await {
+            Ok(engine) => Ok(engine.with_docker_settings(environment.clone())),
+            Err(EngineError::Unreachable { endpoint, why, remedy }) if is_default => {
+                let mut others = choice::other_sockets(environment).into_iter();
+                let remedy = match others.find(|socket| socket.exists()) {
+                    Some(other) => format!(
+                        "there is a socket at {0}: try DOCKER_HOST=unix://{0}; else {remedy}",
+                        other.display()
+                    ),
+                    None => remedy,
+                };
+                Err(EngineError::Unreachable { endpoint, why, remedy })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same engine, with the credentials for registries that Docker's settings have.
+    pub fn with_docker_settings(self, environment: DockerEnvironment) -> Self {
+        Self { docker_settings: Some(Arc::new(environment)), ..self }
     }
 
     /// The same engine with another limit for calls that have no deadline of their own.

@@ -59,7 +59,7 @@ impl Engine {
                 Err(error) if error.to_string().contains("is ambiguous") => {
                     Poll::NotYet { missing: error.to_string() }
                 }
-                other => Poll::Ready(other),
+                other => Poll::Ready(other.map_err(with_remedy)),
             }
         };
         match wait::until(AMBIGUOUS_WITHIN, AMBIGUOUS_EVERY, |_| (), look).await {
@@ -219,6 +219,28 @@ impl Engine {
 
 fn container_error(operation: ContainerOperation, container: &str, cause: Cause) -> EngineError {
     EngineError::Container { operation, container: container.to_owned(), cause }
+}
+
+/// The runtime says in its own words that it may not hand on a capability.
+fn with_remedy(error: EngineError) -> EngineError {
+    match error {
+        EngineError::Container {
+            operation,
+            container,
+            cause: Cause::Refused { status, message },
+        } if message.contains("unable to apply caps") => {
+            let message = format!(
+                "{message}; this host refuses privileged containers: choose the rights of nodes \
+                 with `--node-privileges default-capabilities`"
+            );
+            EngineError::Container {
+                operation,
+                container,
+                cause: Cause::Refused { status, message },
+            }
+        }
+        other => other,
+    }
 }
 
 fn described(labels: &[(&str, Option<&str>)]) -> String {

@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use bollard::errors::Error as ClientError;
 
+use crate::choice::ChoiceError;
 use crate::endpoint::Endpoint;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
+    /// It cannot be said which engine to use.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
     /// No engine answers.
     #[error("no Docker engine answers at {endpoint}: {why}; {remedy}")]
     Unreachable {
@@ -314,7 +318,7 @@ impl EngineError {
     /// Why it failed; `None` when no engine answers at all.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::Unreachable { .. } => None,
+            Self::Choice(_) | Self::Unreachable { .. } => None,
             Self::Facts { cause, .. }
             | Self::Container { cause, .. }
             | Self::Exec { cause, .. }

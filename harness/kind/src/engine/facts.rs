@@ -13,6 +13,8 @@ use crate::endpoint::Endpoint;
 use crate::engine_facts::{
     CgroupVersion, EngineFacts, EngineKind, EngineLocation, EngineRights, Limit,
 };
+use crate::host;
+use crate::preflight::{self, Problem, Wishes};
 
 impl Engine {
     /// The engine's abilities and habits.
@@ -26,6 +28,14 @@ impl Engine {
         let info = within(self.patience, self.docker.info()).await.map_err(fail)?;
         let here = Machine::this().await;
         Ok(facts(version, info, &self.endpoint, &here))
+    }
+}
+
+impl Engine {
+    /// Everything that would go wrong with clusters on this engine, the fatal problems first.
+    /// What cannot be known from here is not judged.
+    pub async fn preflight(&self, facts: &EngineFacts, wishes: &Wishes<'_>) -> Vec<Problem> {
+        preflight::problems(facts, &host::read(&self.endpoint, facts).await, wishes)
     }
 }
 

@@ -16,6 +16,7 @@ use super::images::image_error;
 use crate::image::{Credentials, Platform, PullProgress};
 use crate::image_reference::{DEFAULT_REGISTRY, ImageReference};
 use crate::pull_failure::PullFailure;
+use crate::registry_credentials;
 
 /// Further tries after the first, each after one more second (kubernetes-sigs/kind v0.33.0:
 /// `pkg/cluster/internal/providers/docker/images.go`).
@@ -28,7 +29,8 @@ pub struct Pull<'a> {
     pub reference: &'a str,
     /// For which platform; `None` for the engine's own.
     pub platform: Option<&'a Platform>,
-    /// Who we are to the registry; `None` for nobody.
+    /// Who we are to the registry; `None` for what Docker's settings say, where the engine was
+    /// given them.
     pub credentials: Option<&'a Credentials>,
     /// How long all tries together may take.
     pub deadline: Duration,
@@ -48,6 +50,11 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let end = Instant::now() + pull.deadline;
         let registry = ImageReference::parse(pull.reference).registry;
+        let (known, unknown) = match pull.credentials {
+            Some(credentials) => (Some(credentials.clone()), String::new()),
+            None => self.known_credentials(&registry).await,
+        };
+        let pull = &Pull { credentials: known.as_ref(), ..pull.clone() };
         let mut attempt = 1;
         loop {
             let cause =
@@ -66,7 +73,7 @@ impl Engine {
             if !failure.may_pass() || attempt > RETRIES {
                 let tries =
                     if attempt == 1 { String::new() } else { format!(" in {attempt} tries") };
-                let words = format!("{cause}{tries}; {}", failure.remedy(&registry));
+                let words = format!("{cause}{tries}; {}{unknown}", failure.remedy(&registry));
                 let cause = match cause {
                     Cause::NotFound(_) => Cause::NotFound(words),
                     _ => Cause::Unreadable(words),
@@ -76,6 +83,16 @@ impl Engine {
             tracing::info!(image = pull.reference, attempt, %cause, "pulling again");
             wait::pause_until(end.min(Instant::now() + Duration::from_secs(attempt.into()))).await;
             attempt += 1;
+        }
+    }
+
+    /// The credentials that Docker's settings have, or why they cannot be had. Most images need
+    /// none, so that is no reason not to try.
+    async fn known_credentials(&self, registry: &str) -> (Option<Credentials>, String) {
+        let Some(environment) = &self.docker_settings else { return (None, String::new()) };
+        match registry_credentials::find(registry, environment).await {
+            Ok(credentials) => (credentials, String::new()),
+            Err(error) => (None, format!("; pulled as nobody, because: {error}")),
         }
     }
 

@@ -52,6 +52,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("images::a_pull_that_cannot_succeed_is_not_repeated", images::pull_is_final),
     ("transports::every_way_to_the_engine_carries_commands", transports::every_way),
     ("transports::an_engine_that_is_not_there_is_reported_with_a_remedy", transports::unreachable),
+    ("transports::the_engine_is_found_as_the_docker_command_line_finds_it", transports::opened),
+    ("transports::privileges_are_judged_as_the_engine_then_acts", transports::judged),
 ];
 
 fn main() -> ExitCode {

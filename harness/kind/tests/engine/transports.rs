@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use gateproof_kind::container::Privileges;
+use gateproof_kind::docker_config::DockerEnvironment;
 use gateproof_kind::endpoint::{ClientFiles, Endpoint, TlsFiles};
 use gateproof_kind::engine::Engine;
+use gateproof_kind::engine_facts::EngineLocation;
+use gateproof_kind::preflight::Wishes;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -15,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::fixture::{Fixture, PATIENCE, command};
+use super::fixture::{Fixture, PATIENCE, command, endpoint};
 
 const SOCKET: &str = "/var/run/docker.sock";
 
@@ -100,6 +104,50 @@ pub(crate) fn unreachable(fixture: &Fixture) {
             assert!(error.starts_with(&start), "{error}");
             assert!(words.iter().all(|words| error.contains(words)), "{words:?} in: {error}");
         }
+    });
+}
+
+pub(crate) fn judged(fixture: &Fixture) {
+    fixture.run(async {
+        let engine = &fixture.engine;
+        let facts = engine.facts().await.expect("facts");
+        assert_eq!(facts.api_version, engine.api_version().to_string());
+        let wishes =
+            Wishes { privileges: &Privileges::Privileged, nodes: 1, kubernetes_minor: None };
+        let found = engine.preflight(&facts, &wishes).await;
+        let refused = found.iter().any(|problem| problem.to_string().contains("--node-privileges"));
+        // The judgement against the deed.
+        let mut spec = fixture.spec("privileged", &["/bin/boot"]);
+        spec.privileges = Privileges::Privileged;
+        engine.create_container(&spec).await.expect("it is created");
+        match engine.start_container(&spec.name).await {
+            Ok(()) => assert!(!refused, "{found:?}"),
+            Err(error) => {
+                assert!(error.to_string().contains("--node-privileges"), "{error}");
+                assert!(
+                    refused || facts.location != EngineLocation::Local,
+                    "it was known before: {found:?}"
+                );
+            }
+        }
+    });
+}
+
+pub(crate) fn opened(fixture: &Fixture) {
+    fixture.run(async {
+        let home = tempfile::tempdir().expect("a folder");
+        let environment = DockerEnvironment {
+            home: Some(home.path().to_owned()),
+            runtime: Some(home.path().to_owned()),
+            ..DockerEnvironment::default()
+        };
+        let engine = Engine::open(None, &environment).await.expect("the engine of this machine");
+        assert_eq!(engine.endpoint(), &endpoint());
+        let context = DockerEnvironment { context: Some("nowhere".to_owned()), ..environment };
+        let error = Engine::open(None, &context).await.expect_err("no such context").to_string();
+        assert!(error.contains("names the context `nowhere`"), "{error}");
+        let error = Engine::open(Some("nonsense"), &context).await.expect_err("no endpoint");
+        assert!(error.to_string().contains("expected unix:///PATH"), "{error}");
     });
 }
 
