@@ -255,6 +255,12 @@ impl Progress<'_> {
         }
     }
 
+    /// Keeps in mind what an error would tell when time runs out, without telling anybody now: for
+    /// what changes too often to be news.
+    pub(crate) fn keep_in_mind(&self, missing: String) {
+        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = Some(missing);
+    }
+
     fn timed_out(&self, deadline: Duration) -> Seen {
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = missing.as_deref().unwrap_or("no answer came");

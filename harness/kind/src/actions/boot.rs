@@ -37,7 +37,8 @@ pub(crate) async fn boot(
 ) -> Result<(), Seen> {
     let mut lines = engine.follow_log(container);
     let mut last: VecDeque<String> = VecDeque::with_capacity(KEPT);
-    progress.awaiting("its log has no line yet");
+    progress.awaiting("its log says nothing yet");
+    let mut told = false;
     while let Some(line) = lines.next().await {
         let line = line?;
         if is_up(&line) {
@@ -46,7 +47,11 @@ pub(crate) async fn boot(
         if line.trim().is_empty() {
             continue;
         }
-        progress.awaiting(&format!(
+        if !told {
+            progress.awaiting("its init system is not up yet");
+            told = true;
+        }
+        progress.keep_in_mind(format!(
             "no line of its log says `Reached target Multi-User System`; the last one is `{}`",
             line.trim()
         ));
