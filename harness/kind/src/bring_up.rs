@@ -182,13 +182,16 @@ impl BringUp<'_> {
     /// Control planes one after another, as etcd wants it, then all workers at once.
     async fn join_everybody(&self, first: &NodePlan) -> Result<(), ActionError> {
         let with = |part: Part| self.plan.nodes.iter().filter(move |node| node.part == part);
-        for node in with(Part::JoinControlPlane) {
+        let shares = with(Part::JoinControlPlane).map(async |node| {
             let place = Place::Container(&node.container.name);
             self.scene
                 .act("certificates", place, self.deadlines.command * 4, async |_| {
                     kubeadm::share_certificates(self.engine, first, node, self.deadlines).await
                 })
-                .await?;
+                .await
+        });
+        try_join_all(shares).await?;
+        for node in with(Part::JoinControlPlane) {
             self.join(node).await?;
         }
         try_join_all(with(Part::JoinWorker).map(|node| self.join(node))).await?;

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::container::{ContainerState, ExecCommand, Phase};
 use crate::engine::{Engine, Input, Output};
+use crate::nodes;
 
 mod archive;
 pub mod redaction;
@@ -127,7 +128,9 @@ async fn of_container(
         piece("serial.log").write(&text).await;
     };
     let commands = async {
-        if container.phase == Phase::Running {
+        if !nodes::is_node(container) {
+            // A load balancer has nothing of what a node has.
+        } else if container.phase == Phase::Running {
             let runs = COMMANDS
                 .iter()
                 .map(|(name, argv)| run(engine, &container.name, argv, piece(name), end));
