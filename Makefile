@@ -3,7 +3,7 @@
 SCENARIO ?= scenarios/shared-gateway.yaml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test envoy scenarios check fmt lint deny bench bless clean-clusters
+.PHONY: help demo test envoy scenarios kind kill-test check fmt lint deny bench bless clean-clusters
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ envoy: ## the data plane against a real Envoy, on route tables of fresh seeds
 
 scenarios: ## every trial as a test of its own
 	cargo test --test scenarios
+
+kind: ## the same on kind clusters (needs Docker)
+	GATEPROOF_PROVIDER=kind cargo test --test scenarios
+
+kill-test: ## kill 100 runs on Docker at random moments, clean up, and look that nothing is left
+	GATEPROOF_KILLS=$${GATEPROOF_KILLS:-100} cargo test -p gateproof-cli --test docker -- killed --nocapture
 
 check: fmt lint deny ## format, lints, dependencies
 

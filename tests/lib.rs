@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::selection::Selection;
@@ -12,8 +13,14 @@ use gateproof_core::plan::{self, ClusterPlan, Plan};
 use gateproof_core::report::{ExitCode as RunExit, RunReport, exit_code};
 use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
+use gateproof_kubernetes::Ledger;
+use gateproof_runner::engines::Engines;
 use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::{Options, clock, descriptors, discover, provider};
+use gateproof_runner::journal::{Closed, Entry, Journal};
+use gateproof_runner::leftovers::{self, Cleaning, LINGER, Mode, Reach};
+use gateproof_runner::provider::{self, NotAvailable, Setup};
+use gateproof_runner::workplace::{self, Wishes, Workplace};
+use gateproof_runner::{Options, clock, descriptors, discover};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
@@ -73,8 +80,7 @@ fn plan(folder: &str) -> Result<Plan, String> {
 }
 
 fn chosen_provider() -> Result<ProviderKind, String> {
-    #[expect(clippy::disallowed_methods, reason = "this is the entry point of a program")]
-    let name = std::env::var("GATEPROOF_PROVIDER").unwrap_or_else(|_| "embedded".to_owned());
+    let name = variable("GATEPROOF_PROVIDER").unwrap_or_else(|| "embedded".to_owned());
     provider::named(&name).map_err(|error| format!("GATEPROOF_PROVIDER: {error}"))
 }
 
@@ -98,8 +104,16 @@ fn trials(plan: Plan) -> Vec<Trial> {
 ///
 /// When there is no such provider, or the events make no report.
 pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
-    let provider = provider::make(plan.provider)?;
-    let options = Options::new(clock::run_id(), NonZeroUsize::MIN);
+    let mut options = Options::new(clock::run_id(), NonZeroUsize::MIN);
+    let (setup, journal) = match plan.provider {
+        ProviderKind::Embedded => (Setup::Embedded, None),
+        ProviderKind::Kind => {
+            let (workplace, journal) = workplace_of(runtime, &mut options)?;
+            (Setup::Kind(Box::new(workplace)), Some(journal))
+        }
+        ProviderKind::Existing => return Err(NotAvailable(plan.provider.to_string()).into()),
+    };
+    let provider = provider::make(setup);
     let mut records = Vec::new();
     runtime.block_on(gateproof_runner::run(
         plan,
@@ -108,7 +122,41 @@ pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
         &Interrupt::new(),
         |record| records.push(record.clone()),
     ));
+    if let Some(Closed::Holding(things)) = journal.map(|journal| journal.close()).transpose()? {
+        let left: Vec<String> = things.iter().map(leftovers::in_words).collect();
+        return Err(format!("not removed: {}; `gateproof clean` does it", left.join(", ")).into());
+    }
     Ok(RunReport::fold(&records)?)
+}
+
+/// Where kind clusters are made, by the variables that the command line reads too, and the journal
+/// of what is created there. What killed runs have left goes first.
+fn workplace_of(
+    runtime: &Runtime,
+    options: &mut Options,
+) -> Result<(Workplace, Arc<Journal>), Failed> {
+    /// How long each engine may take to be cleaned.
+    const WITHIN: Duration = Duration::from_secs(20);
+    let wishes = Wishes::of(&variable);
+    let mut workplace =
+        workplace::workplace(&wishes, &variable).map_err(|mistakes| mistakes.join("\n"))?;
+    let state = workplace::state_folder(&variable);
+    let engines =
+        Engines { usual: workplace.endpoint.clone(), search_path: workplace.search_path.clone() };
+    let cleaning =
+        Cleaning { mode: Mode::Remove, reach: Reach::Engines, within: WITHIN, linger: LINGER };
+    runtime.block_on(leftovers::clean(&state, &engines, cleaning))?;
+    let journal = Arc::new(Journal::open(&state, &options.run)?);
+    options.ledger = Arc::clone(&journal) as Arc<dyn Ledger>;
+    options.evidence = workplace::usual_evidence(&state, &options.run);
+    journal.note(&Entry::Folder { path: options.evidence.clone() })?;
+    journal.folder().clone_into(&mut workplace.stack.scratch);
+    Ok((workplace, journal))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the entry point of a program")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Runs one cluster's trials; anything but a pass is a failure that tells why.

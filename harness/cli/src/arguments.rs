@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod cluster;
+pub(crate) mod kind;
 
 use cluster::ClusterCommand;
+use kind::KindArguments;
 
 /// Proves that a Cilium Gateway carries traffic, before anyone upgrades.
 ///
@@ -45,7 +47,7 @@ pub(crate) enum Command {
     /// Make reports from event logs.
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Embedded clusters that stay up, for kubectl, curl and any other client.
+    /// Clusters that stay up, for kubectl, curl and any other client.
     #[command(subcommand)]
     Cluster(ClusterCommand),
     /// Remove what killed runs left behind; living runs are not touched.
@@ -88,12 +90,23 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) choice: Choice,
     /// Clusters that may be up at the same time; by default as many as there are processors, and
-    /// at least three.
+    /// at least three; of kind clusters half as many as processors, as far as memory allows.
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH`; `-` is standard output.
     #[arg(long, value_name = "KIND=PATH,…")]
     pub(crate) report: Vec<String>,
+    /// Which clusters are left standing for a look, and are yours then: `on-failure` on a terminal
+    /// with the kind provider, else `never`. `on-failure` keeps clusters on which a trial failed or
+    /// was inconclusive.
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) keep: Option<KeepChoice>,
+    /// Where logs of nodes and components go when something fails; by default a folder of the run
+    /// below GATEPROOF_STATE_DIR. Nobody but you removes it.
+    #[arg(long, env = "GATEPROOF_EVIDENCE", value_name = "FOLDER")]
+    pub(crate) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) kind: KindArguments,
     /// Say less (`-q`: failures and the last line).
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -236,6 +249,19 @@ pub(crate) enum ProviderChoice {
     /// In process: real sockets, TLS and certificates; Cilium is the reference model.
     #[default]
     Embedded,
+    /// Docker containers as nodes: everything is real, Cilium included.
+    Kind,
+}
+
+/// `run --keep`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeepChoice {
+    /// All clusters, also what there is of one that did not come up.
+    Always,
+    /// Clusters on which a trial failed or was inconclusive.
+    OnFailure,
+    /// None.
+    Never,
 }
 
 /// `--color`.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::selection::{Selection, SelectionError, Shard};
 use gateproof_core::plan::{self as planning, Plan};
@@ -9,10 +10,15 @@ use gateproof_core::scenario::catalog::{self, Catalog};
 use gateproof_core::source::problem::Problems;
 use gateproof_core::source::render::Style;
 use gateproof_runner::discover;
+use gateproof_runner::engines::Engines;
 use gateproof_runner::journal::JournalError;
+use gateproof_runner::provider::{NotAvailable, Setup};
+use gateproof_runner::workplace::{self, Workplace};
+use tokio::runtime::Runtime;
 
+use crate::arguments::kind::KindArguments;
 use crate::arguments::{Choice, ProviderChoice};
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 
 pub(crate) mod clean;
 pub(crate) mod cluster;
@@ -111,7 +117,38 @@ fn selection(choice: &Choice) -> Result<Selection, CommandError> {
 fn provider(choice: ProviderChoice) -> ProviderKind {
     match choice {
         ProviderChoice::Embedded => ProviderKind::Embedded,
+        ProviderChoice::Kind => ProviderKind::Kind,
     }
+}
+
+/// The provider of a plan, from what was typed and the environment.
+fn setup(provider: ProviderKind, kind: &KindArguments) -> Result<Setup, CommandError> {
+    match provider {
+        ProviderKind::Embedded => Ok(Setup::Embedded),
+        ProviderKind::Kind => workplace(kind).map(Box::new).map(Setup::Kind),
+        ProviderKind::Existing => {
+            let error = NotAvailable(provider.to_string());
+            Err(CommandError::Usage(error.to_string()))
+        }
+    }
+}
+
+/// Where and how kind clusters are made.
+fn workplace(kind: &KindArguments) -> Result<Workplace, CommandError> {
+    workplace::workplace(&kind.wishes(), &environment::variable)
+        .map_err(|mistakes| CommandError::Usage(mistakes.join("\nerror: ")))
+}
+
+/// The Docker engines that this process can reach.
+fn engines() -> Result<Engines, CommandError> {
+    let usual = workplace::endpoint(&environment::variable).map_err(CommandError::Usage)?;
+    Ok(Engines { usual, search_path: environment::variable("PATH").map(Into::into) })
+}
+
+/// A runtime for a command that waits for an engine.
+fn runtime() -> Result<Runtime, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("failed to start the runtime")?)
 }
 
 /// The journal of runs cannot be kept or read.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use gateproof_report::console::{Colour, Device, Terminal};
+use gateproof_runner::workplace;
 use tracing_subscriber::EnvFilter;
 
 use crate::arguments::ColorChoice;
@@ -17,6 +18,17 @@ pub(crate) struct Environment {
     pub(crate) messages: Terminal,
     /// Where runs keep their journals.
     pub(crate) state: PathBuf,
+    /// Who waits for the command.
+    pub(crate) audience: Audience,
+}
+
+/// Who waits for a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// A person at a terminal.
+    Person,
+    /// A program, or a CI system, which says so in `CI`.
+    Program,
 }
 
 impl Environment {
@@ -34,7 +46,8 @@ impl Environment {
         Self {
             output: terminal(Device::stdout()),
             messages: terminal(Device::stderr()),
-            state: state_directory(),
+            state: workplace::state_folder(&variable),
+            audience: audience(),
         }
     }
 
@@ -44,19 +57,16 @@ impl Environment {
     }
 }
 
-/// `GATEPROOF_STATE_DIR`, else the XDG state directory (specifications.freedesktop.org/basedir).
-fn state_directory() -> PathBuf {
-    let folder = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    folder("GATEPROOF_STATE_DIR").unwrap_or_else(|| {
-        folder("XDG_STATE_HOME")
-            .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
-            .unwrap_or_else(std::env::temp_dir)
-            .join("gateproof")
-    })
+fn audience() -> Audience {
+    let ci = variable("CI").is_some_and(|ci| !matches!(&*ci, "" | "0" | "false"));
+    match Device::stderr() {
+        Device::Terminal { .. } if !ci => Audience::Person,
+        Device::Terminal { .. } | Device::Other => Audience::Program,
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 

@@ -33,8 +33,8 @@ pub trait Provider: Send + Sync {
         surroundings: &Surroundings,
     ) -> Result<Arc<dyn Cluster>, ProviderError>;
 
-    /// Collects evidence of a provision that failed, panicked or was dropped, below the
-    /// surroundings' folder for evidence, and removes whatever it had created, or hands it over to
+    /// Collects evidence of a provision that failed, panicked or was dropped, in the folder of the
+    /// cluster's name below the surroundings' folder for evidence, and removes whatever it had created, or hands it over to
     /// the user. Says which files it wrote. Called for everything that `provision` did not return,
     /// also when nothing was created yet. Providers that create nothing outside of this process
     /// have nothing to do.

@@ -48,6 +48,11 @@ pub enum Entry {
         /// How their names begin; unique to the process that makes them.
         prefix: String,
     },
+    /// A folder with all that is in it, which goes with the run when that is killed.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file, or something on a Docker engine.
     Thing(Thing),
 }

@@ -11,10 +11,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use gateproof_kubernetes::wait::{self, Poll};
 use gateproof_kubernetes::{Owner, Standing, Thing};
 
 use crate::cause::with_causes;
@@ -100,7 +102,13 @@ pub struct Cleaning {
     pub reach: Reach,
     /// How long each engine may take, all in all.
     pub within: Duration,
+    /// How long to look for what a killed run had asked an engine for, usually [`LINGER`].
+    pub linger: Duration,
 }
+
+/// How long an engine may go on with what it was asked for by a run that was killed. Inferred: a
+/// container comes into being within this on a busy machine.
+pub const LINGER: Duration = Duration::from_secs(5);
 
 /// What cleaning found and did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -178,10 +186,8 @@ async fn clean_engines(
         engines.insert(caretaker.usual_engine());
     }
     let asked = engines.into_iter().map(async |engine| {
-        let outcome = tokio::time::timeout(
-            cleaning.within,
-            clean_engine(caretaker, cleaning.mode, &engine, runs),
-        );
+        let outcome =
+            tokio::time::timeout(cleaning.within, clean_engine(caretaker, cleaning, &engine, runs));
         let outcome = outcome.await.unwrap_or_else(|_| {
             Err(format!("it took longer than {} s", cleaning.within.as_secs()))
         });
@@ -229,18 +235,68 @@ struct Done {
     unremoved: Vec<(String, String)>,
 }
 
-/// Removes every leftover of an engine: containers first, because networks and volumes cannot go
-/// before them.
+/// Removes every leftover of an engine. What a run noted just before it was killed may come into
+/// being only now, when the engine is done with the request, so it is waited for a little.
 async fn clean_engine(
+    caretaker: &dyn Caretaker,
+    cleaning: Cleaning,
+    engine: &str,
+    runs: &dead::Runs,
+) -> Result<Done, String> {
+    let mode = cleaning.mode;
+    const LOOK_EVERY: Duration = Duration::from_millis(250);
+    let (mut done, found) = sweep(caretaker, mode, engine, runs).await?;
+    let noted = runs.dead.iter().filter(|run| run.ended_lately()).flat_map(DeadRun::on_engines);
+    let late: BTreeSet<&Thing> =
+        noted.filter(|thing| engine_of(thing) == Some(engine) && !found.contains(*thing)).collect();
+    if mode == Mode::DryRun || late.is_empty() {
+        return Ok(done);
+    }
+    let swept = Mutex::new((Vec::new(), late));
+    let waited = wait::until(
+        cleaning.linger,
+        LOOK_EVERY,
+        |_| (),
+        || async {
+            let (again, found) = match sweep(caretaker, mode, engine, runs).await {
+                Ok(swept) => swept,
+                Err(missing) => return Poll::NotYet { missing },
+            };
+            let mut swept = swept.lock().unwrap_or_else(PoisonError::into_inner);
+            swept.0.push(again);
+            swept.1.retain(|thing| !found.contains(*thing));
+            if swept.1.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::NotYet { missing: "what may never have been created".to_owned() }
+            }
+        },
+    )
+    .await;
+    if let Err(error) = waited {
+        tracing::debug!(%error, engine, "nothing more has come into being");
+    }
+    for again in swept.into_inner().unwrap_or_else(PoisonError::into_inner).0 {
+        done.removed.extend(again.removed);
+        done.unremoved = again.unremoved;
+        done.left_alone = again.left_alone;
+    }
+    Ok(done)
+}
+
+/// Looks once, and removes what is a leftover: containers first, because networks and volumes
+/// cannot go before them. Says what there was.
+async fn sweep(
     caretaker: &dyn Caretaker,
     mode: Mode,
     engine: &str,
     runs: &dead::Runs,
-) -> Result<Done, String> {
+) -> Result<(Done, BTreeSet<Thing>), String> {
     /// So many removals at once; the engine works them off one after another anyway.
     const SIDE_BY_SIDE: usize = 8;
     let mut done = Done::default();
     let mut found = caretaker.find(engine).await?;
+    let things = found.iter().map(|found| found.thing.clone()).collect();
     found.sort_by(|a, b| (&a.thing, &a.id).cmp(&(&b.thing, &b.id)));
     let mut leftovers = Vec::new();
     for found in found {
@@ -248,11 +304,8 @@ async fn clean_engine(
             Fate::Leftover => leftovers.push(found),
             Fate::Used => {}
             Fate::Unclear(why) => {
-                done.left_alone.push(format!(
-                    "{} (run {}): {why}",
-                    in_words(&found.thing),
-                    found.run
-                ));
+                let what = in_words(&found.thing);
+                done.left_alone.push(format!("{what} (run {}): {why}", found.run));
             }
         }
     }
@@ -274,7 +327,7 @@ async fn clean_engine(
             }
         }
     }
-    Ok(done)
+    Ok((done, things))
 }
 
 /// What is to be done about a thing.

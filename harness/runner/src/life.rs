@@ -103,7 +103,7 @@ impl Life<'_> {
                 emitter: self.emitter.clone(),
             }),
             ledger: Arc::clone(&self.options.ledger),
-            evidence: self.evidence_folder(),
+            evidence: self.options.evidence.clone(),
         }
     }
 
@@ -120,15 +120,16 @@ impl Life<'_> {
             Keep::Always => Remains::Keep,
             Keep::OnFailure | Keep::Never => Remains::Remove,
         };
+        let folder = self.evidence_folder();
         let abandoned = self.provider.abandon(self.plan, surroundings, remains);
         let (files, problem) = match bounded(limit, abandoned).await {
             Ok(files) => (files, None),
-            Err(problem) => (files_below(&surroundings.evidence), Some(problem)),
+            Err(problem) => (files_below(&folder), Some(problem)),
         };
         if files.is_empty() && problem.is_none() {
             return;
         }
-        self.evidence_collected(None, &surroundings.evidence, files.len(), None);
+        self.evidence_collected(None, &folder, files.len(), None);
         let cluster = self.plan.name.clone();
         self.emitter.emit(match (problem, remains) {
             (None, Remains::Keep) => Event::ClusterKept { cluster },

@@ -48,6 +48,14 @@ fn start_of(process: u32) -> Option<u64> {
     fields.get(19)?.parse().ok()
 }
 
+/// The memory that this machine has left, in MiB; `None` where the kernel does not tell.
+pub fn available_mib() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024)
+}
+
 /// machine-id(5) asks not to show the id itself to others.
 fn name_of_machine(id: &str) -> String {
     // FNV-1a with 64 bits: the same on every build, which the standard hasher is not.

@@ -293,7 +293,8 @@ mod tests {
     fn clean_files(state: &Path) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let within = std::time::Duration::from_mins(1);
-        let cleaning = Cleaning { mode: Mode::Remove, reach: Reach::Journals, within };
+        let linger = std::time::Duration::ZERO;
+        let cleaning = Cleaning { mode: Mode::Remove, reach: Reach::Journals, within, linger };
         let cleaned = runtime.expect("a runtime").block_on(clean(state, &NoEngines, cleaning));
         assert_eq!(cleaned.expect("cleaning goes on").problems, Vec::<String>::new());
     }

@@ -27,6 +27,21 @@ pub struct StandingPlan {
     pub address_pools: Vec<String>,
 }
 
+impl StandingPlan {
+    /// What is installed on it.
+    pub fn stack(&self) -> StackRequest {
+        StackRequest {
+            cilium: self.cilium.version.clone(),
+            config: self.cilium.config.clone(),
+            values: self.cilium.values.clone(),
+            gateway_api: GatewayApi::default(),
+            cert_manager: None,
+            address_pools: self.address_pools.clone(),
+            faults: Vec::new(),
+        }
+    }
+}
+
 /// A cluster that is up and served.
 #[derive(Debug)]
 pub struct Standing {
@@ -52,21 +67,13 @@ impl Standing {
     ///
     /// When no address is free, or the stack cannot be installed.
     pub async fn up(plan: StandingPlan) -> Result<Self, StandingError> {
+        let stack = plan.stack();
         let shape = ClusterPlan {
             name: ClusterName::new(plan.name),
             topology: plan.topology,
             trials: Vec::new(),
         };
         let cluster = EmbeddedProvider::new().start(&shape).await?;
-        let stack = StackRequest {
-            cilium: plan.cilium.version,
-            config: plan.cilium.config,
-            values: plan.cilium.values,
-            gateway_api: GatewayApi::default(),
-            cert_manager: None,
-            address_pools: plan.address_pools,
-            faults: Vec::new(),
-        };
         cluster.install(&stack).await?;
         let server = cluster.serve_api().await?;
         Ok(Self { cluster, server })

@@ -125,11 +125,11 @@ impl Provider for Troubled {
 
     async fn abandon(
         &self,
-        _plan: &ClusterPlan,
+        plan: &ClusterPlan,
         surroundings: &Surroundings,
         remains: Remains,
     ) -> Result<Vec<PathBuf>, ProviderError> {
-        let files = write_evidence(&surroundings.evidence);
+        let files = write_evidence(&surroundings.evidence.join(plan.name.as_str()));
         if self.trouble == Trouble::AbandonFails {
             return Err(refusal("remove what there is"));
         }

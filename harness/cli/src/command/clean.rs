@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
 use gateproof_core::report::ExitCode;
-use gateproof_runner::leftovers::{self, Caretaker, Cleaned, Cleaning, Mode, Reach, What};
+use gateproof_runner::leftovers::{self, Caretaker, Cleaned, Cleaning, LINGER, Mode, Reach, What};
 
-use super::{CommandError, print, tell};
+use super::{CommandError, engines, print, tell};
 use crate::arguments::CleanArguments;
 use crate::environment::Environment;
 
@@ -22,9 +21,8 @@ pub(crate) fn run(
     environment: &Environment,
 ) -> Result<u8, CommandError> {
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Remove };
-    let cleaning = Cleaning { mode, reach: Reach::Engines, within: THOROUGH };
-    let caretaker = leftovers::NoEngines;
-    let cleaned = clean(&environment.state, &caretaker, cleaning)?;
+    let cleaning = Cleaning { mode, reach: Reach::Engines, within: THOROUGH, linger: LINGER };
+    let cleaned = clean(&environment.state, &engines()?, cleaning)?;
     print(&text(&cleaned, mode))?;
     for problem in &cleaned.problems {
         tell(&format!("error: {problem}\n"));
@@ -34,13 +32,15 @@ pub(crate) fn run(
 
 /// Cleans before a run or a cluster starts, so that nobody has to remember to. What cannot be
 /// cleaned is told and left to the next start: it hinders nobody.
-pub(super) fn before_start(
-    environment: &Environment,
-    caretaker: &dyn Caretaker,
-    reach: Reach,
-) -> Result<(), CommandError> {
-    let cleaning = Cleaning { mode: Mode::Remove, reach, within: BEFORE_A_RUN };
-    let cleaned = clean(&environment.state, caretaker, cleaning)?;
+pub(super) fn before_start(environment: &Environment, reach: Reach) -> Result<(), CommandError> {
+    // An engine that is named wrongly hinders only those who need one.
+    let caretaker: Box<dyn Caretaker> = match engines() {
+        Ok(engines) => Box::new(engines),
+        Err(error) if reach == Reach::Engines => return Err(error),
+        Err(_) => Box::new(leftovers::NoEngines),
+    };
+    let cleaning = Cleaning { mode: Mode::Remove, reach, within: BEFORE_A_RUN, linger: LINGER };
+    let cleaned = clean(&environment.state, caretaker.as_ref(), cleaning)?;
     for problem in &cleaned.problems {
         tell(&format!("warning: {problem}\n"));
     }
@@ -52,11 +52,7 @@ fn clean(
     caretaker: &dyn Caretaker,
     cleaning: Cleaning,
 ) -> Result<Cleaned, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
-    runtime
+    super::runtime()?
         .block_on(leftovers::clean(state, caretaker, cleaning))
         .map_err(|error| super::journal_error(error, state))
 }

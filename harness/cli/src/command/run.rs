@@ -6,36 +6,47 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use gateproof_core::cluster::ProviderKind;
 use gateproof_core::event::Shard;
+use gateproof_core::plan::Plan;
 use gateproof_core::report::ExitCode;
 use gateproof_kubernetes::Ledger;
 use gateproof_report::console::{Console, ConsoleOptions, Verbosity};
 use gateproof_report::{ReportError, ReportSpec, Reporters, Target};
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::journal::{self, Closed, Entry, Journal};
-use gateproof_runner::leftovers::{self, NoEngines, Reach};
-use gateproof_runner::{Options, clock, descriptors, provider, with_causes};
+use gateproof_runner::leftovers::{self, Reach};
+use gateproof_runner::provider::{self, Setup};
+use gateproof_runner::{Keep, Options, clock, descriptors, process, with_causes, workplace};
 
-use super::{CommandError, clean, journal_error, plan_of, selection};
-use crate::arguments::RunArguments;
-use crate::environment::Environment;
-
-/// Clusters side by side when the machine has few processors: a trial mostly waits.
-const FEWEST_JOBS: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
+use super::{CommandError, clean, journal_error, plan_of, selection, setup};
+use crate::arguments::{KeepChoice, RunArguments};
+use crate::environment::{Audience, Environment};
 
 pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result<u8, CommandError> {
     let specs = specs(&arguments.report)?;
     let plan = plan_of(&arguments.choice)?;
-    let provider =
-        provider::make(plan.provider).map_err(|error| CommandError::Usage(error.to_string()))?;
-    let mut options = Options::new(clock::run_id(), jobs(arguments));
+    let mut setup = setup(plan.provider, &arguments.kind)?;
+    let mut options = Options::new(clock::run_id(), jobs(arguments, &plan));
     options.shard = shard(arguments)?;
-    clean::before_start(environment, &NoEngines, Reach::Journals)?;
+    options.keep = keep(arguments, plan.provider, environment)?;
+    let reach = match plan.provider {
+        ProviderKind::Embedded | ProviderKind::Existing => Reach::Journals,
+        ProviderKind::Kind => Reach::Engines,
+    };
+    clean::before_start(environment, reach)?;
+    let evidence = Evidence::of(arguments, environment, &options.run);
     let journal = Arc::new(
-        journal(environment, &options.run, &specs)
+        journal(environment, &options.run, &specs, &evidence)
             .map_err(|e| journal_error(e, &environment.state))?,
     );
     options.ledger = Arc::clone(&journal) as Arc<dyn Ledger>;
+    evidence.folder().clone_into(&mut options.evidence);
+    if let Setup::Kind(workplace) = &mut setup {
+        // What Helm needs for a moment goes with the run, however that ends.
+        journal.folder().clone_into(&mut workplace.stack.scratch);
+    }
+    let provider = provider::make(setup);
     let console = console(verbosity(arguments), environment, &specs);
     let mut reporters = open(&specs)?.with_console(console);
 
@@ -55,6 +66,12 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
         anyhow::Ok(())
     })?;
     let code = end(reporters, problems);
+    close(&journal, environment)?;
+    Ok(code)
+}
+
+/// Ends the journal, and tells what it still holds.
+pub(super) fn close(journal: &Journal, environment: &Environment) -> Result<(), CommandError> {
     let closed = journal.close().map_err(|e| journal_error(e, &environment.state))?;
     if let Closed::Holding(things) = closed {
         let things: Vec<String> = things.iter().map(leftovers::in_words).collect();
@@ -63,7 +80,7 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
             things.join(", ")
         ));
     }
-    Ok(code)
+    Ok(())
 }
 
 /// Reads every `--report`.
@@ -126,10 +143,62 @@ fn verbosity(arguments: &RunArguments) -> Verbosity {
     }
 }
 
-fn jobs(arguments: &RunArguments) -> NonZeroUsize {
+fn jobs(arguments: &RunArguments, plan: &Plan) -> NonZeroUsize {
     arguments.jobs.unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(FEWEST_JOBS, |cores| cores.max(FEWEST_JOBS))
+        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        provider::usual_jobs(plan, cores, process::available_mib())
     })
+}
+
+/// Which clusters stay. What lives in the process of the run cannot.
+fn keep(
+    arguments: &RunArguments,
+    provider: ProviderKind,
+    environment: &Environment,
+) -> Result<Keep, CommandError> {
+    let wished = arguments.keep.map(|keep| match keep {
+        KeepChoice::Always => Keep::Always,
+        KeepChoice::OnFailure => Keep::OnFailure,
+        KeepChoice::Never => Keep::Never,
+    });
+    if provider == ProviderKind::Embedded {
+        return match wished {
+            None | Some(Keep::Never) => Ok(Keep::Never),
+            Some(Keep::Always | Keep::OnFailure) => Err(CommandError::Usage(
+                "--keep: an embedded cluster lives in the process of the run and ends with it; \
+                 `gateproof cluster up` brings one up that stays, and `--provider kind` keeps clusters"
+                    .to_owned(),
+            )),
+        };
+    }
+    Ok(wished.unwrap_or(match environment.audience {
+        Audience::Person => Keep::OnFailure,
+        Audience::Program => Keep::Never,
+    }))
+}
+
+/// Where evidence goes.
+enum Evidence {
+    /// To a folder of the user's.
+    Wished(PathBuf),
+    /// To a folder of the run below the state folder. When the run is killed no report tells of
+    /// it, so it goes with the run.
+    Usual(PathBuf),
+}
+
+impl Evidence {
+    fn of(arguments: &RunArguments, environment: &Environment, run: &str) -> Self {
+        match &arguments.evidence {
+            Some(folder) => Self::Wished(absolute(folder)),
+            None => Self::Usual(absolute(&workplace::usual_evidence(&environment.state, run))),
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Wished(folder) | Self::Usual(folder) => folder,
+        }
+    }
 }
 
 /// Opens the journal and notes where reports put their temporary files.
@@ -137,8 +206,12 @@ fn journal(
     environment: &Environment,
     run: &str,
     specs: &[ReportSpec],
+    evidence: &Evidence,
 ) -> Result<Journal, journal::JournalError> {
     let journal = Journal::open(&environment.state, run)?;
+    if let Evidence::Usual(path) = evidence {
+        journal.note(&Entry::Folder { path: path.clone() })?;
+    }
     for spec in specs {
         if let Target::File(path) = &spec.target {
             journal.note(&Entry::TemporaryFiles {

@@ -9,12 +9,25 @@ pub(crate) const GATEPROOF: &str = env!("CARGO_BIN_EXE_gateproof");
 /// A scratch folder with a state directory of its own.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    engine: String,
 }
 
 impl Place {
-    /// An empty one.
+    /// An empty one without a Docker engine: what others do on this machine's engine is not the
+    /// business of most tests.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a scratch folder") }
+        Self::on("unix:///no/docker/here")
+    }
+
+    /// An empty one with this Docker engine.
+    pub(crate) fn on(engine: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        Self { folder, engine: engine.to_owned() }
+    }
+
+    /// Its Docker engine.
+    pub(crate) fn engine(&self) -> &str {
+        &self.engine
     }
 
     /// Its path.
@@ -38,6 +51,8 @@ impl Place {
             .current_dir(self.path())
             .env("GATEPROOF_STATE_DIR", self.path().join("state"))
             .env_remove("GATEPROOF_PROVIDER")
+            .env_remove("CI")
+            .env("DOCKER_HOST", &self.engine)
             .env_remove("GATEPROOF_LOG")
             .env_remove("CLICOLOR_FORCE")
             .env("NO_COLOR", "1");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateproof_kubernetes::Thing;
 use nix::errno::Errno;
@@ -65,7 +66,7 @@ pub fn runs(state: &Path) -> Result<Runs, JournalError> {
 }
 
 impl DeadRun {
-    /// The files that it left, its own folder last.
+    /// The files and folders that it left, its own folder last.
     ///
     /// # Errors
     ///
@@ -77,12 +78,21 @@ impl DeadRun {
                 Entry::TemporaryFiles { folder, prefix } => {
                     files.extend(beginning_with(folder, prefix)?);
                 }
+                Entry::Folder { path } if path.is_dir() => files.push(path.clone()),
                 Entry::Thing(Thing::File { path }) if path.is_file() => files.push(path.clone()),
-                Entry::Thing(_) => {}
+                Entry::Thing(_) | Entry::Folder { .. } => {}
             }
         }
         files.push(self.folder.clone());
         Ok(files)
+    }
+
+    /// Whether it wrote its journal a moment ago, so that an engine may still be at work for it.
+    pub fn ended_lately(&self) -> bool {
+        const A_MOMENT: Duration = Duration::from_mins(1);
+        let written = fs::metadata(self.folder.join(JOURNAL)).and_then(|file| file.modified());
+        // A clock that was set back leaves it open, and so does a journal that cannot be read.
+        written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since < A_MOMENT))
     }
 
     /// What it had noted on Docker engines.
@@ -104,7 +114,9 @@ impl DeadRun {
             if path == self.folder {
                 continue;
             }
-            match fs::remove_file(&path) {
+            let removed =
+                if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match removed {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => {
                     return Err(error("remove", &path, e));
                 }

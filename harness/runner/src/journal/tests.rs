@@ -57,16 +57,20 @@ fn files_that_a_killed_run_noted_are_removed_and_no_others() {
     }
     let file = |path: &Path| Entry::Thing(Thing::File { path: path.to_owned() });
     let gone = dir.path().join("never-written");
-    killed_run(&state, "dead", &[temporary(dir.path()), file(&left[1]), file(&gone)]);
+    let evidence = dir.path().join("evidence/dead");
+    std::fs::create_dir_all(evidence.join("a-cluster")).expect("a folder");
+    let folder = Entry::Folder { path: evidence.clone() };
+    killed_run(&state, "dead", &[temporary(dir.path()), file(&left[1]), file(&gone), folder]);
     killed_run(&state, "gone", &[temporary(&dir.path().join("no-such-folder"))]);
 
     let runs = dead::runs(&state).expect("a readable state directory");
     let files = runs.dead[0].files().expect("readable folders");
     assert_eq!(files[..2], left, "both are told, and the run's folder after them");
-    assert_eq!(files.len(), 3);
+    assert_eq!((&files[2], files.len()), (&evidence, 4));
     drop(runs);
     assert_eq!(clean(&state).expect("cleaning goes on"), ["dead", "gone"]);
     assert!(left.iter().all(|path| !path.exists()) && others.iter().all(|path| path.exists()));
+    assert!(!evidence.exists() && evidence.parent().is_some_and(Path::exists));
     assert!(clean(&state).expect("readable").is_empty());
 }
 

@@ -21,6 +21,8 @@ struct Engines {
     stuck: Vec<&'static str>,
     /// An engine that answers never.
     hangs: Option<&'static str>,
+    /// What appears after the first look.
+    late: Mutex<Vec<Found>>,
 }
 
 impl Engines {
@@ -49,8 +51,13 @@ impl Caretaker for Engines {
         if self.hangs == Some(engine) {
             std::future::pending::<()>().await;
         }
-        let things = self.things.lock().expect("no panic");
-        things.get(engine).cloned().ok_or_else(|| "no such file or directory".to_owned())
+        let mut things = self.things.lock().expect("no panic");
+        let found = things.get(engine).cloned();
+        if found.is_some() {
+            let late = std::mem::take(&mut *self.late.lock().expect("no panic"));
+            things.entry(engine.to_owned()).or_default().extend(late);
+        }
+        found.ok_or_else(|| "no such file or directory".to_owned())
     }
 
     async fn remove(&self, found: &Found) -> Result<(), String> {
@@ -102,7 +109,10 @@ fn killed_run(state: &Path, run: &str, things: &[Thing]) {
 }
 
 async fn cleaned(state: &Path, engines: &Engines, mode: Mode, reach: Reach) -> Cleaned {
-    let cleaning = Cleaning { mode, reach, within: Duration::from_millis(300) };
+    // The engine that hangs is waited for so long; nothing else comes near it.
+    let within =
+        if engines.hangs.is_some() { Duration::from_secs(2) } else { Duration::from_mins(1) };
+    let cleaning = Cleaning { mode, reach, within, linger: Duration::from_millis(600) };
     clean(state, engines, cleaning).await.expect("a readable state folder")
 }
 
@@ -189,6 +199,22 @@ async fn journals_stay_while_their_engine_is_silent_or_hangs_or_refuses() {
         let done = cleaned(state, &engines, Mode::Remove, Reach::Journals).await;
         assert_eq!((names(&done), runs_left(state)), (vec!["worker".to_owned()], 0), "{why}");
     }
+}
+
+#[tokio::test]
+async fn what_comes_into_being_after_its_run_was_killed_goes_too() {
+    let dir = tempfile::tempdir().expect("a scratch folder");
+    killed_run(
+        dir.path(),
+        "killed",
+        &[thing(LOCAL, "first"), thing(LOCAL, "late"), thing(LOCAL, "never")],
+    );
+    let late = Mutex::new(vec![found("killed", thing(LOCAL, "late"), dead())]);
+    let first = found("killed", thing(LOCAL, "first"), dead());
+    let engines = Engines { late, ..Engines::with(vec![first]) };
+    let done = cleaned(dir.path(), &engines, Mode::Remove, Reach::Journals).await;
+    assert_eq!(names(&done), ["first", "late"]);
+    assert_eq!((engines.left(), runs_left(dir.path())), (Vec::<String>::new(), 0));
 }
 
 #[tokio::test]

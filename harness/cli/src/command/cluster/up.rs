@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use gateproof_core::setup::{self, GivenFile};
 use gateproof_runner::interrupt::Interrupt;
-use gateproof_runner::leftovers::{NoEngines, Reach};
+use gateproof_runner::leftovers::Reach;
 use gateproof_runner::registry::{ClusterRecord, Registration, RegistryError};
 use gateproof_runner::standing::{Standing, StandingPlan};
 use gateproof_runner::{clock, descriptors, discover, with_causes};
@@ -21,7 +21,7 @@ const LONGEST_NAME: usize = 40;
 
 pub(super) fn run(arguments: &UpArguments, environment: &Environment) -> Result<u8, CommandError> {
     let plan = plan(arguments)?;
-    clean::before_start(environment, &NoEngines, Reach::Journals)?;
+    clean::before_start(environment, Reach::Journals)?;
     let mut registration =
         Registration::open(&environment.state, &arguments.name).map_err(registry_error)?;
     if arguments.detached {

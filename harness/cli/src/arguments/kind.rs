@@ -1,0 +1,60 @@
+//! What can be typed about kind clusters; every option has a variable, so that tests that take no
+//! options read the same.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use gateproof_runner::workplace::{self, Wishes};
+
+/// Options of the kind provider.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "kind clusters")]
+pub(crate) struct KindArguments {
+    /// The image of every node that the topology gives none, such as kindest/node:v1.35.8.
+    #[arg(long, env = workplace::NODE_IMAGE, value_name = "IMAGE")]
+    pub(crate) node_image: Option<String>,
+    /// The image of the load balancer before several control planes.
+    #[arg(long, env = workplace::LOAD_BALANCER_IMAGE, value_name = "IMAGE")]
+    pub(crate) load_balancer_image: Option<String>,
+    /// With which rights nodes run: `privileged`, or, for hosts that refuse that, a list of
+    /// capabilities or `default-capabilities` for a list that usually works.
+    #[arg(long, env = workplace::NODE_PRIVILEGES, value_name = "RIGHTS")]
+    pub(crate) node_privileges: Option<String>,
+    /// The Helm program; by default the one on PATH, else Helm runs in a container.
+    #[arg(long, env = workplace::HELM, value_name = "PATH")]
+    pub(crate) helm: Option<PathBuf>,
+    /// The Gateway API's definitions: a file or an address; by default those of the release that
+    /// fits the Cilium version.
+    #[arg(long, env = workplace::GATEWAY_API_CRDS, value_name = "FILE|URL")]
+    pub(crate) gateway_api_crds: Option<String>,
+    /// Cilium's chart: a repository's address, `oci://…`, or a path.
+    #[arg(long, env = workplace::CILIUM_CHART, value_name = "CHART")]
+    pub(crate) cilium_chart: Option<String>,
+    /// cert-manager's chart: a repository's address, `oci://…`, or a path.
+    #[arg(long, env = workplace::CERT_MANAGER_CHART, value_name = "CHART")]
+    pub(crate) cert_manager_chart: Option<String>,
+}
+
+impl KindArguments {
+    /// The same as values.
+    pub(crate) fn wishes(&self) -> Wishes {
+        let Self {
+            node_image,
+            load_balancer_image,
+            node_privileges,
+            helm,
+            gateway_api_crds,
+            cilium_chart,
+            cert_manager_chart,
+        } = self.clone();
+        Wishes {
+            node_image,
+            load_balancer_image,
+            node_privileges,
+            helm,
+            gateway_api_crds,
+            cilium_chart,
+            cert_manager_chart,
+        }
+    }
+}

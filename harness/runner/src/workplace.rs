@@ -1,0 +1,261 @@
+//! What a user may say about kind clusters, from options or the environment, as the values that
+//! the provider works with. The one place that knows the names of the variables.
+//!
+//! Nothing is read here: whoever runs a program asks its environment and passes the answers on.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use gateproof_kind::endpoint::{ClientFiles, DEFAULT_SOCKET, Endpoint, TlsFiles};
+pub use gateproof_kind::provider::Workplace;
+use gateproof_kind::settings::Settings;
+use gateproof_stack::HelmSource;
+use gateproof_stack::settings::HELM_IMAGE;
+
+use crate::clock;
+
+/// The variable for `--node-image`.
+pub const NODE_IMAGE: &str = "GATEPROOF_NODE_IMAGE";
+/// The variable for `--load-balancer-image`.
+pub const LOAD_BALANCER_IMAGE: &str = "GATEPROOF_LOAD_BALANCER_IMAGE";
+/// The variable for `--node-privileges`.
+pub const NODE_PRIVILEGES: &str = "GATEPROOF_NODE_PRIVILEGES";
+/// The variable for `--helm`.
+pub const HELM: &str = "GATEPROOF_HELM";
+/// The variable for `--gateway-api-crds`.
+pub const GATEWAY_API_CRDS: &str = "GATEPROOF_GATEWAY_API_CRDS";
+/// The variable for `--cilium-chart`.
+pub const CILIUM_CHART: &str = "GATEPROOF_CILIUM_CHART";
+/// The variable for `--cert-manager-chart`.
+pub const CERT_MANAGER_CHART: &str = "GATEPROOF_CERT_MANAGER_CHART";
+
+/// The environment: a variable's value, if it is set.
+pub type Variables<'v> = &'v dyn Fn(&str) -> Option<String>;
+
+/// What was said, as text; `None` leaves a thing at its default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wishes {
+    /// The image of the nodes.
+    pub node_image: Option<String>,
+    /// The image of the load balancer before several control planes.
+    pub load_balancer_image: Option<String>,
+    /// With which rights nodes run.
+    pub node_privileges: Option<String>,
+    /// The Helm program.
+    pub helm: Option<PathBuf>,
+    /// Where the Gateway API's definitions are.
+    pub gateway_api_crds: Option<String>,
+    /// Where Cilium's chart is.
+    pub cilium_chart: Option<String>,
+    /// Where cert-manager's chart is.
+    pub cert_manager_chart: Option<String>,
+}
+
+impl Wishes {
+    /// What the environment alone says, for programs without options.
+    pub fn of(variables: Variables<'_>) -> Self {
+        let said = |name: &str| variables(name).filter(|value| !value.is_empty());
+        Self {
+            node_image: said(NODE_IMAGE),
+            load_balancer_image: said(LOAD_BALANCER_IMAGE),
+            node_privileges: said(NODE_PRIVILEGES),
+            helm: said(HELM).map(PathBuf::from),
+            gateway_api_crds: said(GATEWAY_API_CRDS),
+            cilium_chart: said(CILIUM_CHART),
+            cert_manager_chart: said(CERT_MANAGER_CHART),
+        }
+    }
+}
+
+/// Where and how kind clusters are made.
+///
+/// # Errors
+///
+/// What cannot be understood, each in words that name the option or the variable.
+pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace, Vec<String>> {
+    let said = |name: &str| variables(name).filter(|value| !value.is_empty());
+    let mut mistakes = Vec::new();
+    let mut settings = Settings::new(clock::now_rfc3339());
+    settings.node_image.clone_from(&wishes.node_image);
+    settings.load_balancer_image.clone_from(&wishes.load_balancer_image);
+    if let Some(network) = said("KIND_EXPERIMENTAL_DOCKER_NETWORK") {
+        settings.network = network;
+    }
+    settings.snapshotter = said("KIND_EXPERIMENTAL_CONTAINERD_SNAPSHOTTER");
+    settings.proxies = proxies(&said);
+    match wishes.node_privileges.as_deref().map(str::parse).transpose() {
+        Ok(privileges) => {
+            settings.privileges = privileges.unwrap_or(settings.privileges);
+        }
+        Err(error) => mistakes.push(format!("--node-privileges or {NODE_PRIVILEGES}: {error}")),
+    }
+    let mut stack = gateproof_stack::Settings::default();
+    let path = variables("PATH").unwrap_or_default();
+    stack.helm = match &wishes.helm {
+        Some(program) if program.is_file() => HelmSource::Program(program.clone()),
+        Some(program) => {
+            let program = program.display();
+            mistakes.push(format!("--helm or {HELM}: there is no program {program}"));
+            HelmSource::Program(PathBuf::new())
+        }
+        None => HelmSource::Search {
+            path: std::env::split_paths(&path).collect(),
+            image: HELM_IMAGE.to_owned(),
+        },
+    };
+    let never_fails = "every text is a place";
+    if let Some(crds) = &wishes.gateway_api_crds {
+        stack.crds = crds.parse().expect(never_fails);
+    }
+    if let Some(chart) = &wishes.cilium_chart {
+        stack.cilium_chart = chart.parse().expect(never_fails);
+    }
+    if let Some(chart) = &wishes.cert_manager_chart {
+        stack.cert_manager_chart = chart.parse().expect(never_fails);
+    }
+    let endpoint = endpoint(variables).map_err(|mistake| mistakes.push(mistake)).ok();
+    let folder = std::path::absolute(".").map_err(|error| {
+        mistakes.push(format!("the folder of this process cannot be told: {error}"));
+    });
+    match (endpoint, folder) {
+        (Some(endpoint), Ok(folder)) if mistakes.is_empty() => Ok(Workplace {
+            endpoint,
+            search_path: Some(OsString::from(path)),
+            folder,
+            settings,
+            stack,
+        }),
+        _ => Err(mistakes),
+    }
+}
+
+/// Where runs keep their journals and evidence: `GATEPROOF_STATE_DIR`, else the XDG state directory
+/// (specifications.freedesktop.org/basedir).
+pub fn state_folder(variables: Variables<'_>) -> PathBuf {
+    let folder = |name| variables(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("GATEPROOF_STATE_DIR").unwrap_or_else(|| {
+        folder("XDG_STATE_HOME")
+            .or_else(|| folder("HOME").map(|home| home.join(".local/state")))
+            .unwrap_or_else(std::env::temp_dir)
+            .join("gateproof")
+    })
+}
+
+/// Where evidence of a run goes unless the user names a folder.
+pub fn usual_evidence(state: &Path, run: &str) -> PathBuf {
+    state.join("evidence").join(run)
+}
+
+/// The engine that the Docker CLI would use.
+///
+/// # Errors
+///
+/// When the environment names one that cannot be used.
+pub fn endpoint(variables: Variables<'_>) -> Result<Endpoint, String> {
+    let said = |name: &str| variables(name).filter(|value| !value.is_empty());
+    let Some(host) = said("DOCKER_HOST") else {
+        return Ok(Endpoint::Unix(PathBuf::from(DEFAULT_SOCKET)));
+    };
+    let endpoint = Endpoint::parse(&host).map_err(|error| format!("DOCKER_HOST: {error}"))?;
+    if said("DOCKER_TLS_VERIFY").is_none() {
+        return Ok(endpoint);
+    }
+    let folder = said("DOCKER_CERT_PATH")
+        .map(PathBuf::from)
+        .or_else(|| said("HOME").map(|home| PathBuf::from(home).join(".docker")))
+        .ok_or("DOCKER_TLS_VERIFY is set, and DOCKER_CERT_PATH does not say where keys are")?;
+    let client = ClientFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
+    Ok(endpoint.with_tls(TlsFiles { ca: folder.join("ca.pem"), client: Some(client) }))
+}
+
+/// The proxies of the environment; programs write them in both cases.
+fn proxies(said: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let value = said(name).or_else(|| said(&name.to_lowercase()))?;
+            Some((name.to_owned(), value))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use gateproof_kind::container::Privileges;
+    use gateproof_stack::{ChartSource, CrdSource, HelmSource};
+
+    use super::{Wishes, endpoint, workplace};
+
+    /// An environment.
+    fn of<'v>(variables: &'v [(&'v str, &'v str)]) -> impl Fn(&str) -> Option<String> + 'v {
+        move |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn what_the_environment_says_becomes_settings() {
+        let variables = of(&[
+            ("GATEPROOF_NODE_IMAGE", "node:1"),
+            ("GATEPROOF_NODE_PRIVILEGES", "NET_ADMIN"),
+            ("GATEPROOF_HELM", "/bin/sh"),
+            ("GATEPROOF_GATEWAY_API_CRDS", "crds.yaml"),
+            ("GATEPROOF_CILIUM_CHART", "oci://charts/cilium"),
+            ("KIND_EXPERIMENTAL_DOCKER_NETWORK", "mine"),
+            ("https_proxy", "http://proxy"),
+            ("DOCKER_HOST", "ssh://builder"),
+        ]);
+        let found = workplace(&Wishes::of(&variables), &variables).expect("settings");
+        assert_eq!(found.settings.node_image.as_deref(), Some("node:1"));
+        let rights = Privileges::Capabilities(vec!["NET_ADMIN".to_owned()]);
+        assert_eq!((found.settings.privileges, &*found.settings.network), (rights, "mine"));
+        assert_eq!(found.settings.proxies["HTTPS_PROXY"], "http://proxy");
+        assert_eq!(found.endpoint.to_string(), "ssh://builder");
+        assert_eq!(found.stack.helm, HelmSource::Program("/bin/sh".into()));
+        assert_eq!(found.stack.crds, CrdSource::File("crds.yaml".into()));
+        assert_eq!(found.stack.cilium_chart, ChartSource::Oci("oci://charts/cilium".to_owned()));
+    }
+
+    #[test]
+    fn nothing_said_is_what_kind_and_the_docker_cli_do() {
+        let variables = of(&[("PATH", "/usr/bin:/bin"), ("GATEPROOF_NODE_IMAGE", "")]);
+        let found = workplace(&Wishes::of(&variables), &variables).expect("settings");
+        assert_eq!((found.settings.node_image, &*found.settings.network), (None, "kind"));
+        assert_eq!(found.settings.privileges, Privileges::Privileged);
+        assert_eq!(found.endpoint.to_string(), "unix:///var/run/docker.sock");
+        assert!(found.folder.is_absolute());
+        let HelmSource::Search { path, .. } = found.stack.helm else { panic!("PATH is searched") };
+        assert_eq!(path.len(), 2);
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_where_it_was_made() {
+        let variables = of(&[
+            ("GATEPROOF_NODE_PRIVILEGES", "all"),
+            ("GATEPROOF_HELM", "/no/such/helm"),
+            ("DOCKER_HOST", "tcp//x"),
+        ]);
+        let mistakes = workplace(&Wishes::of(&variables), &variables).expect_err("mistakes");
+        for (mistake, part) in mistakes.iter().zip([
+            "GATEPROOF_NODE_PRIVILEGES: `all`",
+            "/no/such/helm",
+            "DOCKER_HOST: ",
+        ]) {
+            assert!(mistake.contains(part), "{part}: {mistake}");
+        }
+        assert_eq!(mistakes.len(), 3);
+    }
+
+    #[test]
+    fn tls_needs_keys() {
+        let tls = [("DOCKER_HOST", "tcp://docker.test"), ("DOCKER_TLS_VERIFY", "1")];
+        let error = endpoint(&of(&tls)).expect_err("no folder is known");
+        assert!(error.contains("DOCKER_CERT_PATH"), "{error}");
+        let with_folder = [tls[0], tls[1], ("DOCKER_CERT_PATH", "/certs")];
+        let found = endpoint(&of(&with_folder)).expect("an endpoint");
+        assert_eq!(found.to_string(), "tcp://docker.test:2376");
+    }
+}
