@@ -38,6 +38,7 @@ use crate::kept;
 use crate::label;
 use crate::network::{NetworkSpec, NetworkState};
 use crate::plan::{self, KindPlan};
+use crate::preflight::{self, Wishes};
 use crate::removal::{self, Whose};
 use crate::settings::{Deadlines, Settings};
 use crate::transcript::Transcripts;
@@ -137,13 +138,34 @@ impl KindProvider {
                     let Workplace { endpoint, search_path, .. } = self.workplace.clone();
                     let engine = Engine::connect(endpoint, search_path)
                         .await?
-                        .with_patience(self.deadlines().request);
+                        .with_patience(self.deadlines().request)
+                        .with_docker_settings(self.workplace.settings.docker.clone());
                     let facts = engine.facts().await?;
+                    self.must_carry_clusters(&engine, &facts).await?;
                     Ok::<_, EngineError>(Connection { engine, facts })
                 });
                 Ok(connection.await?.clone())
             })
             .await
+    }
+
+    /// Refuses an engine on which no cluster can come up, with everything that stands against it.
+    async fn must_carry_clusters(
+        &self,
+        engine: &Engine,
+        facts: &EngineFacts,
+    ) -> Result<(), EngineError> {
+        let wishes = Wishes {
+            privileges: &self.workplace.settings.privileges,
+            // At least; how many there will be is for the runner to know.
+            nodes: 1,
+            kubernetes_minor: None,
+        };
+        let problems = engine.preflight(facts, &wishes).await;
+        for warning in preflight::judge(engine.endpoint(), problems)? {
+            tracing::warn!(%warning, "clusters on this engine may fail");
+        }
+        Ok(())
     }
 
     async fn bring_up(

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::container::Privileges;
+use crate::docker_config::DockerEnvironment;
 use crate::plan::kubeadm::Etcd;
 
 /// kind's network, shared by every cluster (kubernetes-sigs/kind v0.33.0:
@@ -36,6 +37,8 @@ pub struct Settings {
     pub storage_class: StorageClass,
     /// How careful etcd is.
     pub etcd: Etcd,
+    /// What the environment says about Docker: credentials for registries are found with it.
+    pub docker: DockerEnvironment,
     /// How long each action may take.
     pub deadlines: Deadlines,
 }
@@ -53,6 +56,7 @@ impl Settings {
             snapshotter: None,
             storage_class: StorageClass::None,
             etcd: Etcd::default(),
+            docker: DockerEnvironment::default(),
             deadlines: Deadlines::default(),
         }
     }

@@ -7,6 +7,7 @@ use bollard::errors::Error as ClientError;
 
 use crate::choice::ChoiceError;
 use crate::endpoint::Endpoint;
+use crate::preflight::Unfit;
 
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum EngineError {
         /// What to do.
         remedy: String,
     },
+    /// No cluster will come up on it.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The engine does not tell about itself.
     #[error("failed to read the engine's facts at {endpoint}: {cause}")]
     Facts {
@@ -318,7 +322,7 @@ impl EngineError {
     /// Why it failed; `None` when no engine answers at all.
     pub fn cause(&self) -> Option<&Cause> {
         match self {
-            Self::Choice(_) | Self::Unreachable { .. } => None,
+            Self::Choice(_) | Self::Unreachable { .. } | Self::Unfit(_) => None,
             Self::Facts { cause, .. }
             | Self::Container { cause, .. }
             | Self::Exec { cause, .. }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
+use gateproof_kind::docker_config::DockerEnvironment;
 use gateproof_kind::engine::Pull;
 use gateproof_kind::image::Credentials;
 
@@ -158,5 +159,34 @@ pub(crate) fn pull_is_final(fixture: &Fixture) {
         let allowed = Pull { credentials: Some(&right), ..pull };
         fixture.engine.pull_image(&allowed, |_| ()).await.expect("we may");
         fixture.engine.remove_image(&name).await.expect("it is removed");
+    });
+}
+
+pub(crate) fn credentials_of_settings(fixture: &Fixture) {
+    fixture.run(async {
+        let private = Registry::start(Access::With("Basic bWU6c2VjcmV0"), &labels()).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let settings =
+            serde_json::json!({ "auths": { private.host.clone(): { "auth": "bWU6c2VjcmV0" } } });
+        std::fs::write(folder.path().join("config.json"), settings.to_string()).expect("written");
+        let environment =
+            DockerEnvironment { config: Some(folder.path().to_owned()), ..Default::default() };
+        let name = format!("{}/good:1", private.host);
+        let pull = Pull { reference: &name, platform: None, credentials: None, deadline: PATIENCE };
+        let engine = fixture.engine.clone().with_docker_settings(environment.clone());
+        engine.pull_image(&pull, |_| ()).await.expect("Docker's settings know us");
+        engine.remove_image(&name).await.expect("it is removed");
+
+        // A helper that does not work is no reason not to try, and is named when that fails.
+        let settings = serde_json::json!({ "credsStore": "gateproof-nothing" });
+        std::fs::write(folder.path().join("config.json"), settings.to_string()).expect("written");
+        let error = engine.pull_image(&pull, |_| ()).await.expect_err("who are we");
+        let words = error.to_string();
+        assert!(words.contains("docker-credential-gateproof-nothing"), "{words}");
+        let open = Registry::start(Access::Open, &labels()).await;
+        let name = format!("{}/good:1", open.host);
+        let pull = Pull { reference: &name, ..pull };
+        engine.pull_image(&pull, |_| ()).await.expect("it is for everybody");
+        engine.remove_image(&name).await.expect("it is removed");
     });
 }

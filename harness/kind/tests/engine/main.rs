@@ -50,6 +50,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("images::what_is_no_archive_is_refused", images::refused_archives),
     ("images::a_pull_is_repeated_while_the_registry_is_busy", images::pulled_in_the_end),
     ("images::a_pull_that_cannot_succeed_is_not_repeated", images::pull_is_final),
+    ("images::credentials_come_from_the_settings_of_docker", images::credentials_of_settings),
     ("transports::every_way_to_the_engine_carries_commands", transports::every_way),
     ("transports::an_engine_that_is_not_there_is_reported_with_a_remedy", transports::unreachable),
     ("transports::the_engine_is_found_as_the_docker_command_line_finds_it", transports::opened),
