@@ -6,6 +6,7 @@
 
 mod pools;
 mod range;
+mod report;
 mod sharing;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use self::pools::{Offer, State, settle};
 use self::sharing::{Taken, annotation, key};
 use crate::resources::core::Service;
 use crate::{Input, Unmodelled};
+
+pub use self::report::{Before, CONFLICT, PoolReport, pool_reports};
 
 /// Annotations that ask for addresses; the second is an alias.
 const REQUESTS: [&str; 2] = ["lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips"];

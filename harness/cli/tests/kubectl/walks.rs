@@ -11,6 +11,8 @@ pub(crate) const ALL: &[(&str, Walk)] = &[
     ("describe_and_explain_show_spec_status_and_fields", described),
     ("server_side_apply_names_the_manager_it_conflicts_with", conflicting),
     ("patches_and_scaling_change_what_they_name", changed),
+    ("rollouts_restart_and_go_back_through_replica_sets", rolled_out),
+    ("address_pools_tell_what_is_left_and_what_overlaps", pooled),
     ("deletion_takes_dependants_along_or_leaves_them_behind", deleted),
     ("bad_objects_are_refused_with_the_field_and_the_reason", refused),
 ];
@@ -117,6 +119,9 @@ fn applied(cluster: &Cluster) {
             "service/web ClusterIP",
             "NAME READY UP-TO-DATE AVAILABLE AGE",
             "deployment.apps/web 2/2 2 2",
+            "NAME DESIRED CURRENT READY AGE",
+            "replicaset.apps/web-",
+            "2 2 2",
         ],
     );
     cluster.prints(&["get", "pods", "-A", "-owide"], &["IP NODE", "shop web-", "control-plane"]);
@@ -244,14 +249,74 @@ fn changed(cluster: &Cluster) {
     assert_eq!(none.out, "");
 }
 
+fn rolled_out(cluster: &Cluster) {
+    with_app(cluster);
+    let status = ["rollout", "status", "-n", "shop", "deployment/web", TIMEOUT];
+    let images =
+        ["get", "-n", "shop", "rs", "-l", "app=web", "-ojsonpath={.items[*].spec.replicas}"];
+    let owners = "-ojsonpath={.items[*].metadata.ownerReferences[*].kind}";
+    let pods = ["get", "-n", "shop", "pods", "-l", "app=web", owners];
+    assert_eq!(cluster.prints(&pods, &[]).out, "ReplicaSet ReplicaSet");
+    let restart = ["rollout", "restart", "-n", "shop", "deployment/web"];
+    cluster.prints(&restart, &["deployment.apps/web restarted"]);
+    cluster.prints(&status, &["successfully rolled out"]);
+    let mut replicas: Vec<_> =
+        cluster.prints(&images, &[]).out.split(' ').map(str::to_owned).collect();
+    replicas.sort_unstable();
+    assert_eq!(replicas, ["0", "2"], "the old ReplicaSet is empty");
+    let history = ["rollout", "history", "-n", "shop", "deployment/web"];
+    cluster.prints(&history, &["REVISION CHANGE-CAUSE", "1 <none>", "2 <none>"]);
+    let undo = ["rollout", "undo", "-n", "shop", "deployment/web"];
+    cluster.prints(&undo, &["deployment.apps/web rolled back"]);
+    cluster.prints(&status, &["successfully rolled out"]);
+    cluster.prints(&history, &["REVISION CHANGE-CAUSE", "2 <none>", "3 <none>"]);
+    cluster.prints(
+        &["describe", "-n", "shop", "deployment", "web"],
+        &[
+            "OldReplicaSets: web-",
+            "(0/0 replicas created)",
+            "NewReplicaSet: web-",
+            "(2/2 replicas created)",
+        ],
+    );
+    cluster.prints(&["get", "-n", "shop", "pods", "-l", "pod-template-hash"], &["web-", "web-"]);
+    let address = address(cluster);
+    answers(&address, "web.example.test", 200);
+}
+
+fn pooled(cluster: &Cluster) {
+    cluster.write(
+        "pools.yaml",
+        "apiVersion: cilium.io/v2\nkind: CiliumLoadBalancerIPPool\nmetadata: {name: twice}\n\
+         spec: {blocks: [{cidr: 192.0.2.0/30}, {start: 192.0.2.3, stop: 192.0.2.4}]}\n",
+    );
+    cluster.prints(&["apply", "-f", "pools.yaml"], &["twice created"]);
+    let conflict = "--for=condition=cilium.io/PoolConflict";
+    cluster.prints(&["wait", conflict, "ippool/twice", TIMEOUT], &["condition met"]);
+    let told = "-ojsonpath={.status.conditions[*].message}";
+    cluster.prints(
+        &["get", "ippool", "twice", told],
+        &[
+            "Pool conflicts since range '192.0.2.0 - 192.0.2.3' overlaps range \
+             '192.0.2.3 - 192.0.2.4' from IP Pool 'twice'",
+            "6 6 0",
+        ],
+    );
+    let pools = ["get", "ippools"];
+    cluster.prints(&pools, &["NAME DISABLED CONFLICTING IPS AVAILABLE AGE", "twice false True 6"]);
+}
+
 fn deleted(cluster: &Cluster) {
     with_app(cluster);
     let delete = ["delete", "-n", "shop", "deployment", "web"];
     cluster.prints(&[&delete[..], &["--cascade=orphan"]].concat(), &["\"web\" deleted"]);
     let pods = ["get", "-n", "shop", "pods", "-oname"];
+    let sets = ["get", "-n", "shop", "rs", "-oname"];
+    assert_eq!(cluster.prints(&sets, &[]).out.lines().count(), 1, "orphans stay");
     assert_eq!(cluster.prints(&pods, &[]).out.lines().count(), 2, "orphans stay");
-    cluster.prints(&["delete", "-n", "shop", "pods", "-l", "app=web"], &["deleted", "deleted"]);
-    assert_eq!(cluster.prints(&pods, &[]).out, "");
+    let foreground = ["delete", "-n", "shop", "rs", "-l", "app=web", "--cascade=foreground"];
+    cluster.prints(&foreground, &["replicaset.apps \"web-", "deleted"]);
+    assert_eq!(cluster.prints(&pods, &[]).out, "", "they are gone before their owner");
 
     cluster.prints(&["apply", "-f", "app.yaml"], &["deployment.apps/web created"]);
     cluster.prints(&["wait", "-n", "shop", "--for=create", "pod", "-l", "app=web", TIMEOUT], &[]);

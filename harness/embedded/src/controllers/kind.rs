@@ -38,6 +38,9 @@ pub(crate) const CONFIG_MAP: KindName = KindName::new("", "v1", "ConfigMap");
 pub(crate) const SERVICE_ACCOUNT: KindName = KindName::new("", "v1", "ServiceAccount");
 pub(crate) const EVENT: KindName = KindName::new("", "v1", "Event");
 pub(crate) const DEPLOYMENT: KindName = KindName::new("apps", "v1", "Deployment");
+pub(crate) const REPLICA_SET: KindName = KindName::new("apps", "v1", "ReplicaSet");
+pub(crate) const CILIUM_LOAD_BALANCER_IP_POOL: KindName =
+    KindName::new("cilium.io", "v2", "CiliumLoadBalancerIPPool");
 pub(crate) const DAEMON_SET: KindName = KindName::new("apps", "v1", "DaemonSet");
 pub(crate) const ENDPOINT_SLICE: KindName =
     KindName::new("discovery.k8s.io", "v1", "EndpointSlice");

@@ -1,8 +1,8 @@
 //! What Kubernetes itself would do: namespaces, Services, Deployments, pods, EndpointSlices.
 //!
 //! Every controller is a pure function from a [`Snapshot`] to the writes it wants; only
-//! [`kubelet`] also runs something (echo servers). Not here: ReplicaSets (a Deployment owns its
-//! pods directly), rolling updates, eviction, service accounts.
+//! [`kubelet`] also runs something (echo servers). Not here: surge
+//! and unavailability of rollouts, eviction, service accounts.
 
 pub(crate) mod container_image;
 pub(crate) mod daemon_set;
@@ -13,5 +13,6 @@ pub(crate) mod namespace;
 pub(crate) mod node;
 pub(crate) mod node_range;
 pub(crate) mod pod;
+pub(crate) mod replica_set;
 pub(crate) mod scheduler;
 pub(crate) mod service;

@@ -17,7 +17,7 @@ use super::component_log::{LogLine, component_pods};
 use super::findings::Findings;
 use super::kubernetes::kubelet::Kubelet;
 use super::kubernetes::{
-    daemon_set, deployment, endpoint_slice, namespace, node_range, scheduler, service,
+    daemon_set, deployment, endpoint_slice, namespace, node_range, replica_set, scheduler, service,
 };
 use super::snapshot::Snapshot;
 use super::write::{Effect, Write};
@@ -139,6 +139,8 @@ impl Reconciler {
         let writes = daemon_set::desired(&self.snapshot());
         self.perform(writes, &mut round);
         let writes = deployment::desired(&self.snapshot(), &now);
+        self.perform(writes, &mut round);
+        let writes = replica_set::desired(&self.snapshot());
         self.perform(writes, &mut round);
         let writes = scheduler::desired(&self.snapshot(), &now);
         self.perform(writes, &mut round);

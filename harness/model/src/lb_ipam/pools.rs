@@ -25,6 +25,13 @@ pub(super) enum State<'a> {
 /// (cilium/cilium `operator/pkg/lbipam/lbipam.go`, `settleConflicts`: of two overlapping pools the
 /// younger is not used). A disabled pool takes part in conflicts.
 pub(super) fn settle<'a>(pools: impl Iterator<Item = &'a Pool>) -> Vec<Offer<'a>> {
+    let mut settled = settle_all(pools);
+    settled.retain(|pool| !pool.pool.spec.disabled);
+    settled
+}
+
+/// The same with disabled pools.
+pub(super) fn settle_all<'a>(pools: impl Iterator<Item = &'a Pool>) -> Vec<Offer<'a>> {
     let mut settled: Vec<Offer<'a>> =
         pools.map(|pool| Offer { pool, ranges: ranges(pool), state: State::Usable }).collect();
     for pool in &mut settled {
@@ -55,7 +62,6 @@ pub(super) fn settle<'a>(pools: impl Iterator<Item = &'a Pool>) -> Vec<Offer<'a>
             }
         }
     }
-    settled.retain(|pool| !pool.pool.spec.disabled);
     settled
 }
 

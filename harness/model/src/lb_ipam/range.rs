@@ -1,6 +1,6 @@
 //! Ranges of addresses, as a pool's blocks give them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::resources::pool::{Block, Pool};
 
@@ -26,6 +26,19 @@ pub(super) fn ranges(pool: &Pool) -> Vec<Range> {
     pool.spec.blocks.iter().filter_map(range).collect()
 }
 
+impl std::fmt::Display for Range {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self::V4(first, last) => {
+                write!(f, "{} - {}", Ipv4Addr::from(first), Ipv4Addr::from(last))
+            }
+            Self::V6(first, last) => {
+                write!(f, "{} - {}", Ipv6Addr::from(first), Ipv6Addr::from(last))
+            }
+        }
+    }
+}
+
 impl Range {
     pub(super) fn of_cidr(text: &str) -> Option<Self> {
         let (address, length) = text.split_once('/')?;
@@ -42,6 +55,14 @@ impl Range {
                 Some(Self::V6(first, first | !mask))
             }
             IpAddr::V4(_) | IpAddr::V6(_) => None,
+        }
+    }
+
+    /// How many addresses it holds.
+    pub(super) fn size(self) -> u128 {
+        match self {
+            Self::V4(first, last) => u128::from(last.saturating_sub(first)) + 1,
+            Self::V6(first, last) => last.saturating_sub(first).saturating_add(1),
         }
     }
 

@@ -272,3 +272,44 @@ fn the_policy_decides_how_many_families_get_an_address() {
         assert_eq!(two(families.clone(), policy.clone()), expected, "{families} {policy}");
     }
 }
+
+#[test]
+fn a_pool_tells_how_many_addresses_it_has_and_why_it_is_left_out() {
+    use super::{Before, pool_reports};
+
+    let created = |mut pool: Value, at: &str| {
+        pool["metadata"]["creationTimestamp"] = json!(at);
+        pool
+    };
+    let mut cluster = Cluster::new("1.20.0");
+    cluster.objects.extend([
+        created(pool("p", json!({"blocks": [{"cidr": "192.0.2.0/30"}]})), "2026-01-01T00:00:00Z"),
+        created(pool("q", json!({"blocks": [{"cidr": "192.0.2.2/32"}]})), "2026-02-01T00:00:00Z"),
+        balanced("a", json!({}), &[]),
+    ]);
+    let reports = cluster.run(|input| pool_reports(input, &assign(input)));
+    let told = |index: usize, before| -> Vec<String> {
+        let conditions: Vec<Value> = reports[index].conditions(before);
+        let text = |condition: &Value, key: &str| condition[key].as_str().map(str::to_owned);
+        conditions
+            .iter()
+            .filter_map(|one| Some(format!("{}: {}", text(one, "type")?, text(one, "message")?)))
+            .collect()
+    };
+    let counts = |total: u8, available: u8, used: u8| {
+        vec![
+            format!("cilium.io/IPsTotal: {total}"),
+            format!("cilium.io/IPsAvailable: {available}"),
+            format!("cilium.io/IPsUsed: {used}"),
+        ]
+    };
+    assert_eq!(told(0, Before::NeverConflicted), counts(4, 3, 1));
+    assert_eq!(told(0, Before::Conflicted)[0], "cilium.io/PoolConflict: ", "resolved");
+    let younger = told(1, Before::NeverConflicted);
+    assert_eq!(
+        younger[0],
+        "cilium.io/PoolConflict: Pool conflicts since range '192.0.2.2 - 192.0.2.2' overlaps range \
+         '192.0.2.0 - 192.0.2.3' from IP Pool 'p'"
+    );
+    assert_eq!(younger[1..], counts(1, 1, 0));
+}

@@ -294,7 +294,11 @@ impl Request<'_> {
         let dry_run = body["dryRun"].as_array().is_some_and(|list| !list.is_empty());
         let text = |field: &str| body["preconditions"][field].as_str().map(str::to_owned);
         Ok(DeleteOptions {
-            propagation: if orphan { Propagation::Orphan } else { Propagation::Collect },
+            propagation: match propagation {
+                _ if orphan => Propagation::Orphan,
+                "Foreground" => Propagation::Foreground,
+                _ => Propagation::Collect,
+            },
             persistence: if dry_run { Persistence::DryRun } else { self.persistence()? },
             uid: text("uid"),
             resource_version: text("resourceVersion"),

@@ -1,8 +1,9 @@
 //! Deleting objects: finalizers, owners and dependants, and namespaces with their contents.
 //!
-//! Garbage collection happens at once and in the background sense: the owner goes first, then what
-//! it owned. Foreground deletion ends in the same state and is treated alike. An object whose
-//! owner never existed is left alone.
+//! Garbage collection happens at once: in the background, the owner goes first, then what it owned;
+//! in the foreground, the owner waits with a finalizer until those that block its deletion are gone
+//! (kubernetes/kubernetes `pkg/controller/garbagecollector`). An object whose owner never existed is
+//! left alone.
 
 use std::sync::Arc;
 
@@ -32,8 +33,10 @@ pub(in crate::api) struct DeleteOptions {
 /// What happens to the dependants of a deleted object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::api) enum Propagation {
-    /// They are deleted.
+    /// They are deleted afterwards.
     Collect,
+    /// They are deleted first; those that block the deletion must be gone before.
+    Foreground,
     /// They lose their owner and stay.
     Orphan,
 }
@@ -78,10 +81,15 @@ pub(super) fn delete(
     if options.persistence == Persistence::DryRun {
         return Ok(Applied { object: live, outcome: Outcome::Removed, warnings });
     }
-    if options.propagation == Propagation::Orphan {
-        orphan(state, &live);
-    }
-    Ok(match doom(state, &kind, name, now) {
+    let left = match options.propagation {
+        Propagation::Collect => doom(state, &kind, name, now),
+        Propagation::Foreground => doom_last(state, &kind, name, now),
+        Propagation::Orphan => {
+            orphan(state, &live);
+            doom(state, &kind, name, now)
+        }
+    };
+    Ok(match left {
         Some(object) => Applied { object, outcome: Outcome::Changed, warnings },
         None => Applied { object: live, outcome: Outcome::Removed, warnings },
     })
@@ -94,6 +102,9 @@ pub(super) fn remove(state: &mut State, kind: &Kind, name: &ObjectName, now: &st
         for (kind, name) in state.dependants(uid) {
             lose_owner(state, &kind, &name, uid, now);
         }
+    }
+    for owner in gone["metadata"]["ownerReferences"].as_array().into_iter().flatten() {
+        finish_foreground(state, owner, name, now);
     }
     definition::removed(state, kind, name, now);
     if let Some(namespace) = &name.namespace {
@@ -117,8 +128,7 @@ pub(super) fn doom(
     }
     if !is_terminating(&live) {
         let mut marked = Value::clone(&live);
-        set_metadata(&mut marked, "deletionTimestamp", Some(now.into()));
-        set_metadata(&mut marked, "deletionGracePeriodSeconds", Some(0.into()));
+        mark(&mut marked, now);
         if is_namespace {
             marked["status"]["phase"] = json!("Terminating");
         }
@@ -132,6 +142,91 @@ pub(super) fn doom(
         }
     }
     state.get(kind, name)
+}
+
+fn mark(object: &mut Value, now: &str) {
+    set_metadata(object, "deletionTimestamp", Some(now.into()));
+    set_metadata(object, "deletionGracePeriodSeconds", Some(0.into()));
+}
+
+/// The finalizer of an object that waits for its dependants.
+const FOREGROUND: &str = "foregroundDeletion";
+
+fn finalizers(object: &Value) -> impl Iterator<Item = &str> {
+    let finalizers = object["metadata"]["finalizers"].as_array();
+    finalizers.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Deletes an object after its dependants; the object, if it is still there.
+fn doom_last(state: &mut State, kind: &Kind, name: &ObjectName, now: &str) -> Option<Arc<Value>> {
+    let live = state.get(kind, name)?;
+    if !finalizers(&live).any(|finalizer| finalizer == FOREGROUND) {
+        let mut marked = Value::clone(&live);
+        let all: Vec<&str> = finalizers(&live).chain([FOREGROUND]).collect();
+        set_metadata(&mut marked, "finalizers", Some(json!(all)));
+        if !is_terminating(&live) {
+            mark(&mut marked, now);
+        }
+        state.put(kind, name, marked);
+    }
+    let uid = metadata_text(&live, "uid").unwrap_or_default();
+    for (dependant, dependant_name) in state.dependants(uid) {
+        let Some(found) = state.get(&dependant, &dependant_name) else { continue };
+        let others = other_owners(&found, uid);
+        if !others.is_empty() {
+            set_owners(state, &dependant, &dependant_name, &found, others);
+        } else if blocks(&found, uid) {
+            doom_last(state, &dependant, &dependant_name, now);
+        } else {
+            doom(state, &dependant, &dependant_name, now);
+        }
+    }
+    settle_foreground(state, kind, name, now);
+    state.get(kind, name)
+}
+
+/// Whether an object must be gone before its owner.
+fn blocks(object: &Value, owner: &str) -> bool {
+    let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    owners.filter(|found| found["uid"] == owner).any(|found| found["blockOwnerDeletion"] == true)
+}
+
+/// Lets an owner go that waited for an object which is gone now.
+fn finish_foreground(state: &mut State, owner: &Value, of: &ObjectName, now: &str) {
+    let Some(kind) = Kind::of(owner) else { return };
+    let Some(own_name) = owner["name"].as_str() else { return };
+    let beside = of
+        .namespace
+        .clone()
+        .map(|namespace| ObjectName { namespace: Some(namespace), name: own_name.to_owned() });
+    for name in beside.into_iter().chain([ObjectName::cluster(own_name)]) {
+        let found = state.get(&kind, &name);
+        if found.is_some_and(|found| found["metadata"]["uid"] == owner["uid"]) {
+            settle_foreground(state, &kind, &name, now);
+        }
+    }
+}
+
+/// Takes the finalizer away when nothing blocks the deletion any more.
+fn settle_foreground(state: &mut State, kind: &Kind, name: &ObjectName, now: &str) {
+    let Some(live) = state.get(kind, name) else { return };
+    let waits = is_terminating(&live) && finalizers(&live).any(|one| one == FOREGROUND);
+    let uid = metadata_text(&live, "uid").unwrap_or_default();
+    let blocked = state
+        .dependants(uid)
+        .iter()
+        .filter_map(|(kind, name)| state.get(kind, name))
+        .any(|found| blocks(&found, uid));
+    if !waits || blocked {
+        return;
+    }
+    let rest: Vec<&str> = finalizers(&live).filter(|one| *one != FOREGROUND).collect();
+    if rest.is_empty() {
+        return remove(state, kind, name, now);
+    }
+    let mut changed = Value::clone(&live);
+    set_metadata(&mut changed, "finalizers", Some(json!(rest)));
+    state.put(kind, name, changed);
 }
 
 /// A namespace that is being deleted goes when its last object has gone.

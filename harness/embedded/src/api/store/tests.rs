@@ -303,6 +303,40 @@ fn dependants_go_with_their_last_owner() {
 }
 
 #[test]
+fn an_owner_deleted_in_the_foreground_waits_for_those_that_block_it() {
+    use super::{DeleteOptions, Propagation};
+
+    let store = store();
+    let owner = store.create("a", config_map("owner", json!({}))).expect("new").object;
+    let dependant = |name: &str, blocks: bool, finalizers: Value| {
+        let mut object = config_map(name, json!({}));
+        object["metadata"]["finalizers"] = finalizers;
+        object["metadata"]["ownerReferences"] = json!([{
+            "apiVersion": "v1", "kind": "ConfigMap", "name": "owner",
+            "uid": owner["metadata"]["uid"], "blockOwnerDeletion": blocks}]);
+        store.create("a", object).expect("new").object
+    };
+    let waiting = json!(["example.com/wait"]);
+    dependant("loose", true, json!([]));
+    dependant("held", false, waiting.clone());
+    let blocking = dependant("blocking", true, waiting);
+    let (kind, name) = named("ConfigMap", "owner");
+    let foreground =
+        DeleteOptions { propagation: Propagation::Foreground, ..DeleteOptions::default() };
+    let marked = store.delete_with(&kind, &name, &foreground).expect("exists").object;
+    assert_eq!(marked["metadata"]["finalizers"], json!(["foregroundDeletion"]));
+    assert!(marked["metadata"]["deletionTimestamp"].is_string());
+    let exists = |name: &str| store.get(&kind, &named("ConfigMap", name).1).is_some();
+    assert!(!exists("loose") && exists("held") && exists("blocking") && exists("owner"));
+    let mut released = Value::clone(&blocking);
+    released["metadata"]["finalizers"] = json!([]);
+    released["metadata"]["resourceVersion"] = Value::Null;
+    store.replace("a", released, Part::Whole).expect("exists");
+    assert!(!exists("blocking") && !exists("owner"), "nothing blocks it any more");
+    assert!(exists("held"), "what does not block is still waited for by nobody");
+}
+
+#[test]
 fn a_namespace_goes_with_its_contents_and_waits_for_finalizers() {
     let store = store();
     let mut held = config_map("held", json!({}));

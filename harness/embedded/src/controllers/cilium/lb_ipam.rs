@@ -1,13 +1,16 @@
-//! LB-IPAM: writes the addresses that the model assigns into the status of Services.
+//! LB-IPAM: writes the addresses that the model assigns into the status of Services, and what is
+//! left into that of pools.
 
 use std::collections::BTreeSet;
 
-use gateproof_model::lb_ipam::{IpamAssignment, assign};
+use gateproof_model::lb_ipam::{
+    Before, CONFLICT, IpamAssignment, PoolReport, assign, pool_reports,
+};
 use gateproof_model::{Input, Resources, Unmodelled};
 use serde_json::{Value, json};
 
 use super::Stack;
-use crate::controllers::kind::SERVICE;
+use crate::controllers::kind::{CILIUM_LOAD_BALANCER_IP_POOL, SERVICE};
 use crate::controllers::object::{condition, identity, items, name, namespace, skeleton};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::transition::stamp;
@@ -43,7 +46,26 @@ pub(crate) fn desired(
             writes.push(Write::ApplyStatus(FieldManager::CiliumLbIpam, released));
         }
     }
+    let reports = pool_reports(&input, &assignments);
+    writes.extend(reports.iter().filter_map(|report| reported(snapshot, report, now)));
     (writes, assignments.into_iter().filter_map(|one| one.unmodelled).collect())
+}
+
+/// The status of a pool.
+fn reported(snapshot: &Snapshot, report: &PoolReport, now: &str) -> Option<Write> {
+    let pool = snapshot.get(CILIUM_LOAD_BALANCER_IP_POOL, None, &report.pool)?;
+    let before = match condition(pool, CONFLICT) {
+        Some(_) => Before::Conflicted,
+        None => Before::NeverConflicted,
+    };
+    let mut object = identity(pool);
+    let mut conditions = report.conditions(before);
+    for condition in &mut conditions {
+        condition["observedGeneration"] = pool["metadata"]["generation"].clone();
+    }
+    object["status"] = json!({ "conditions": conditions });
+    stamp(&mut object["status"], pool.get("status"), now);
+    Some(Write::ApplyStatus(FieldManager::CiliumLbIpam, object))
 }
 
 fn written(snapshot: &Snapshot, assignment: &IpamAssignment, now: &str) -> Write {

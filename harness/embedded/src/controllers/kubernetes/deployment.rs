@@ -1,15 +1,18 @@
-//! Deployments: pods from the template, and the status.
+//! Deployments: a ReplicaSet for each template, and the status.
 //!
-//! A Deployment owns its pods directly; there are no ReplicaSets. When the template changes, new
-//! pods come first and old ones go once the new ones are ready, all at a time.
-
-use std::collections::BTreeSet;
+//! When the template changes, the pods of the new ReplicaSet come first and the old ReplicaSets are
+//! scaled to nothing once all new pods are ready, all at a time: surge and unavailability are not
+//! looked at. Old ReplicaSets are never removed.
 
 use serde_json::{Value, json};
 
 use super::pod;
-use crate::controllers::kind::{DEPLOYMENT, POD};
-use crate::controllers::object::{identity, is_controlled_by, label, name, namespace, suffix};
+use super::replica_set::{owned as pods_of, replicas};
+use crate::controllers::kind::{DEPLOYMENT, REPLICA_SET};
+use crate::controllers::object::{
+    annotation, controller_reference, identity, is_controlled_by, is_going, name, namespace,
+    skeleton, suffix,
+};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::transition::stamp;
 use crate::controllers::write::{FieldManager, Write};
@@ -17,186 +20,164 @@ use crate::controllers::write::{FieldManager, Write};
 /// The label that tells pods of one template from those of another (kubernetes/kubernetes
 /// `DefaultDeploymentUniqueLabelKey`).
 const TEMPLATE_HASH: &str = "pod-template-hash";
+/// Which rollout a ReplicaSet belongs to (kubernetes/kubernetes
+/// `pkg/controller/deployment/util/deployment_util.go`).
+const REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// Creates and deletes pods of Deployments, and reports on them.
+/// Creates and scales ReplicaSets of Deployments, and reports on them.
 pub(crate) fn desired(snapshot: &Snapshot, now: &str) -> Vec<Write> {
     snapshot
         .list(DEPLOYMENT)
-        .flat_map(|deployment| {
-            let mut writes = pods(snapshot, deployment);
-            writes.push(status(snapshot, deployment, now));
-            writes
-        })
+        .filter(|deployment| !is_going(deployment))
+        .flat_map(|deployment| Rollout::of(snapshot, deployment).writes(now))
         .collect()
 }
 
-fn replicas(deployment: &Value) -> u64 {
-    deployment.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1)
+/// A Deployment with its ReplicaSets.
+struct Rollout<'a> {
+    snapshot: &'a Snapshot,
+    deployment: &'a Value,
+    /// The name of the ReplicaSet for the template.
+    wanted: String,
+    hash: String,
+    sets: Vec<&'a Value>,
 }
 
-fn template_hash(deployment: &Value) -> String {
-    let template = deployment.pointer("/spec/template").unwrap_or(&Value::Null);
-    suffix(&template.to_string(), 9)
-}
-
-fn owned<'a>(snapshot: &'a Snapshot, deployment: &'a Value) -> impl Iterator<Item = &'a Value> {
-    snapshot
-        .list_in(POD, namespace(deployment).unwrap_or_default())
-        .filter(move |pod| is_controlled_by(pod, deployment))
-}
-
-fn pods(snapshot: &Snapshot, deployment: &Value) -> Vec<Write> {
-    let hash = template_hash(deployment);
-    let wanted: BTreeSet<String> =
-        (0..replicas(deployment)).map(|n| format!("{}-{hash}-{n}", name(deployment))).collect();
-    let existing: Vec<&Value> = owned(snapshot, deployment).collect();
-    let mut writes: Vec<Write> = wanted
-        .iter()
-        .map(|wanted| {
-            let pod = pod::from_template(deployment, wanted, &json!({ TEMPLATE_HASH: hash }));
-            Write::Apply(FieldManager::KubeControllerManager, pod)
-        })
-        .collect();
-    let rolled_out = wanted
-        .iter()
-        .all(|wanted| existing.iter().any(|pod| name(pod) == wanted && pod::is_ready(pod)));
-    for pod in existing.iter().filter(|pod| !wanted.contains(name(pod))) {
-        let is_old_template = label(pod, TEMPLATE_HASH) != Some(hash.as_str());
-        if !is_old_template || rolled_out {
-            writes.push(Write::Delete(identity(pod)));
+impl<'a> Rollout<'a> {
+    fn of(snapshot: &'a Snapshot, deployment: &'a Value) -> Self {
+        let template = deployment.pointer("/spec/template").unwrap_or(&Value::Null);
+        let hash = suffix(&template.to_string(), 9);
+        let sets = snapshot
+            .list_in(REPLICA_SET, namespace(deployment).unwrap_or_default())
+            .filter(|set| is_controlled_by(set, deployment));
+        Self {
+            snapshot,
+            deployment,
+            wanted: format!("{}-{hash}", name(deployment)),
+            hash,
+            sets: sets.collect(),
         }
     }
-    writes
+
+    /// The ReplicaSet for the template, if it is there.
+    fn current(&self) -> Option<&'a Value> {
+        self.sets.iter().find(|set| name(set) == self.wanted).copied()
+    }
+
+    fn old(&self) -> impl Iterator<Item = &'a Value> {
+        self.sets.iter().filter(|set| name(set) != self.wanted).copied()
+    }
+
+    fn ready(&self, set: &'a Value) -> u64 {
+        pods_of(self.snapshot, set).filter(|pod| pod::is_ready(pod)).count() as u64
+    }
+
+    fn writes(&self, now: &str) -> Vec<Write> {
+        let mut writes = vec![self.numbered(), self.new_set()];
+        let wanted = replicas(self.deployment);
+        if self.current().is_some_and(|set| self.ready(set) >= wanted) {
+            let full = self.old().filter(|set| replicas(set) > 0);
+            writes.extend(full.map(emptied));
+        }
+        writes.push(self.status(now));
+        writes
+    }
+
+    /// The number of the rollout of the current template: it stays while no other is newer.
+    fn revision(&self) -> u64 {
+        let of = |set: &Value| annotation(set, REVISION).and_then(|text| text.parse().ok());
+        let newest_old = self.old().filter_map(of).max().unwrap_or(0);
+        let own = self.current().and_then(of).unwrap_or(0);
+        own.max(newest_old + 1)
+    }
+
+    /// The Deployment with that number.
+    fn numbered(&self) -> Write {
+        let mut object = identity(self.deployment);
+        object["metadata"]["annotations"] = json!({ REVISION: self.revision().to_string() });
+        Write::Apply(FieldManager::KubeControllerManager, object)
+    }
+
+    fn new_set(&self) -> Write {
+        let deployment = self.deployment;
+        let mut set = skeleton(REPLICA_SET, namespace(deployment), &self.wanted);
+        let mut template = deployment.pointer("/spec/template").cloned().unwrap_or_default();
+        template["metadata"]["labels"][TEMPLATE_HASH] = self.hash.clone().into();
+        let mut selector = deployment
+            .pointer("/spec/selector")
+            .cloned()
+            .unwrap_or_else(|| json!({"matchLabels": {}}));
+        selector["matchLabels"][TEMPLATE_HASH] = self.hash.clone().into();
+        let wanted = replicas(deployment);
+        set["metadata"]["labels"] = template["metadata"]["labels"].clone();
+        set["metadata"]["ownerReferences"] = json!([controller_reference(deployment)]);
+        set["metadata"]["annotations"] = json!({
+            REVISION: self.revision().to_string(),
+            "deployment.kubernetes.io/desired-replicas": wanted.to_string(),
+        });
+        set["spec"] = json!({"replicas": wanted, "selector": selector, "template": template});
+        Write::Apply(FieldManager::KubeControllerManager, set)
+    }
+
+    fn status(&self, now: &str) -> Write {
+        let deployment = self.deployment;
+        let wanted = replicas(deployment);
+        let updated = self.current().map_or(0, |set| pods_of(self.snapshot, set).count());
+        let all: usize = self.sets.iter().map(|set| pods_of(self.snapshot, set).count()).sum();
+        let ready: u64 = self.sets.iter().map(|set| self.ready(set)).sum();
+        let new_ready = self.current().map_or(0, |set| self.ready(set));
+        let unavailable = wanted.saturating_sub(ready);
+        let (available, reason, message) = if unavailable == 0 {
+            ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        } else {
+            (
+                "False",
+                "MinimumReplicasUnavailable",
+                "Deployment does not have minimum availability.",
+            )
+        };
+        let set = &self.wanted;
+        let is_done = new_ready >= wanted && all == updated;
+        let (progress, progress_message) = if is_done {
+            (
+                "NewReplicaSetAvailable",
+                format!("every pod of ReplicaSet {set} is ready and no other is left"),
+            )
+        } else {
+            (
+                "ReplicaSetUpdated",
+                format!("{new_ready} of {wanted} pods of ReplicaSet {set} are ready"),
+            )
+        };
+        let mut object = identity(deployment);
+        object["status"] = json!({
+            "observedGeneration": deployment.pointer("/metadata/generation"),
+            "replicas": all,
+            "updatedReplicas": updated,
+            "readyReplicas": ready,
+            "availableReplicas": ready,
+            "unavailableReplicas": unavailable,
+            "conditions": [
+                {"type": "Available", "status": available, "reason": reason, "message": message},
+                {"type": "Progressing", "status": "True", "reason": progress,
+                 "message": progress_message},
+            ],
+        });
+        stamp(&mut object["status"], deployment.get("status"), now);
+        Write::ApplyStatus(FieldManager::KubeControllerManager, object)
+    }
 }
 
-fn status(snapshot: &Snapshot, deployment: &Value, now: &str) -> Write {
-    let hash = template_hash(deployment);
-    let wanted = replicas(deployment);
-    let pods: Vec<&Value> = owned(snapshot, deployment).collect();
-    let current =
-        pods.iter().filter(|pod| label(pod, TEMPLATE_HASH) == Some(hash.as_str())).count();
-    let ready = pods.iter().filter(|pod| pod::is_ready(pod)).count() as u64;
-    let unavailable = wanted.saturating_sub(ready);
-    let (available, reason, message) = if unavailable == 0 {
-        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-    } else {
-        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
-    };
-    let (progress, progress_message) = if unavailable == 0 {
-        ("NewReplicaSetAvailable", "every pod of the current template is ready".to_owned())
-    } else {
-        ("ReplicaSetUpdated", format!("{ready} of {wanted} pods are ready"))
-    };
-    let mut object = identity(deployment);
-    object["status"] = json!({
-        "observedGeneration": deployment.pointer("/metadata/generation"),
-        "replicas": pods.len(),
-        "updatedReplicas": current,
-        "readyReplicas": ready,
-        "availableReplicas": ready,
-        "unavailableReplicas": unavailable,
-        "conditions": [
-            {"type": "Available", "status": available, "reason": reason, "message": message},
-            {"type": "Progressing", "status": "True", "reason": progress, "message": progress_message},
-        ],
-    });
-    stamp(&mut object["status"], deployment.get("status"), now);
-    Write::ApplyStatus(FieldManager::KubeControllerManager, object)
+/// An old ReplicaSet without pods.
+fn emptied(set: &Value) -> Write {
+    let mut object = identity(set);
+    for field in ["labels", "annotations", "ownerReferences"] {
+        object["metadata"][field] = set["metadata"][field].clone();
+    }
+    object["spec"] = set["spec"].clone();
+    object["spec"]["replicas"] = 0.into();
+    Write::Apply(FieldManager::KubeControllerManager, object)
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::desired;
-    use crate::controllers::snapshot::Snapshot;
-    use crate::controllers::write::Write;
-
-    fn deployment(replicas: u64, image: &str) -> Value {
-        json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "namespace": "apps", "uid": "d", "generation": 1},
-            "spec": {"replicas": replicas, "template": {
-                "metadata": {"labels": {"app": "web"}},
-                "spec": {"containers": [{"name": "c", "image": image}]},
-            }},
-        })
-    }
-
-    /// The pods that exist once the writes are done, each with the readiness told.
-    fn pods(writes: &[Write], ready: &str) -> Vec<Value> {
-        writes
-            .iter()
-            .filter_map(|write| match write {
-                Write::Apply(_, object) if object["kind"] == "Pod" => {
-                    let mut pod = object.clone();
-                    pod["status"] = json!({"conditions": [{"type": "Ready", "status": ready}]});
-                    Some(pod)
-                }
-                _ => None,
-            })
-            .collect()
-    }
-
-    fn deleted(writes: &[Write]) -> usize {
-        writes.iter().filter(|write| matches!(write, Write::Delete(_))).count()
-    }
-
-    fn status(writes: &[Write]) -> Value {
-        writes
-            .iter()
-            .find_map(|write| match write {
-                Write::ApplyStatus(_, object) => Some(object["status"].clone()),
-                _ => None,
-            })
-            .expect("a status")
-    }
-
-    fn run(deployment: &Value, pods: &[Value]) -> Vec<Write> {
-        let objects = pods.iter().cloned().chain([deployment.clone()]);
-        desired(&Snapshot::from_values(objects), "now")
-    }
-
-    #[test]
-    fn each_replica_is_a_pod_with_the_labels_of_the_template() {
-        let made = pods(&run(&deployment(2, "a"), &[]), "True");
-        assert_eq!(made.len(), 2);
-        assert_eq!(made[0]["metadata"]["labels"]["app"], "web");
-        assert_ne!(made[0]["metadata"]["name"], made[1]["metadata"]["name"]);
-    }
-
-    #[test]
-    fn scaling_down_deletes_pods() {
-        let made = pods(&run(&deployment(3, "a"), &[]), "True");
-        assert_eq!(deleted(&run(&deployment(1, "a"), &made)), 2);
-        assert_eq!(deleted(&run(&deployment(3, "a"), &made)), 0);
-    }
-
-    #[test]
-    fn old_pods_stay_until_the_new_ones_are_ready() {
-        let old = pods(&run(&deployment(2, "a"), &[]), "True");
-        let changed = deployment(2, "b");
-        let unready = pods(&run(&changed, &old), "False");
-        let both: Vec<Value> = old.iter().cloned().chain(unready).collect();
-        assert_eq!(deleted(&run(&changed, &both)), 0);
-        let ready = pods(&run(&changed, &old), "True");
-        let both: Vec<Value> = old.into_iter().chain(ready).collect();
-        assert_eq!(deleted(&run(&changed, &both)), 2);
-    }
-
-    #[test]
-    fn a_deployment_is_available_when_every_pod_is_ready() {
-        let web = deployment(2, "a");
-        let made = pods(&run(&web, &[]), "True");
-        assert_eq!(status(&run(&web, &made))["conditions"][0]["status"], "True");
-        assert_eq!(status(&run(&web, &made[..1]))["conditions"][0]["status"], "False");
-        assert_eq!(status(&run(&web, &made[..1]))["unavailableReplicas"], 1);
-    }
-
-    #[test]
-    fn pods_of_an_earlier_deployment_of_the_same_name_are_not_counted() {
-        let mut made = pods(&run(&deployment(1, "a"), &[]), "True");
-        made[0]["metadata"]["ownerReferences"][0]["uid"] = "another".into();
-        assert_eq!(status(&run(&deployment(1, "a"), &made))["readyReplicas"], 0);
-    }
-}
+mod tests;

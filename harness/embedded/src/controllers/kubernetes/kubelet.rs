@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::container_image::{ContainerImage, SystemComponent};
 use super::pod;
 use crate::api::{ObjectName, PodLog, PodLogs};
-use crate::controllers::kind::{DEPLOYMENT, NODE, POD};
+use crate::controllers::kind::{DEPLOYMENT, NODE, POD, REPLICA_SET};
 use crate::controllers::object::{is_controlled_by, items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
@@ -248,11 +248,14 @@ fn identity_of(
         _ => String::new(),
     };
     let owner = || {
-        snapshot
-            .list_in(DEPLOYMENT, namespace(pod).unwrap_or_default())
-            .find(|deployment| is_controlled_by(pod, deployment))
-            .map(|deployment| name(deployment).to_owned())
-            .unwrap_or_default()
+        let scope = namespace(pod).unwrap_or_default();
+        let set = snapshot.list_in(REPLICA_SET, scope).find(|set| is_controlled_by(pod, set));
+        set.and_then(|set| {
+            let mut deployments = snapshot.list_in(DEPLOYMENT, scope);
+            deployments.find(|deployment| is_controlled_by(set, deployment))
+        })
+        .map(|deployment| name(deployment).to_owned())
+        .unwrap_or_default()
     };
     EchoIdentity {
         namespace: variable("NAMESPACE")
