@@ -4,8 +4,8 @@
 //! arguments and values go out. `tests/architecture.rs` holds that rule.
 //!
 //! Read in this order: [`name`] and [`cluster`] (the words), [`cilium`] (versions and
-//! configuration), [`scenario`], [`plan`] and [`proposal`] (what a user asks for), [`observation`] and
-//! [`exposure`] (what was seen), [`judge`] and [`verdict`] (what that means), [`health`]
+//! configuration), [`versions`] (which fit each other), [`scenario`], [`plan`] and [`proposal`]
+//! (what a user asks for), [`observation`] and [`exposure`] (what was seen), [`judge`] and [`verdict`] (what that means), [`health`]
 //! (what a load balancer would conclude), [`event`] and [`report`] (what is told).
 
 pub mod cilium;
@@ -26,3 +26,4 @@ pub mod setup;
 pub mod source;
 pub mod topology;
 pub mod verdict;
+pub mod versions;

@@ -5,6 +5,7 @@
 //! for editors), `resolve` (the meaning), [`catalog`] (many files at once).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -81,6 +82,15 @@ pub enum Channel {
     Standard,
     /// `experimental-install.yaml`.
     Experimental,
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Standard => "standard",
+            Self::Experimental => "experimental",
+        })
+    }
 }
 
 /// One Cilium configuration under test.
