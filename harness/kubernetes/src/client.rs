@@ -10,7 +10,7 @@ use serde_json::Value;
 use tower::{BoxError, Service};
 
 use crate::discovery::{Discovery, Resource};
-use crate::error::Cause;
+use crate::error::{Cause, Operation, ReadError};
 
 /// A client of one cluster; cheap to clone.
 #[derive(Clone)]
@@ -109,6 +109,22 @@ impl Client {
                 .map(Self::new)
                 .map_err(|source| ConnectError::Client { from, source }),
             Err(source) => Err(ConnectError::Kubeconfig { from, context, source }),
+        }
+    }
+
+    /// The version of Kubernetes that the API server says, such as `1.36.4`.
+    ///
+    /// # Errors
+    /// When the API does not answer.
+    pub async fn kubernetes_version(&self) -> Result<String, ReadError> {
+        match self.inner.apiserver_version().await {
+            Ok(told) => Ok(told.git_version.trim_start_matches('v').to_owned()),
+            Err(error) => Err(ReadError {
+                operation: Operation::Get,
+                target: "the version of Kubernetes".to_owned(),
+                origin: None,
+                cause: Cause::of(&error),
+            }),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod error;
 mod memory_api;
 pub mod object;
 pub mod owner;
+pub mod pod_log;
 pub mod provision;
 mod redaction;
 pub mod replica;
@@ -32,6 +33,7 @@ pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, Stac
 pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
 pub use object::Deleted;
 pub use owner::{Owner, Standing};
+pub use pod_log::{Life, LogRequest};
 pub use provision::{
     Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,
 };

@@ -31,9 +31,29 @@ impl Client {
     /// # Errors
     /// When the value is no named object, its kind is not served, or the API refuses it.
     pub async fn apply(&self, object: &Value, manager: &str) -> Result<Value, ApplyError> {
+        self.apply_with(object, PatchParams::apply(manager).force()).await
+    }
+
+    /// The same, but leaves fields that others own alone: where they differ, the API refuses with
+    /// reason `Conflict` and names the owners.
+    ///
+    /// # Errors
+    /// As [`Client::apply`], and on a conflict.
+    pub async fn apply_without_force(
+        &self,
+        object: &Value,
+        manager: &str,
+    ) -> Result<Value, ApplyError> {
+        self.apply_with(object, PatchParams::apply(manager)).await
+    }
+
+    async fn apply_with(
+        &self,
+        object: &Value,
+        mut params: PatchParams,
+    ) -> Result<Value, ApplyError> {
         let target =
             reference(object).map_err(|cause| failed(Operation::Apply, &summary(object), cause))?;
-        let mut params = PatchParams::apply(manager).force();
         params.field_validation = Some(ValidationDirective::Strict);
         self.on_object(Operation::Apply, &target, |path| {
             Request::new(path).patch(&target.name, &params, &Patch::Apply(object))
@@ -70,6 +90,24 @@ impl Client {
             .map_err(|cause| failed(Operation::Create, &summary(object), cause))?;
         let params =
             PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
+        self.on_object(Operation::Create, &target, |path| {
+            Request::new(path).create(&params, object.to_string().into_bytes())
+        })
+        .await
+    }
+
+    /// Asks what creating an object would come to, webhooks included, without creating it.
+    ///
+    /// # Errors
+    /// As [`Client::create`].
+    pub async fn create_dry_run(
+        &self,
+        object: &Value,
+        manager: &str,
+    ) -> Result<Value, RequestError> {
+        let target = reference(object)
+            .map_err(|cause| failed(Operation::Create, &summary(object), cause))?;
+        let params = PostParams { dry_run: true, field_manager: Some(manager.to_owned()) };
         self.on_object(Operation::Create, &target, |path| {
             Request::new(path).create(&params, object.to_string().into_bytes())
         })

@@ -13,10 +13,26 @@ use crate::client::Client;
 use crate::condition;
 use crate::error::Cause;
 use crate::object::reference;
-use crate::wait::{Poll, Watched, unreadable, watch_until};
+use crate::wait::{Poll, WaitError, Watched, unreadable, watch_until};
 
 impl Client {
-    /// Waits until every served version of the definition is discovered.
+    /// Waits until every served version of a CustomResourceDefinition is discovered.
+    ///
+    /// # Errors
+    /// When the deadline passes, or the definition is gone or its names are taken.
+    pub async fn until_definition_is_served(
+        &self,
+        definition: &ObjectRef,
+        deadline: Duration,
+        on_progress: impl FnMut(&str),
+    ) -> Result<(), WaitError> {
+        watch_until(self, &[Watched::object(definition)], deadline, on_progress, || {
+            self.is_served(definition)
+        })
+        .await
+    }
+
+    /// Waits for the definition of a manifest.
     pub(super) async fn until_served(
         &self,
         manifest: &Manifest,
@@ -26,14 +42,12 @@ impl Client {
         let progress = |missing: &str| {
             tracing::debug!(definition = target.name, missing, "waiting for a definition");
         };
-        watch_until(self, &[Watched::object(&target)], deadline, progress, || {
-            self.is_served(&target)
-        })
-        .await
-        .map_err(|cause| ApplyAllError::NotServed {
-            name: target.name.clone(),
-            origin: manifest.origin.clone(),
-            cause,
+        self.until_definition_is_served(&target, deadline, progress).await.map_err(|cause| {
+            ApplyAllError::NotServed {
+                name: target.name.clone(),
+                origin: manifest.origin.clone(),
+                cause,
+            }
         })
     }
 
