@@ -17,6 +17,7 @@ pub mod server;
 pub mod store;
 
 mod admission;
+mod certificate_request;
 mod custom;
 mod defaults;
 mod fields;

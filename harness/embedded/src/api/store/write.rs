@@ -11,6 +11,7 @@ use super::precondition;
 use super::state::{State, name_suffix, new_uid};
 use super::{Applied, Outcome, Part};
 use crate::api::admission::{self, Rules, UnknownFields};
+use crate::api::certificate_request;
 use crate::api::error::{ApiError, Cause};
 use crate::api::fields::managers::{self, Manager};
 use crate::api::fields::topology::Topology;
@@ -169,6 +170,7 @@ pub(super) fn perform(
         admission::admit_name(resource, &name)?;
         precondition::check_namespace(state, resource, &name)?;
         begin(&mut object, resource, &name, now);
+        certificate_request::admit(resource, &mut object)?;
     }
     admission::admit(resource, &name, live.as_deref(), &mut object, &rules)?;
     let definition = definition::read(state, resource, live.as_deref(), &mut object, now)?;
