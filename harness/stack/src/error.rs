@@ -49,6 +49,14 @@ pub enum StackError {
         #[source]
         source: std::io::Error,
     },
+    /// Something could not be downloaded.
+    #[error("failed to download {address}: {problem}")]
+    Download {
+        /// What.
+        address: String,
+        /// Why not, and what to do.
+        problem: String,
+    },
     /// A document that is not what it should be.
     #[error("{what} cannot be used: {problem}")]
     Document {

@@ -6,21 +6,41 @@
 
 use std::path::PathBuf;
 
+use gateproof_core::versions::{Asked, Chosen, Release, choose};
 use gateproof_kubernetes::{StackRequest, Surroundings};
+use semver::Version;
+use serde_json::Value;
 
+use crate::bundle::Bundle;
 use crate::error::StackError;
 use crate::helm::Helm;
+use crate::helm::command::{Chart, Release as HelmRelease, upgrade};
+use crate::private_file::PrivateFile;
 use crate::settings::Settings;
-use crate::step::step;
+use crate::step::Step;
 use crate::target::Target;
+use crate::values::as_yaml;
+use crate::{download, evidence};
 
+mod address_pools;
+mod cert_manager;
 mod cilium;
+mod definitions;
+mod restart;
+mod working;
+
+/// The field manager of what is applied here.
+pub(crate) const MANAGER: &str = "gateproof";
 
 /// What came of an installation.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Installed {
+    /// The Gateway API's release.
+    pub gateway_api: Release,
+    /// cert-manager's version.
+    pub cert_manager: Version,
     /// The values that Cilium was given, with what the cluster needs.
-    pub cilium_values: serde_json::Value,
+    pub cilium_values: Value,
     /// What is unusual and was done nevertheless, in words.
     pub warnings: Vec<String>,
     /// Files that were written below the folder for evidence.
@@ -31,22 +51,50 @@ pub struct Installed {
 ///
 /// # Errors
 ///
-/// When something cannot be installed or does not come to work; the message says what and why.
+/// When versions do not fit, something cannot be installed or does not come to work; the message
+/// says what and why.
 pub async fn install(
     target: &Target,
     request: &StackRequest,
     settings: &Settings,
     surroundings: &Surroundings,
 ) -> Result<Installed, StackError> {
-    let helm = step(surroundings, "find Helm", async |progress| {
-        let helm = Helm::find(&settings.helm).await?;
-        progress.awaiting(&helm.describe());
-        Ok(helm)
-    })
-    .await?;
+    let step = Step::begin(surroundings, "choose versions");
+    let (bundle, chosen) = step
+        .run(async {
+            let (bundle, chosen) = choose_versions(target, request, settings).await?;
+            step.awaiting(&format!(
+                "Cilium {}, Gateway API {}, cert-manager {}",
+                request.cilium, chosen.gateway_api, chosen.cert_manager
+            ));
+            Ok((bundle, chosen))
+        })
+        .await?;
+    let step = Step::begin(surroundings, "find Helm");
+    let helm = step
+        .run(async {
+            let helm = Helm::find(&settings.helm).await?;
+            step.awaiting(&helm.describe());
+            Ok(helm)
+        })
+        .await?;
     let work = Work { target, request, settings, surroundings, helm: &helm };
-    let mut installed = Installed::default();
+    let mut installed = Installed {
+        gateway_api: chosen.gateway_api,
+        cert_manager: chosen.cert_manager.clone(),
+        cilium_values: Value::Null,
+        warnings: chosen.warnings,
+        evidence: Vec::new(),
+    };
+    definitions::install(&work, &bundle).await?;
+    installed.warnings.extend(definitions::mixture(&work).await?);
     cilium::install(&work, &mut installed).await?;
+    restart::bring_up_to_date(&work).await?;
+    working::nodes_are_ready(&work).await?;
+    working::class_is_accepted(&work, &installed.cilium_values).await?;
+    address_pools::provide(&work).await?;
+    cert_manager::install(&work, &chosen.cert_manager, &mut installed).await?;
+    tell_warnings(&work, &mut installed)?;
     Ok(installed)
 }
 
@@ -58,4 +106,115 @@ pub(crate) struct Work<'w> {
     pub(crate) settings: &'w Settings,
     pub(crate) surroundings: &'w Surroundings,
     pub(crate) helm: &'w Helm,
+}
+
+/// Chooses versions, and gets the manifest of the Gateway API. What the manifest says of itself is
+/// what counts.
+async fn choose_versions(
+    target: &Target,
+    request: &StackRequest,
+    settings: &Settings,
+) -> Result<(Bundle, Chosen), StackError> {
+    let kubernetes = match &target.facts.kubernetes {
+        Some(version) => version.clone(),
+        None => target.client.kubernetes_version().await?,
+    };
+    let mut gateway_api = request.gateway_api.clone();
+    let asked = |gateway_api: &gateproof_core::scenario::GatewayApi| {
+        choose(Asked {
+            cilium: &request.cilium,
+            gateway_api,
+            cert_manager: request.cert_manager.as_deref(),
+            kubernetes: Some(&kubernetes),
+        })
+        .map_err(|misfit| StackError::Refused(misfit.to_string()))
+    };
+    // Refused before anything is fetched, when what was asked for cannot work.
+    let mut chosen = asked(&gateway_api)?;
+    let bundle = download::manifest(settings, &chosen.gateway_api).await?;
+    match &bundle.release {
+        Some(found) if *found != chosen.gateway_api => {
+            let differs =
+                request.gateway_api.version.as_ref().is_some_and(|version| {
+                    version.trim_start_matches('v') != found.version.to_string()
+                }) || request.gateway_api.channel.is_some_and(|channel| channel != found.channel);
+            if differs {
+                return Err(StackError::Refused(format!(
+                    "the scenario asks for Gateway API {}, and {} is {found}",
+                    chosen.gateway_api, bundle.origin
+                )));
+            }
+            gateway_api.version = Some(found.version.to_string());
+            gateway_api.channel = Some(found.channel);
+            chosen = asked(&gateway_api)?;
+        }
+        Some(_) => {}
+        None => chosen.warnings.push(format!(
+            "{} does not say which release of the Gateway API it is; taken for {}",
+            bundle.origin, chosen.gateway_api
+        )),
+    }
+    Ok((bundle, chosen))
+}
+
+/// Brings a release to these values. The files that Helm is given are there for as long as it runs.
+async fn chart_step(
+    work: &Work<'_>,
+    name: String,
+    release: HelmRelease,
+    chart: &Chart,
+    values: &Value,
+) -> Result<(), StackError> {
+    let Work { target, settings, surroundings, helm, .. } = *work;
+    let step = Step::begin(surroundings, name);
+    step.run(async {
+        let file = |what: &str| format!("{}-{}-{what}", target.cluster, release.name);
+        let scratch = &settings.scratch;
+        let text = as_yaml(values);
+        let values = PrivateFile::write(surroundings, scratch, &file("values.yaml"), &text)?;
+        let text = target.kubeconfig.text();
+        let kubeconfig = PrivateFile::write(surroundings, scratch, &file("kubeconfig"), text)?;
+        let within = settings.step_within;
+        let arguments = upgrade(release, chart, values.path(), kubeconfig.path(), within);
+        helm.run(&arguments, within).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Warnings go to the log and beside the evidence; they change no verdict.
+fn tell_warnings(work: &Work<'_>, installed: &mut Installed) -> Result<(), StackError> {
+    for warning in &installed.warnings {
+        tracing::warn!(cluster = work.target.cluster, "{warning}");
+    }
+    if !installed.warnings.is_empty() {
+        let text = installed.warnings.join("\n") + "\n";
+        installed.evidence.extend(evidence::write(work, "stack-warnings.txt", &text)?);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gateproof_kubernetes::{Component, StackRequest, Surroundings};
+
+    use super::{Settings, Target, install};
+    use crate::{logs, settle};
+
+    /// Providers hand this work to tasks of their own.
+    fn sendable<F: Future + Send>(_: impl FnOnce() -> F) {}
+
+    #[expect(dead_code, reason = "that it compiles is the claim")]
+    fn what_providers_call_can_go_on_in_another_task(
+        target: &Target,
+        request: &StackRequest,
+        settings: &Settings,
+        surroundings: &Surroundings,
+    ) {
+        sendable(|| install(target, request, settings, surroundings));
+        sendable(|| logs(&target.client, &Component::CiliumOperator, None));
+        sendable(|| settle(&target.client, Duration::ZERO));
+    }
 }

@@ -4,7 +4,8 @@
 //! Works through a Kubernetes client and Helm, so that it is the same for kind clusters and for
 //! clusters that somebody runs. Read in this order: [`target`] (which cluster, and what a provider
 //! knows of it), [`settings`] (what a user may choose), [`mod@install`] (the order of the steps),
-//! [`values`] (what Helm is given, and why), [`helm`] (the program).
+//! [`values`] (what Helm is given, and why), [`helm`] (the program), `readiness` (when it works),
+//! [`fn@settle`] and [`fn@logs`] (afterwards).
 //!
 //! # What Helm is asked
 //!
@@ -23,16 +24,27 @@
 //! Variables that would send Helm to another cluster (`HELM_KUBE…`, `HELM_NAMESPACE`) are taken
 //! from its environment.
 
+mod bundle;
+mod component;
+mod download;
 pub mod error;
+mod evidence;
 pub mod helm;
 pub mod install;
 mod private_file;
+mod readiness;
 pub mod settings;
+mod settle;
+mod staleness;
 mod step;
 pub mod target;
 pub mod values;
 
+pub use component::logs;
 pub use error::StackError;
 pub use install::{Installed, install};
-pub use settings::{ChartSource, CrdSource, HelmSource, Settings};
-pub use target::{ApiServer, ClusterFacts, Images, KubeProxy, Kubeconfig, LoadBalancing, Target};
+pub use settings::{ChartSource, CrdSource, Downloads, HelmSource, Settings};
+pub use settle::settle;
+pub use target::{
+    ApiServer, Beside, ClusterFacts, Images, KubeProxy, Kubeconfig, LoadBalancing, Target,
+};

@@ -16,6 +16,8 @@ pub struct Settings {
     pub cert_manager_chart: ChartSource,
     /// Where the Gateway API's definitions are.
     pub crds: CrdSource,
+    /// How manifests are downloaded.
+    pub downloads: Downloads,
     /// Where files may be put for as long as Helm needs them.
     pub scratch: PathBuf,
     /// How long one step may take: a chart's installation, or a wait.
@@ -29,6 +31,7 @@ impl Default for Settings {
             cilium_chart: ChartSource::Repository("https://helm.cilium.io".to_owned()),
             cert_manager_chart: ChartSource::Repository("https://charts.jetstack.io".to_owned()),
             crds: CrdSource::Release,
+            downloads: Downloads::default(),
             scratch: std::env::temp_dir(),
             step_within: STEP_WITHIN,
         }
@@ -82,14 +85,30 @@ impl FromStr for ChartSource {
     }
 }
 
+/// How manifests are downloaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Downloads {
+    /// Where downloads are kept for the next time; `None` keeps nothing.
+    pub cache: Option<PathBuf>,
+    /// The proxy for `https://` (`HTTPS_PROXY`), such as `http://proxy.test:3128`.
+    pub https_proxy: Option<String>,
+    /// The proxy for `http://` (`HTTP_PROXY`).
+    pub http_proxy: Option<String>,
+    /// Hosts that are reached without a proxy (`NO_PROXY`), as curl reads them: names with all
+    /// names below them, addresses, or `*`.
+    pub no_proxy: Vec<String>,
+    /// Certificate authorities to trust beside the system's, as PEM text.
+    pub authorities: Option<String>,
+}
+
 /// Where the Gateway API's definitions are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CrdSource {
     /// The manifest of the release that fits, from the project's releases.
     Release,
-    /// A manifest on this machine.
+    /// A manifest on this machine, or a folder of them.
     File(PathBuf),
-    /// A manifest at this address.
+    /// A manifest at this address; `#sha256=…` at its end says what it must be.
     Url(String),
 }
 

@@ -1,36 +1,42 @@
 //! One step of the installation, told from its start to its end.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use gateproof_kubernetes::{Action, News, Surroundings};
+use gateproof_kubernetes::{Action, News, Surroundings, Witness};
 
 use crate::error::StackError;
 
-/// Tells what a step waits for.
-#[derive(Clone, Copy)]
-pub(crate) struct Progress<'s> {
-    surroundings: &'s Surroundings,
-    action: &'s Action,
+/// A step that has begun.
+pub(crate) struct Step {
+    witness: Arc<dyn Witness>,
+    action: Action,
+    started: Instant,
 }
 
-impl Progress<'_> {
+impl Step {
+    /// Begins a step.
+    pub(crate) fn begin(surroundings: &Surroundings, name: impl Into<String>) -> Self {
+        let action = Action { name: name.into(), node: None };
+        let witness = Arc::clone(&surroundings.witness);
+        witness.tell(&action, News::Started);
+        Self { witness, action, started: Instant::now() }
+    }
+
     /// Tells what is still missing.
     pub(crate) fn awaiting(&self, missing: &str) {
-        self.surroundings.witness.tell(self.action, News::Awaiting(missing.to_owned()));
+        self.witness.tell(&self.action, News::Awaiting(missing.to_owned()));
     }
-}
 
-/// Does a step and tells of it.
-pub(crate) async fn step<T>(
-    surroundings: &Surroundings,
-    name: impl Into<String>,
-    work: impl AsyncFnOnce(Progress<'_>) -> Result<T, StackError>,
-) -> Result<T, StackError> {
-    let action = Action { name: name.into(), node: None };
-    surroundings.witness.tell(&action, News::Started);
-    let started = Instant::now();
-    let outcome = work(Progress { surroundings, action: &action }).await;
-    let problem = outcome.as_ref().err().map(StackError::in_words);
-    surroundings.witness.tell(&action, News::Finished { took: started.elapsed(), problem });
-    outcome
+    /// Does the work, and tells what came of it.
+    pub(crate) async fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, StackError>>,
+    ) -> Result<T, StackError> {
+        let outcome = work.await;
+        let problem = outcome.as_ref().err().map(StackError::in_words);
+        let took = self.started.elapsed();
+        self.witness.tell(&self.action, News::Finished { took, problem });
+        outcome
+    }
 }

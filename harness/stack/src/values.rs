@@ -23,8 +23,19 @@ pub struct Need {
     pub path: &'static str,
     /// The value.
     pub value: Value,
-    /// Why, as a clause: `the nodes are single`.
+    /// Why, as a clause: `the cluster has no kube-proxy`.
     pub reason: String,
+    /// What comes of another value.
+    pub strength: Strength,
+}
+
+/// How much a cluster needs a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strength {
+    /// Without it Cilium does not come to work.
+    Required,
+    /// Without it things take longer, or more room.
+    Advised,
 }
 
 /// What became of a need.
@@ -76,14 +87,12 @@ impl Merged {
     pub fn as_evidence(&self, version: &CiliumVersion) -> String {
         let mut text = format!("# Values for Cilium {version}, as Helm was given them.\n");
         for (need, outcome) in &self.needs {
-            let Need { path, value, reason } = need;
+            let Need { path, value, reason, .. } = need;
             let line = match outcome {
                 Outcome::Added => format!("# added    {path}: {value}, because {reason}\n"),
                 Outcome::SaidAlready => continue,
                 Outcome::Overruled(said) => {
-                    format!(
-                        "# kept     {path}: {said}, though {value} is needed, because {reason}\n"
-                    )
+                    format!("# kept     {path}: {said}, not {value}, though {reason}\n")
                 }
             };
             text.push_str(&line);
@@ -92,14 +101,14 @@ impl Merged {
         text
     }
 
-    /// Contradictions between what is needed and what was written, in words.
+    /// Contradictions between what is required and what was written, in words.
     pub fn contradictions(&self) -> impl Iterator<Item = String> + '_ {
         self.needs.iter().filter_map(|(need, outcome)| match outcome {
-            Outcome::Overruled(said) => Some(format!(
+            Outcome::Overruled(said) if need.strength == Strength::Required => Some(format!(
                 "the values say {}: {said}, which stays; expected {}, because {}",
                 need.path, need.value, need.reason
             )),
-            Outcome::Added | Outcome::SaidAlready => None,
+            Outcome::Overruled(_) | Outcome::Added | Outcome::SaidAlready => None,
         })
     }
 }

@@ -1,19 +1,17 @@
 //! Cilium, by its Helm chart.
 
-use std::fs;
-use std::path::PathBuf;
-
 use gateproof_core::cilium::chart::has_key;
 
+use super::{Installed, Work, chart_step};
+use crate::component::CILIUM;
 use crate::error::StackError;
-use crate::helm::command::{Chart, Release, show_values, upgrade};
-use crate::install::{Installed, Work};
-use crate::private_file::PrivateFile;
-use crate::step::step;
-use crate::values::{Merged, as_yaml, needs, unknown_keys};
+use crate::evidence;
+use crate::helm::command::{Chart, Release, show_values};
+use crate::step::Step;
+use crate::values::{Merged, needs, unknown_keys};
 
 /// Cilium's release.
-const RELEASE: Release = Release { name: "cilium", namespace: "kube-system" };
+const RELEASE: Release = Release { name: "cilium", namespace: CILIUM };
 
 /// Brings Cilium's release to the values that are asked for.
 pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Result<(), StackError> {
@@ -22,14 +20,15 @@ pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Resul
     let wanted = needs(version, &request.config, &target.facts, target.load_balancing.as_ref());
     let merged = Merged::of(&request.values, wanted);
     installed.warnings.extend(merged.contradictions());
-    let evidence = evidence(work, "cilium-values.yaml", &merged.as_evidence(version))?;
-    installed.evidence.extend(evidence);
+    let text = merged.as_evidence(version);
+    installed.evidence.extend(evidence::write(work, "cilium-values.yaml", &text)?);
     let chart = Chart {
         name: "cilium",
         source: settings.cilium_chart.clone(),
         version: version.to_string(),
     };
-    step(surroundings, "compare the values with Cilium's chart", async |_| {
+    let step = Step::begin(surroundings, "compare the values with Cilium's chart");
+    step.run(async {
         let defaults = helm.run(&show_values(&chart), settings.step_within).await?;
         let listed = |path: &[&str]| has_key(version, path);
         let unknown = unknown_keys(&request.values, &defaults, listed).map_err(|problem| {
@@ -38,32 +37,8 @@ pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Resul
         if unknown.is_empty() { Ok(()) } else { Err(StackError::Values(unknown)) }
     })
     .await?;
-    step(surroundings, format!("install Cilium {version}"), async |_| {
-        let name = |what: &str| format!("{}-{what}", target.cluster);
-        let text = as_yaml(&merged.values);
-        let scratch = &settings.scratch;
-        let values = PrivateFile::write(surroundings, scratch, &name("cilium-values.yaml"), &text)?;
-        let text = target.kubeconfig.text();
-        let kubeconfig = PrivateFile::write(surroundings, scratch, &name("kubeconfig"), text)?;
-        let within = settings.step_within;
-        let arguments = upgrade(RELEASE, &chart, values.path(), kubeconfig.path(), within);
-        helm.run(&arguments, within).await
-    })
-    .await?;
+    let name = format!("install Cilium {version}");
+    chart_step(work, name, RELEASE, &chart, &merged.values).await?;
     installed.cilium_values = merged.values;
     Ok(())
-}
-
-/// Writes a file of evidence, where evidence is kept.
-fn evidence(work: &Work<'_>, name: &str, text: &str) -> Result<Option<PathBuf>, StackError> {
-    let root = &work.surroundings.evidence;
-    if root.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    let folder = root.join(&work.target.cluster);
-    let path = folder.join(name);
-    fs::create_dir_all(&folder)
-        .and_then(|()| fs::write(&path, text))
-        .map_err(|source| StackError::File { operation: "write", path: path.clone(), source })?;
-    Ok(Some(path))
 }
