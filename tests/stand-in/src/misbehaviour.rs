@@ -30,8 +30,10 @@ pub(crate) fn at(program: &str, arguments: &[String]) -> Outcome {
     let is_kubeadm =
         |phase: &str| program == "kubeadm" && arguments.first().is_some_and(|word| word == phase);
     if is_kubeadm("init") && is("init-fails") {
-        println!("[init] Using Kubernetes version: v1.36.4");
-        println!("[kubelet-check] Waiting for a healthy kubelet at http://127.0.0.1:10248/healthz");
+        eprintln!("[init] Using Kubernetes version: v1.36.4");
+        eprintln!(
+            "[kubelet-check] Waiting for a healthy kubelet at http://127.0.0.1:10248/healthz"
+        );
         return Err(Failure::new(
             "error execution phase wait-control-plane: failed while waiting for the control plane \
              to start: context deadline exceeded\nTo see the stack trace of this error execute \
@@ -39,7 +41,7 @@ pub(crate) fn at(program: &str, arguments: &[String]) -> Outcome {
         ));
     }
     if is_kubeadm("join") && is("join-fails") {
-        println!("[preflight] Running pre-flight checks");
+        eprintln!("[preflight] Running pre-flight checks");
         return Err(Failure::new(
             "error execution phase kubelet-start: couldn't validate the identity of the API Server: \
              Get \"https://control-plane:6443/api\": net/http: request canceled\nTo see the stack \
@@ -54,7 +56,7 @@ pub(crate) fn at(program: &str, arguments: &[String]) -> Outcome {
         });
     }
     if (is_kubeadm("init") && is("exec-hangs")) || (is_kubeadm("join") && is("join-hangs")) {
-        println!("[init] Using Kubernetes version: v1.36.4");
+        eprintln!("[init] Using Kubernetes version: v1.36.4");
         return block_on(async {
             tokio::time::timeout(FOREVER, std::future::pending::<()>()).await.ok();
             Ok(())
