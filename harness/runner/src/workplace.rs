@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use gateproof_kind::endpoint::{ClientFiles, DEFAULT_SOCKET, Endpoint, TlsFiles};
+use gateproof_kind::choice;
+use gateproof_kind::docker_config::DockerEnvironment;
+use gateproof_kind::endpoint::Endpoint;
 pub use gateproof_kind::provider::Workplace;
 use gateproof_kind::settings::Settings;
 use gateproof_stack::HelmSource;
@@ -84,6 +86,7 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
     }
     settings.snapshotter = said("KIND_EXPERIMENTAL_CONTAINERD_SNAPSHOTTER");
     settings.proxies = proxies(&said);
+    settings.docker = docker(variables);
     match wishes.node_privileges.as_deref().map(str::parse).transpose() {
         Ok(privileges) => {
             settings.privileges = privileges.unwrap_or(settings.privileges);
@@ -153,20 +156,15 @@ pub fn usual_evidence(state: &Path, run: &str) -> PathBuf {
 ///
 /// When the environment names one that cannot be used.
 pub fn endpoint(variables: Variables<'_>) -> Result<Endpoint, String> {
-    let said = |name: &str| variables(name).filter(|value| !value.is_empty());
-    let Some(host) = said("DOCKER_HOST") else {
-        return Ok(Endpoint::Unix(PathBuf::from(DEFAULT_SOCKET)));
-    };
-    let endpoint = Endpoint::parse(&host).map_err(|error| format!("DOCKER_HOST: {error}"))?;
-    if said("DOCKER_TLS_VERIFY").is_none() {
-        return Ok(endpoint);
+    choice::choose_here(None, &docker(variables)).map_err(|error| error.to_string())
+}
+
+/// What the environment says about Docker.
+fn docker(variables: Variables<'_>) -> DockerEnvironment {
+    DockerEnvironment {
+        search_path: variables("PATH").map(OsString::from),
+        ..DockerEnvironment::from_variables(variables)
     }
-    let folder = said("DOCKER_CERT_PATH")
-        .map(PathBuf::from)
-        .or_else(|| said("HOME").map(|home| PathBuf::from(home).join(".docker")))
-        .ok_or("DOCKER_TLS_VERIFY is set, and DOCKER_CERT_PATH does not say where keys are")?;
-    let client = ClientFiles { certificate: folder.join("cert.pem"), key: folder.join("key.pem") };
-    Ok(endpoint.with_tls(TlsFiles { ca: folder.join("ca.pem"), client: Some(client) }))
 }
 
 /// The proxies of the environment; programs write them in both cases.
@@ -255,7 +253,7 @@ mod tests {
         let error = endpoint(&of(&tls)).expect_err("no folder is known");
         assert!(error.contains("DOCKER_CERT_PATH"), "{error}");
         let with_folder = [tls[0], tls[1], ("DOCKER_CERT_PATH", "/certs")];
-        let found = endpoint(&of(&with_folder)).expect("an endpoint");
-        assert_eq!(found.to_string(), "tcp://docker.test:2376");
+        let error = endpoint(&of(&with_folder)).expect_err("there is no such folder");
+        assert!(error.contains("/certs/ca.pem does not exist"), "{error}");
     }
 }
