@@ -24,7 +24,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateproof_kubernetes::wait;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Bytes, Incoming};
@@ -37,7 +36,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::PodLog;
 use retry::Attempts;
 use tls::TlsFacts;
 pub use tls::{TlsIdentity, TlsIdentityError};
@@ -74,6 +72,12 @@ pub enum Application {
     Lines,
 }
 
+/// Where an echo server writes what it is asked.
+pub trait Log: std::fmt::Debug + Send + Sync {
+    /// Takes a line.
+    fn say(&self, line: String);
+}
+
 /// What an echo server does.
 #[derive(Debug, Clone)]
 pub struct Serving {
@@ -84,7 +88,7 @@ pub struct Serving {
     /// The port its pod serves, as it says so.
     pub port: u16,
     /// Where it writes what it is asked, if anywhere.
-    pub log: Option<PodLog>,
+    pub log: Option<Arc<dyn Log>>,
 }
 
 impl Serving {
@@ -219,7 +223,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                     let pod = &shared.identity.pod;
                     tracing::warn!(%error, pod, "a connection could not be accepted");
                     // Until somebody else lets go of a descriptor there is nothing to do.
-                    wait::pause(BREATH).await;
+                    let stopped = tokio::time::timeout(BREATH, shared.stop.cancelled()).await;
+                    if stopped.is_ok() {
+                        return;
+                    }
                 }
             },
         }

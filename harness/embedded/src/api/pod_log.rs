@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::{Clock, seconds_between};
 use super::object::ObjectName;
+use crate::echo::Log;
 
 /// How many lines of a pod are kept.
 const CAPACITY: usize = 4096;
@@ -101,9 +102,8 @@ impl Line {
     }
 }
 
-impl PodLog {
-    /// Writes a line.
-    pub fn say(&self, text: String) {
+impl Log for PodLog {
+    fn say(&self, text: String) {
         let line = Line { time: self.logs.clock.now(), text };
         let mut logs = self.logs.logs.lock().unwrap_or_else(PoisonError::into_inner);
         let lines = logs.entry(self.pod.clone()).or_default();
@@ -121,6 +121,7 @@ mod tests {
     use super::super::clock::Clock;
     use super::super::object::ObjectName;
     use super::{PodLogs, Wanted};
+    use crate::echo::Log;
 
     struct Noon;
 

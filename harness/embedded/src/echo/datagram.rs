@@ -7,8 +7,7 @@ use serde_json::json;
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
-use super::{EchoError, EchoIdentity};
-use crate::api::PodLog;
+use super::{EchoError, EchoIdentity, Log};
 
 /// The longest datagram that is read; longer ones are cut.
 const LONGEST: usize = 4096;
@@ -35,7 +34,7 @@ impl DatagramServer {
         identity: EchoIdentity,
         address: IpAddr,
         application: DatagramApplication,
-        log: Option<PodLog>,
+        log: Option<Arc<dyn Log>>,
     ) -> Result<Self, EchoError> {
         let bound = match UdpSocket::bind((address, 0)).await {
             Ok(socket) => Ok(socket),
@@ -70,7 +69,7 @@ async fn serve(
     listener: UdpSocket,
     identity: Arc<EchoIdentity>,
     application: DatagramApplication,
-    log: Option<PodLog>,
+    log: Option<Arc<dyn Log>>,
     stop: CancellationToken,
 ) {
     let mut buffer = vec![0; LONGEST];

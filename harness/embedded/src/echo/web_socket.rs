@@ -2,13 +2,14 @@
 //!
 //! No extensions, no limit on time; frames of more than a mebibyte end the connection.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Connection, EchoBody};
-use crate::api::base64;
 
 /// What a server appends to the client's key (RFC 6455, section 1.3).
 const SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -68,7 +69,7 @@ fn accept_value(key: &[u8]) -> String {
     let mut hash = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
     hash.update(key);
     hash.update(SUFFIX.as_bytes());
-    base64(hash.finish().as_ref())
+    STANDARD.encode(hash.finish())
 }
 
 async fn echo(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {

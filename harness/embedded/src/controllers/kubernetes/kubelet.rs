@@ -10,19 +10,20 @@ mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::container_image::{ContainerImage, SystemComponent};
 use super::pod;
-use crate::api::{ObjectName, PodLog, PodLogs};
+use crate::api::{ObjectName, PodLogs};
 use crate::controllers::kind::{DEPLOYMENT, NODE, POD, REPLICA_SET};
 use crate::controllers::object::{is_controlled_by, items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
 use crate::echo::datagram::DatagramServer;
-use crate::echo::{EchoError, EchoIdentity, EchoServer, Serving};
+use crate::echo::{EchoError, EchoIdentity, EchoServer, Log, Serving};
 use pod_status::{PodState, status_write};
 use program::{Listener, Service};
 
@@ -171,7 +172,7 @@ impl Kubelet {
         };
         let identity = identity_of(snapshot, pod, container, image);
         let name = ObjectName::namespaced(namespace(pod).unwrap_or_default(), name(pod));
-        match self.start(&listeners, &identity, &self.logs.of(name.clone())).await {
+        match self.start(&listeners, &identity, Arc::new(self.logs.of(name.clone()))).await {
             Ok(Started { sockets, servers, datagram_servers }) => {
                 let address = self.free_address(range);
                 let pod = RunningPod { name, address, sockets, servers, datagram_servers };
@@ -189,12 +190,12 @@ impl Kubelet {
         &self,
         listeners: &[Listener],
         identity: &EchoIdentity,
-        log: &PodLog,
+        log: Arc<dyn Log>,
     ) -> Result<Started, EchoError> {
         let mut started = Started::default();
         for Listener { ports, service } in listeners {
             let Some(port) = ports.first().copied() else { continue };
-            let (identity, log) = (identity.clone(), Some(log.clone()));
+            let (identity, log) = (identity.clone(), Some(Arc::clone(&log)));
             match service {
                 Service::Stream(application, tls) => {
                     let serving =
