@@ -3,7 +3,6 @@
 pub mod address;
 pub mod api;
 pub mod dataplane;
-pub mod echo;
 
 mod controllers;
 pub mod machines;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clock::{Clock, seconds_between};
 use super::object::ObjectName;
-use crate::echo::Log;
+use gateproof_echo::Log;
 
 /// How many lines of a pod are kept.
 const CAPACITY: usize = 4096;
@@ -121,7 +121,7 @@ mod tests {
     use super::super::clock::Clock;
     use super::super::object::ObjectName;
     use super::{PodLogs, Wanted};
-    use crate::echo::Log;
+    use gateproof_echo::Log;
 
     struct Noon;
 

@@ -24,7 +24,7 @@ use super::write::{Effect, Write};
 use super::writer::Writer;
 use super::{Installation, Surroundings, installed};
 use crate::dataplane::Program;
-use crate::echo::Log;
+use gateproof_echo::Log;
 
 /// Rounds after which a pass is given up. A Gateway with certificates and backends settles in
 /// fewer than ten.

@@ -22,8 +22,8 @@ use crate::controllers::kind::{DEPLOYMENT, NODE, POD, REPLICA_SET};
 use crate::controllers::object::{is_controlled_by, items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
-use crate::echo::datagram::DatagramServer;
-use crate::echo::{EchoError, EchoIdentity, EchoServer, Log, Serving};
+use gateproof_echo::datagram::DatagramServer;
+use gateproof_echo::{EchoError, EchoIdentity, EchoServer, Log, Serving};
 use pod_status::{PodState, status_write};
 use program::{Listener, Service};
 

@@ -13,7 +13,7 @@ use gateproof_model::translation::envoy::{
 
 use crate::address::AddressBlock;
 use crate::dataplane::{Behaviour, CertifiedKeyPem, DataPlane, Program, SocketProgram};
-use crate::echo::{EchoIdentity, EchoServer};
+use gateproof_echo::{EchoIdentity, EchoServer};
 
 pub(crate) fn path(prefix: &str) -> RouteMatch {
     let path = match prefix {

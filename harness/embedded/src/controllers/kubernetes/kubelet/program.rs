@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::controllers::kubernetes::container_image::ContainerImage;
 use crate::controllers::kubernetes::pod;
 use crate::controllers::object::items;
-use crate::echo::datagram::DatagramApplication;
-use crate::echo::{Application, TlsIdentity};
+use gateproof_echo::datagram::DatagramApplication;
+use gateproof_echo::{Application, TlsIdentity};
 
 /// One server of a container.
 #[derive(Debug, Clone)]

@@ -129,7 +129,7 @@ mod tests {
     use tokio::net::UdpSocket;
 
     use super::{DatagramApplication, DatagramServer, names};
-    use crate::echo::EchoIdentity;
+    use crate::EchoIdentity;
 
     #[test]
     fn a_question_is_answered_with_itself_and_no_error() {
