@@ -13,7 +13,9 @@ use gateproof_core::plan::{self, ClusterPlan, Plan};
 use gateproof_core::report::{ExitCode as RunExit, RunReport, exit_code};
 use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
+use gateproof_echo::pod;
 use gateproof_kubernetes::Ledger;
+use gateproof_probe::prober::serve;
 use gateproof_runner::engines::Engines;
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::journal::{Closed, Entry, Journal};
@@ -58,6 +60,9 @@ pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 /// same on every provider. Each test runs one cluster of the plan and takes it away again, also
 /// when it fails. Topologies come from the project's `clusters` folder.
 pub fn scenarios_as_tests(folder: &str) -> ExitCode {
+    if let Some(code) = inside_a_container() {
+        return code;
+    }
     let arguments = Arguments::from_args();
     let trials = match plan(folder) {
         Ok(plan) => trials(plan),
@@ -67,6 +72,33 @@ pub fn scenarios_as_tests(folder: &str) -> ExitCode {
         }
     };
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What the program does inside of containers, when it was asked for that: our own image is made
+/// of the program that runs, and here that is a suite of tests.
+///
+/// # Panics
+///
+/// When there is no runtime, or the port is taken.
+pub fn inside_a_container() -> Option<ExitCode> {
+    let runtime = || Runtime::new().expect("a runtime");
+    match std::env::args().nth(1).as_deref() {
+        Some("echo") => runtime().block_on(async {
+            #[expect(clippy::disallowed_methods, reason = "this is the entry point of a program")]
+            let identity = pod::identity(|name| std::env::var(name).ok());
+            let server = pod::listen(identity, pod::PORT).await.expect("the port is free");
+            pod::until_told_to_end().await.expect("signals can be awaited");
+            server.shutdown().await;
+            Some(ExitCode::SUCCESS)
+        }),
+        Some("prober") => {
+            let runtime = runtime();
+            let served = runtime.block_on(serve(tokio::io::stdin(), tokio::io::stdout()));
+            runtime.shutdown_background();
+            Some(if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        _ => None,
+    }
 }
 
 /// The whole plan, or what is wrong with it, for a person.

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod cluster;
+pub(crate) mod images;
 pub(crate) mod kind;
 
 use cluster::ClusterCommand;
+use images::ImagesCommand;
 use kind::KindArguments;
 
 /// Proves that a Cilium Gateway carries traffic, before anyone upgrades.
@@ -50,8 +52,17 @@ pub(crate) enum Command {
     /// Clusters that stay up, for kubectl, curl and any other client.
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// The images of a run on kind clusters: list them, pull them, take them along in a file.
+    #[command(subcommand)]
+    Images(ImagesCommand),
     /// Remove what killed runs left behind; living runs are not touched.
     Clean(CleanArguments),
+    /// Answer every request with what was seen of it: the backend of scenarios.
+    Echo {
+        /// The port to listen on, on every address.
+        #[arg(long, default_value_t = gateproof_echo::pod::PORT)]
+        port: u16,
+    },
     /// Ask sockets from here for a gateproof elsewhere: questions on standard input, answers on
     /// standard output. Ends when standard input does.
     #[command(hide = true)]

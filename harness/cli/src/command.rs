@@ -22,7 +22,9 @@ use crate::environment::{self, Environment};
 
 pub(crate) mod clean;
 pub(crate) mod cluster;
+pub(crate) mod echo;
 pub(crate) mod facts;
+pub(crate) mod images;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod prober;

@@ -14,7 +14,8 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
 use crate::command::{
-    CommandError, clean, cluster, facts, plan, predict, prober, report, run, schema, validate,
+    CommandError, clean, cluster, echo, facts, images, plan, predict, prober, report, run, schema,
+    validate,
 };
 use crate::environment::Environment;
 
@@ -70,6 +71,8 @@ fn main() -> ExitCode {
         }
         Command::Cluster(command) => cluster::run(&command, &environment),
         Command::Clean(arguments) => clean::run(&arguments, &environment),
+        Command::Images(command) => images::run(&command),
+        Command::Echo { port } => echo::run(port),
         Command::Prober => prober::run(),
     };
     match done {

@@ -10,10 +10,13 @@
 //! - lines over TCP, and datagrams over UDP ([`datagram`]).
 //!
 //! Each of the first three and lines also speak TLS. No client certificates are asked for.
+//!
+//! The embedded cluster runs many of them in its own process; [`pod`] is one alone in a container.
 
 pub mod datagram;
 mod grpc;
 mod lines;
+pub mod pod;
 mod reply;
 mod retry;
 mod tls;
@@ -167,6 +170,28 @@ impl EchoServer {
                 address,
                 source,
             })?;
+        Ok(Self::accepting(listener, socket, identity, serving))
+    }
+
+    /// Serves the connections of a listener.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub fn over(
+        listener: TcpListener,
+        identity: EchoIdentity,
+        serving: Serving,
+    ) -> io::Result<Self> {
+        let socket = listener.local_addr()?;
+        Ok(Self::accepting(listener, socket, identity, serving))
+    }
+
+    fn accepting(
+        listener: TcpListener,
+        socket: SocketAddr,
+        identity: EchoIdentity,
+        serving: Serving,
+    ) -> Self {
         let shared = Arc::new(Shared {
             identity,
             serving,
@@ -175,7 +200,7 @@ impl EchoServer {
             tasks: TaskTracker::new(),
         });
         shared.tasks.spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { shared, socket })
+        Self { shared, socket }
     }
 
     /// Who it says it is.

@@ -33,6 +33,7 @@ pub use http::{ApiBody, ApiService, service};
 pub use object::ObjectName;
 pub use pod_log::{PodLog, PodLogs};
 pub use resources::Kind;
+#[cfg(test)]
 pub(crate) use secret::base64;
 pub use server::{Access, ApiServer, Face};
 pub use store::{Applied, Outcome, Part, Store};

@@ -26,6 +26,9 @@ pub(crate) mod images;
 pub(crate) mod kubeadm;
 pub(crate) mod load_balancer;
 mod node_command;
+pub(crate) mod own_image;
+pub(crate) mod preload;
+pub(crate) mod prober;
 pub(crate) mod register;
 
 pub(crate) use boot::ended;

@@ -1,11 +1,15 @@
 //! Using a cluster that runs already, such as one that the `kind` program made.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use gateproof_core::cluster::Node;
 use gateproof_core::topology::IpFamily;
+use gateproof_probe::LocalProber;
 use gateproof_stack::ClusterFacts;
 
+use crate::actions::own_image::{self, Own, OwnImages};
+use crate::actions::prober::choose;
 use crate::actions::{ActionError, Place, Scene, Seen, register};
 use crate::address_pool;
 use crate::bring_up::access;
@@ -17,14 +21,16 @@ use crate::engine::Engine;
 use crate::label;
 use crate::network::NetworkState;
 use crate::plan::command::VERSION_FILE;
-use crate::provider::Workplace;
+use crate::prober::vantage::Chosen;
+use crate::provider::{Connection, Workplace};
 use crate::transcript::Transcripts;
 
 /// Takes the cluster that the scene is about.
 pub(crate) async fn adopt(
     scene: &Scene,
-    engine: Engine,
+    Connection { engine, facts }: Connection,
     workplace: &Workplace,
+    owns: &OwnImages,
 ) -> Result<KindCluster, ActionError> {
     let deadlines = workplace.settings.deadlines;
     let name = scene.cluster.as_str();
@@ -49,6 +55,23 @@ pub(crate) async fn adopt(
             register::register(&access.client, name, &found.containers, deadline, progress).await
         })
         .await?;
+    let own = owns.get(scene, &facts, &workplace.settings).await?;
+    if let Own::Packed(archive) = &own {
+        let names: Vec<String> = found.nodes().map(|node| node.name.clone()).collect();
+        let privileges = &workplace.settings.privileges;
+        own_image::into_nodes(scene, &engine, &names, archive, privileges).await?;
+    }
+    scene
+        .act("vantage", Place::Cluster, deadlines.request, async |_| {
+            match choose(&workplace.settings, &facts, &nodes).await {
+                Chosen::Host => Ok(()),
+                Chosen::Container { because } => Err(Seen::new(format!(
+                    "the sockets of a cluster that is used as it is are asked from here only, and \
+                     that cannot be, because {because}"
+                ))),
+            }
+        })
+        .await?;
     scene
         .act("ready", Place::Cluster, deadlines.request * 2, async |_| {
             let ip_family = ip_family(&nodes);
@@ -68,6 +91,8 @@ pub(crate) async fn adopt(
                 containers: found.containers,
                 nodes,
                 engine,
+                own_image: own.reference().to_owned(),
+                prober: Arc::new(LocalProber),
                 network,
                 pools,
                 transcripts: Transcripts::default(),

@@ -17,6 +17,7 @@ use gateproof_kubernetes::wait::{self, unreadable};
 use gateproof_kubernetes::{
     AddressBook, Client, Cluster, Component, Poll, ProviderError, StackRequest, Surroundings,
 };
+use gateproof_probe::Prober;
 use gateproof_stack::target::Beside;
 use gateproof_stack::{ApiServer, ClusterFacts, KubeProxy, Kubeconfig, LoadBalancing, Target};
 
@@ -59,6 +60,8 @@ pub struct KindCluster {
     network: NetworkState,
     pools: Vec<Cidr>,
     book: Arc<KindBook>,
+    prober: Arc<dyn Prober>,
+    own_image: String,
     engine: Engine,
     belongs: Belongs,
     surroundings: Surroundings,
@@ -97,6 +100,8 @@ pub(crate) enum Belongs {
 pub(crate) struct Parts {
     pub(crate) name: ClusterName,
     pub(crate) facts: ClusterFacts,
+    pub(crate) own_image: String,
+    pub(crate) prober: Arc<dyn Prober>,
     pub(crate) access: Access,
     pub(crate) containers: Vec<ContainerState>,
     pub(crate) nodes: Vec<Node>,
@@ -152,6 +157,8 @@ impl KindCluster {
             network: parts.network,
             pools: parts.pools,
             book: Arc::new(book),
+            prober: parts.prober,
+            own_image: parts.own_image,
             engine,
             belongs: parts.belongs,
             surroundings,
@@ -243,6 +250,14 @@ impl Cluster for KindCluster {
 
     fn address_book(&self) -> Arc<dyn AddressBook> {
         Arc::clone(&self.book) as Arc<dyn AddressBook>
+    }
+
+    fn prober(&self) -> Arc<dyn Prober> {
+        Arc::clone(&self.prober)
+    }
+
+    fn own_image(&self) -> String {
+        self.own_image.clone()
     }
 
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {

@@ -15,6 +15,10 @@ pub const CREATED: &str = "gateproof.dev/created";
 
 /// The value of [`ROLE`] on the load balancer before several control planes.
 pub const ROLE_LOAD_BALANCER: &str = "external-load-balancer";
+/// The value of [`ROLE`] on the helper from which a cluster's sockets are asked. `kind get nodes`
+/// passes over roles that are no node's, and `kind delete cluster` goes by the cluster alone
+/// (kubernetes-sigs/kind v0.33.0: `pkg/cluster/nodeutils/roles.go`, `pkg/cluster/internal/delete`).
+pub const ROLE_PROBER: &str = "prober";
 /// The addresses that a cluster holds for its load balancers, on its nodes: blocks, by commas.
 pub const ADDRESS_POOL: &str = "gateproof.dev/address-pool";
 /// The cluster that a volume marks as handed over to the user.

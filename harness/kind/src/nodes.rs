@@ -74,7 +74,8 @@ pub fn read(
 
 /// Whether a container is a Kubernetes node.
 pub fn is_node(container: &ContainerState) -> bool {
-    container.labels.get(label::ROLE).is_some_and(|role| role != label::ROLE_LOAD_BALANCER)
+    let helpers = [label::ROLE_LOAD_BALANCER, label::ROLE_PROBER];
+    container.labels.get(label::ROLE).is_some_and(|role| !helpers.contains(&role.as_str()))
 }
 
 /// The name of a node in the topology: the container's without that of the cluster.

@@ -23,6 +23,9 @@ use tokio::sync::OnceCell;
 
 use crate::actions::create::{Creations, whose};
 use crate::actions::images::Images;
+use crate::actions::own_image::{self, Own, OwnImages};
+use crate::actions::preload::{Archives, preload};
+use crate::actions::prober::Inside;
 use crate::actions::{ActionError, Place, Progress, Scene, Seen};
 use crate::address_pool;
 use crate::adoption;
@@ -66,6 +69,8 @@ pub struct KindProvider {
     workplace: Workplace,
     connection: OnceCell<Connection>,
     images: Images,
+    own_images: OwnImages,
+    archives: Archives,
     attempts: Mutex<BTreeMap<ClusterName, Attempt>>,
     pools: Arc<Pools>,
 }
@@ -86,9 +91,9 @@ struct Attempt {
 }
 
 #[derive(Debug, Clone)]
-struct Connection {
-    engine: Engine,
-    facts: EngineFacts,
+pub(crate) struct Connection {
+    pub(crate) engine: Engine,
+    pub(crate) facts: EngineFacts,
 }
 
 /// The addresses for load balancers that clusters of this process hold.
@@ -113,6 +118,8 @@ impl KindProvider {
             workplace,
             connection: OnceCell::new(),
             images: Images::default(),
+            own_images: OwnImages::default(),
+            archives: Archives::default(),
             attempts: Mutex::default(),
             pools: Arc::default(),
         }
@@ -208,6 +215,25 @@ impl KindProvider {
         let up = Box::pin(bring_up.run()).await?;
         let (network, pools) = self.settled_pools(plan, scene, &engine, network, pools).await?;
         let kube_proxy = self.kube_proxy(scene, &up.access.client).await?;
+        let settings = &self.workplace.settings;
+        let own = self.own_images.get(scene, &facts, settings).await?;
+        let nodes: Vec<String> =
+            kind_plan.nodes.iter().map(|node| node.container.name.clone()).collect();
+        let privileges = &settings.privileges;
+        if let Own::Packed(archive) = &own {
+            own_image::into_nodes(scene, &engine, &nodes, archive, privileges).await?;
+        }
+        let images = preload(scene, &engine, &self.archives, plan, &nodes, privileges).await?;
+        let inside = Inside {
+            scene,
+            engine: &engine,
+            facts: &facts,
+            settings,
+            network: &kind_plan.network,
+            nodes: &up.nodes,
+            creations: &creations,
+        };
+        let prober = inside.prober(&own, &self.own_images, &self.images).await?;
         let parts = Parts {
             name: plan.name.clone(),
             facts: ClusterFacts {
@@ -216,8 +242,10 @@ impl KindProvider {
                 api_server: None,
                 kube_proxy,
                 ip_family: plan.topology.networking.ip_family,
-                images: gateproof_stack::Images::Pulled,
+                images,
             },
+            own_image: own.reference().to_owned(),
+            prober,
             access: up.access,
             containers: up.containers,
             nodes: up.nodes,
@@ -343,8 +371,8 @@ impl KindProvider {
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
         let scene = Scene { cluster: name.clone(), surroundings: surroundings.clone() };
         let adopted = async {
-            let Connection { engine, .. } = self.connect(&scene).await?;
-            Box::pin(adoption::adopt(&scene, engine, &self.workplace)).await
+            let connection = self.connect(&scene).await?;
+            Box::pin(adoption::adopt(&scene, connection, &self.workplace, &self.own_images)).await
         };
         match adopted.await {
             Ok(cluster) => Ok(Arc::new(cluster)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::container::Privileges;
 use crate::docker_config::DockerEnvironment;
 use crate::plan::kubeadm::Etcd;
+use crate::prober::vantage::Vantage;
 
 /// kind's network, shared by every cluster (kubernetes-sigs/kind v0.33.0:
 /// `pkg/cluster/internal/providers/docker/network.go`).
@@ -39,6 +40,10 @@ pub struct Settings {
     pub etcd: Etcd,
     /// What the environment says about Docker: credentials for registries are found with it.
     pub docker: DockerEnvironment,
+    /// Where our own image comes from: backends and the prober inside run it.
+    pub own_image: OwnImage,
+    /// From where the cluster's sockets are asked.
+    pub vantage: Vantage,
     /// How long each action may take.
     pub deadlines: Deadlines,
 }
@@ -57,9 +62,21 @@ impl Settings {
             storage_class: StorageClass::None,
             etcd: Etcd::default(),
             docker: DockerEnvironment::default(),
+            own_image: OwnImage::ThisProgram,
+            vantage: Vantage::Auto,
             deadlines: Deadlines::default(),
         }
     }
+}
+
+/// Where our own image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnImage {
+    /// It is packed from the executable of this process, and loaded where it is needed. The
+    /// program must understand `echo` and `prober`, as `gateproof` does.
+    ThisProgram,
+    /// It was published under this name, and nodes pull it.
+    Published(String),
 }
 
 /// Whether clusters get the StorageClass `standard` with the provisioner of the node image.

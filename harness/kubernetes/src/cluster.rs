@@ -83,6 +83,12 @@ pub trait Cluster: Send + Sync {
         Arc::new(LocalProber)
     }
 
+    /// The image that holds the gateproof program, as the nodes of this cluster know it: echo
+    /// servers run it.
+    fn own_image(&self) -> String {
+        concat!("gateproof.local/gateproof:", env!("CARGO_PKG_VERSION")).to_owned()
+    }
+
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
 

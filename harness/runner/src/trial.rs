@@ -114,9 +114,11 @@ impl Trial<'_> {
 
     async fn prepare_backends(&mut self) -> Option<String> {
         let client = self.cluster.client();
+        let image = self.cluster.own_image();
         let (definition, run) = (Arc::clone(&self.plan.definition), self.run);
         self.step("backends", async move |progress| {
-            let objects: Vec<_> = definition.backends.iter().flat_map(backend::objects).collect();
+            let objects: Vec<_> =
+                definition.backends.iter().flat_map(|it| backend::objects(it, &image)).collect();
             step::apply_own(&client, run, &objects).await?;
             for wanted in &definition.backends {
                 let deployment = backend::deployment(wanted);

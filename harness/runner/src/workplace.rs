@@ -11,7 +11,7 @@ use gateproof_kind::choice;
 use gateproof_kind::docker_config::DockerEnvironment;
 use gateproof_kind::endpoint::Endpoint;
 pub use gateproof_kind::provider::Workplace;
-use gateproof_kind::settings::Settings;
+use gateproof_kind::settings::{OwnImage, Settings};
 use gateproof_stack::HelmSource;
 use gateproof_stack::settings::HELM_IMAGE;
 
@@ -23,6 +23,10 @@ pub const NODE_IMAGE: &str = "GATEPROOF_NODE_IMAGE";
 pub const LOAD_BALANCER_IMAGE: &str = "GATEPROOF_LOAD_BALANCER_IMAGE";
 /// The variable for `--node-privileges`.
 pub const NODE_PRIVILEGES: &str = "GATEPROOF_NODE_PRIVILEGES";
+/// The variable for `--image`.
+pub const OWN_IMAGE: &str = "GATEPROOF_IMAGE";
+/// The variable for `--vantage`.
+pub const VANTAGE: &str = "GATEPROOF_VANTAGE";
 /// The variable for `--helm`.
 pub const HELM: &str = "GATEPROOF_HELM";
 /// The variable for `--gateway-api-crds`.
@@ -44,6 +48,10 @@ pub struct Wishes {
     pub load_balancer_image: Option<String>,
     /// With which rights nodes run.
     pub node_privileges: Option<String>,
+    /// A published image of gateproof.
+    pub own_image: Option<String>,
+    /// From where sockets are asked.
+    pub vantage: Option<String>,
     /// The Helm program.
     pub helm: Option<PathBuf>,
     /// Where the Gateway API's definitions are.
@@ -62,6 +70,8 @@ impl Wishes {
             node_image: said(NODE_IMAGE),
             load_balancer_image: said(LOAD_BALANCER_IMAGE),
             node_privileges: said(NODE_PRIVILEGES),
+            own_image: said(OWN_IMAGE),
+            vantage: said(VANTAGE),
             helm: said(HELM).map(PathBuf::from),
             gateway_api_crds: said(GATEWAY_API_CRDS),
             cilium_chart: said(CILIUM_CHART),
@@ -92,6 +102,13 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
             settings.privileges = privileges.unwrap_or(settings.privileges);
         }
         Err(error) => mistakes.push(format!("--node-privileges or {NODE_PRIVILEGES}: {error}")),
+    }
+    if let Some(image) = &wishes.own_image {
+        settings.own_image = OwnImage::Published(image.clone());
+    }
+    match wishes.vantage.as_deref().map(str::parse).transpose() {
+        Ok(vantage) => settings.vantage = vantage.unwrap_or(settings.vantage),
+        Err(error) => mistakes.push(format!("--vantage or {VANTAGE}: {error}")),
     }
     let mut stack = gateproof_stack::Settings::default();
     let path = variables("PATH").unwrap_or_default();
@@ -182,6 +199,8 @@ fn proxies(said: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use gateproof_kind::container::Privileges;
+    use gateproof_kind::prober::vantage::Vantage;
+    use gateproof_kind::settings::OwnImage;
     use gateproof_stack::{ChartSource, CrdSource, HelmSource};
 
     use super::{Wishes, endpoint, workplace};
@@ -200,6 +219,8 @@ mod tests {
             ("GATEPROOF_NODE_IMAGE", "node:1"),
             ("GATEPROOF_NODE_PRIVILEGES", "NET_ADMIN"),
             ("GATEPROOF_HELM", "/bin/sh"),
+            ("GATEPROOF_IMAGE", "mine/gateproof:1"),
+            ("GATEPROOF_VANTAGE", "container"),
             ("GATEPROOF_GATEWAY_API_CRDS", "crds.yaml"),
             ("GATEPROOF_CILIUM_CHART", "oci://charts/cilium"),
             ("KIND_EXPERIMENTAL_DOCKER_NETWORK", "mine"),
@@ -210,6 +231,11 @@ mod tests {
         assert_eq!(found.settings.node_image.as_deref(), Some("node:1"));
         let rights = Privileges::Capabilities(vec!["NET_ADMIN".to_owned()]);
         assert_eq!((found.settings.privileges, &*found.settings.network), (rights, "mine"));
+        let published = OwnImage::Published("mine/gateproof:1".to_owned());
+        assert_eq!(
+            (found.settings.own_image, found.settings.vantage),
+            (published, Vantage::Container)
+        );
         assert_eq!(found.settings.proxies["HTTPS_PROXY"], "http://proxy");
         assert_eq!(found.endpoint.to_string(), "ssh://builder");
         assert_eq!(found.stack.helm, HelmSource::Program("/bin/sh".into()));
@@ -233,18 +259,20 @@ mod tests {
     fn every_mistake_is_told_with_where_it_was_made() {
         let variables = of(&[
             ("GATEPROOF_NODE_PRIVILEGES", "all"),
+            ("GATEPROOF_VANTAGE", "pod"),
             ("GATEPROOF_HELM", "/no/such/helm"),
             ("DOCKER_HOST", "tcp//x"),
         ]);
         let mistakes = workplace(&Wishes::of(&variables), &variables).expect_err("mistakes");
         for (mistake, part) in mistakes.iter().zip([
             "GATEPROOF_NODE_PRIVILEGES: `all`",
+            "GATEPROOF_VANTAGE: `pod` is no vantage",
             "/no/such/helm",
             "DOCKER_HOST: ",
         ]) {
             assert!(mistake.contains(part), "{part}: {mistake}");
         }
-        assert_eq!(mistakes.len(), 3);
+        assert_eq!(mistakes.len(), 4);
     }
 
     #[test]

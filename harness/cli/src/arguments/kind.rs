@@ -20,6 +20,14 @@ pub(crate) struct KindArguments {
     /// capabilities or `default-capabilities` for a list that usually works.
     #[arg(long, env = workplace::NODE_PRIVILEGES, value_name = "RIGHTS")]
     pub(crate) node_privileges: Option<String>,
+    /// A published image of gateproof for backends and the prober inside; by default one is packed
+    /// from this program.
+    #[arg(long, env = workplace::OWN_IMAGE, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// From where sockets are asked: `host`, `container` (a helper on the cluster's network), or
+    /// `auto`, which takes the helper where container addresses have no route from here.
+    #[arg(long, env = workplace::VANTAGE, value_name = "PLACE")]
+    pub(crate) vantage: Option<String>,
     /// The Helm program; by default the one on PATH, else Helm runs in a container.
     #[arg(long, env = workplace::HELM, value_name = "PATH")]
     pub(crate) helm: Option<PathBuf>,
@@ -42,6 +50,8 @@ impl KindArguments {
             node_image,
             load_balancer_image,
             node_privileges,
+            image: own_image,
+            vantage,
             helm,
             gateway_api_crds,
             cilium_chart,
@@ -51,6 +61,8 @@ impl KindArguments {
             node_image,
             load_balancer_image,
             node_privileges,
+            own_image,
+            vantage,
             helm,
             gateway_api_crds,
             cilium_chart,

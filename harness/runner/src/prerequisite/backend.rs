@@ -6,14 +6,11 @@
 use gateproof_core::scenario::{Backend, ObjectRef};
 use serde_json::{Value, json};
 
-/// The image of the echo server; the embedded cluster serves it in process.
-const ECHO_IMAGE: &str = concat!("ghcr.io/gateproof/echo:", env!("CARGO_PKG_VERSION"));
-
 /// The port the echo server listens on.
 const ECHO_PORT: u16 = 3000;
 
-/// The objects of one backend, in order.
-pub(crate) fn objects(backend: &Backend) -> Vec<Value> {
+/// The objects of one backend, in order; `image` holds the gateproof program.
+pub(crate) fn objects(backend: &Backend, image: &str) -> Vec<Value> {
     let namespace = &backend.name.namespace;
     let name = &backend.name.name;
     let labels =
@@ -30,7 +27,7 @@ pub(crate) fn objects(backend: &Backend) -> Vec<Value> {
                 "selector": {"matchLabels": selector},
                 "template": {
                     "metadata": {"labels": labels},
-                    "spec": {"containers": [container(name)]},
+                    "spec": {"containers": [container(name, image)]},
                 },
             },
         }),
@@ -47,11 +44,14 @@ pub(crate) fn objects(backend: &Backend) -> Vec<Value> {
     ]
 }
 
-fn container(service: &str) -> Value {
+fn container(service: &str, image: &str) -> Value {
     let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}});
     json!({
         "name": "echo",
-        "image": ECHO_IMAGE,
+        "image": image,
+        // It may have been loaded into the nodes, and be in no registry.
+        "imagePullPolicy": "IfNotPresent",
+        "args": ["echo"],
         "ports": [{"containerPort": ECHO_PORT, "protocol": "TCP"}],
         "env": [
             field("POD_NAME", "metadata.name"),

@@ -7,7 +7,7 @@
 /// What stands for a container image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContainerImage {
-    /// Gateproof's own echo image.
+    /// Gateproof's own image, whose containers here are all echo servers.
     GateproofEcho,
     /// The Gateway API's echo server (kubernetes-sigs/gateway-api `conformance/echo-basic`).
     EchoBasic,
@@ -38,14 +38,16 @@ pub(crate) enum SystemComponent {
 
 impl ContainerImage {
     /// Goes by the end of the repository's path, so that mirrors work: `…/gateproof/echo`,
-    /// `…/echo-basic`, `…/cilium/cilium`; tag and digest do not matter.
+    /// `gateproof.local/gateproof`, `…/echo-basic`, `…/cilium/cilium`; tag and digest do not matter.
     pub(crate) fn classify(reference: &str) -> Self {
         let repository = repository(reference);
         let mut path = repository.rsplit('/');
         let last = path.next().unwrap_or_default();
         let owner = path.next();
         match (owner, last) {
-            (Some("gateproof"), "echo") => Self::GateproofEcho,
+            (Some("gateproof"), "echo") | (Some("gateproof.local"), "gateproof") => {
+                Self::GateproofEcho
+            }
             (_, "echo-basic") => Self::EchoBasic,
             (_, "echo-advanced") => Self::EchoAdvanced,
             (Some("coredns"), "coredns") => Self::CoreDns,
@@ -82,6 +84,8 @@ mod tests {
         for (reference, expected) in [
             ("mirror.example.test/gateproof/echo:1", ContainerImage::GateproofEcho),
             ("mirror.example.test:5000/gateproof/echo", ContainerImage::GateproofEcho),
+            ("gateproof.local/gateproof:0.1.0-abc", ContainerImage::GateproofEcho),
+            ("mirror.example.test/gateproof", ContainerImage::Unknown),
             ("mirror.example.test:5000/x/echo-basic:v1@sha256:00", ContainerImage::EchoBasic),
             ("x/cilium/cilium:v1", ContainerImage::System(SystemComponent::CiliumAgent)),
             ("x/cilium/operator-generic", ContainerImage::System(SystemComponent::CiliumOperator)),

@@ -222,8 +222,8 @@ async fn health_check_port_answers_its_status_and_changes_while_open() {
 #[tokio::test]
 async fn connections_and_datagrams_past_envoy_reach_an_endpoint_and_what_it_says_comes_back() {
     use crate::dataplane::{DatagramProgram, Target};
-    use crate::echo::EchoIdentity;
-    use crate::echo::datagram::{DatagramApplication, DatagramServer};
+    use gateproof_echo::EchoIdentity;
+    use gateproof_echo::datagram::{DatagramApplication, DatagramServer};
     use tokio::net::UdpSocket;
 
     let echo = sample::echo("web-1").await;

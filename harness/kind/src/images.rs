@@ -1,0 +1,12 @@
+//! The images of a run: which a plan needs and why, and how they get into nodes.
+//!
+//! Read in this order: [`needed`] (the list, pure), [`cilium`] (what Cilium's charts ask for),
+//! [`host`] (in the engine), [`node`] (from an archive into nodes),
+//! [`bundle`] (many images in one file), [`mirror`] (registries that pull through).
+
+pub mod bundle;
+pub mod cilium;
+pub mod host;
+pub mod mirror;
+pub mod needed;
+pub mod node;

@@ -1,0 +1,132 @@
+//! Which images a plan needs, and why. Pure.
+
+use std::collections::BTreeMap;
+
+use gateproof_core::cluster::NodeRole;
+use gateproof_core::plan::ClusterPlan;
+use gateproof_core::scenario::Issuer;
+
+use super::cilium;
+use crate::plan::image::{DEFAULT_LOAD_BALANCER_IMAGE, DEFAULT_NODE_IMAGE};
+
+/// The images of cert-manager: the solver is started for the first HTTP01 challenge, and the check
+/// of the API by a hook of the chart (cert-manager's chart: `values.yaml`).
+const CERT_MANAGER: [(&str, &str); 5] = [
+    ("controller", "cert-manager's controller"),
+    ("webhook", "cert-manager's webhook"),
+    ("cainjector", "cert-manager's CA injector"),
+    ("acmesolver", "cert-manager's solver of HTTP01 challenges"),
+    ("startupapicheck", "cert-manager's check of its own API"),
+];
+
+/// An image that a run needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededImage {
+    /// Its name, with a tag where one is said.
+    pub reference: String,
+    /// Its digest, where it is known; `sha256:…`.
+    pub digest: Option<String>,
+    /// What it is for.
+    pub reason: String,
+    /// How sure that is.
+    pub certainty: Certainty,
+}
+
+/// How sure it is that a run needs an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certainty {
+    /// A source says so for this very version.
+    Known,
+    /// It is concluded from another; how, in words.
+    Inferred(String),
+}
+
+/// What a user chose instead of the usual images.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// The image of nodes to which the topology gives none.
+    pub node: Option<String>,
+    /// The image of load balancers.
+    pub load_balancer: Option<String>,
+    /// Our own image: what is known of it.
+    pub own: Option<NeededImage>,
+}
+
+/// Every image that a plan needs, once each, in the order in which a run needs them.
+pub fn needed(clusters: &[ClusterPlan], choices: &Choices) -> Vec<NeededImage> {
+    let mut list = List::default();
+    for cluster in clusters {
+        let nodes = &cluster.topology.nodes;
+        for node in nodes {
+            let (image, reason) = match (&node.image, &choices.node) {
+                (Some(image), _) => (image.as_str(), format!("nodes of {}", cluster.topology.name)),
+                (None, Some(image)) => (image.as_str(), "nodes, as chosen".to_owned()),
+                (None, None) => (DEFAULT_NODE_IMAGE, "nodes".to_owned()),
+            };
+            list.add(reference(image, reason));
+        }
+        let is_control_plane = |role: NodeRole| role == NodeRole::ControlPlane;
+        if nodes.iter().filter(|node| is_control_plane(node.role)).count() > 1 {
+            let image = choices.load_balancer.as_deref().unwrap_or(DEFAULT_LOAD_BALANCER_IMAGE);
+            list.add(reference(
+                image,
+                "the load balancer before several control planes".to_owned(),
+            ));
+        }
+    }
+    for image in of_stack(clusters) {
+        list.add(image);
+    }
+    if let Some(own) = &choices.own {
+        list.add(own.clone());
+    }
+    list.images
+}
+
+/// Every image that the stacks of these clusters need, once each.
+pub fn of_stack(clusters: &[ClusterPlan]) -> Vec<NeededImage> {
+    let mut list = List::default();
+    for trial in clusters.iter().flat_map(|cluster| &cluster.trials) {
+        for image in cilium::images(&trial.cilium, &trial.config, &trial.values) {
+            list.add(image);
+        }
+    }
+    for trial in clusters.iter().flat_map(|cluster| &cluster.trials) {
+        let scenario = &trial.definition;
+        if let (Some(version), true) = (&scenario.cert_manager, scenario.issuer != Issuer::None) {
+            for (component, what) in CERT_MANAGER {
+                let version = version.trim_start_matches('v');
+                list.add(reference(
+                    &format!("quay.io/jetstack/cert-manager-{component}:v{version}"),
+                    format!("{what}, {version}"),
+                ));
+            }
+        }
+    }
+    list.images
+}
+
+/// Images in order of their first mention.
+#[derive(Default)]
+struct List {
+    images: Vec<NeededImage>,
+    places: BTreeMap<String, usize>,
+}
+
+impl List {
+    fn add(&mut self, image: NeededImage) {
+        if !self.places.contains_key(&image.reference) {
+            self.places.insert(image.reference.clone(), self.images.len());
+            self.images.push(image);
+        }
+    }
+}
+
+/// An image by name; a digest in it is one that is known.
+fn reference(text: &str, reason: String) -> NeededImage {
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest.to_owned())),
+        None => (text, None),
+    };
+    NeededImage { reference: name.to_owned(), digest, reason, certainty: Certainty::Known }
+}
