@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateproof_core::scenario::catalog;
+use gateproof_core::setup::{self, GivenFile};
 use gateproof_runner::discover::discover;
 use gateproof_tests::{files, root};
 
@@ -90,6 +91,25 @@ fn every_scenario_in_the_documents_loads_without_problems() {
         }
     }
     assert!(count > 0, "the documents have scenarios");
+}
+
+#[test]
+fn every_topology_in_the_documents_reads_without_problems() {
+    let mut count = 0;
+    for document in documents() {
+        let text = fs::read_to_string(&document).expect("a readable document");
+        for (line, block) in blocks(&text, "yaml") {
+            if !block.starts_with("apiVersion: kind.x-k8s.io/") {
+                continue;
+            }
+            count += 1;
+            let file = GivenFile { path: "example.yaml".to_owned(), content: Ok(block) };
+            if let Err(problems) = setup::topology(&file) {
+                panic!("{}:{line}\n{problems}", document.display());
+            }
+        }
+    }
+    assert!(count > 0, "the documents have topologies");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(crate) struct Choice {
     /// Folder with topologies (kind's v1alpha4 files); by default `clusters` beside the scenarios.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) clusters: Option<PathBuf>,
-    /// Only trials whose name, or whose scenario's name, matches this glob; repeatable.
+    /// Only trials whose name, scenario's name or cluster's name matches this glob; repeatable.
     #[arg(short, long = "select", value_name = "GLOB")]
     pub(crate) select: Vec<String>,
     /// Only this variant; repeatable.
@@ -145,6 +145,19 @@ pub(crate) struct PlanArguments {
     /// How to print it; `github` is a job matrix for GITHUB_OUTPUT.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: PlanFormat,
+    /// Show in full what a provider would do for every selected cluster: containers, commands in
+    /// their order, and files. Nothing is asked and nothing runs.
+    #[arg(long, value_enum, value_name = "PROVIDER", conflicts_with = "format")]
+    pub(crate) show: Option<ShownProvider>,
+    #[command(flatten)]
+    pub(crate) kind: KindArguments,
+}
+
+/// `plan --show`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShownProvider {
+    /// kind clusters over the Docker API.
+    Kind,
 }
 
 /// `gateproof predict`.

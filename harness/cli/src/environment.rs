@@ -65,6 +65,7 @@ fn audience() -> Audience {
     }
 }
 
+/// What a variable says.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()

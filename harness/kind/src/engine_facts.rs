@@ -36,6 +36,28 @@ pub struct EngineFacts {
     pub may_privilege: Option<bool>,
 }
 
+impl EngineFacts {
+    /// A Docker as most people have it on Linux, for a plan that is shown without asking one.
+    pub fn usual() -> Self {
+        Self {
+            kind: EngineKind::Docker,
+            version: "28.2.2".to_owned(),
+            api_version: "1.50".to_owned(),
+            architecture: "amd64".to_owned(),
+            cgroups: CgroupVersion::V2,
+            rights: EngineRights::Rootful,
+            remaps_users: false,
+            storage_driver: "overlay2".to_owned(),
+            backing_filesystem: Some("extfs".to_owned()),
+            limits: BTreeSet::from([Limit::Memory, Limit::Pids, Limit::CpuShares]),
+            location: EngineLocation::Local,
+            operating_system: "Linux".to_owned(),
+            root_directory: None,
+            may_privilege: None,
+        }
+    }
+}
+
 /// Whose engine it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EngineKind {

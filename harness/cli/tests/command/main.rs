@@ -7,6 +7,7 @@ mod exit_codes;
 mod images;
 mod kind;
 mod pipes;
+mod plan;
 mod predict;
 mod prober;
 mod signals;

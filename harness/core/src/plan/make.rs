@@ -33,7 +33,8 @@ pub fn make(
     let selected: Vec<TrialPlan> = all
         .into_iter()
         .filter(|trial| {
-            names.accept(&[trial.name.as_str(), trial.scenario.as_str()])
+            let cluster = cluster_name(trial);
+            names.accept(&[trial.name.as_str(), trial.scenario.as_str(), cluster.as_str()])
                 && variants.accept(&[trial.variant.as_str()])
                 && selection
                     .labels
@@ -95,6 +96,8 @@ fn report_idle(
     let mut known: Vec<&str> = all.iter().map(|trial| trial.scenario.as_str()).collect();
     known.dedup();
     known.extend(all.iter().map(|trial| trial.name.as_str()));
+    let clusters: Vec<ClusterName> = all.iter().map(cluster_name).collect();
+    known.extend(clusters.iter().map(ClusterName::as_str));
     if let Some(pattern) = names.idle(&known) {
         return Err(nothing("trial or scenario", pattern, &known));
     }
@@ -139,9 +142,10 @@ fn described(selection: &Selection) -> String {
     parts.join(", ")
 }
 
-/// A name that kind accepts (`^[a-z0-9.-]+$`, at most 50 characters, kubernetes-sigs/kind v0.33.0:
-/// `pkg/internal/apis/config/validate.go`), that a person recognises, and that belongs to one
-/// trial name only.
+/// A name that kind accepts (`^[a-z0-9.-]+$`, kubernetes-sigs/kind v0.33.0:
+/// `pkg/internal/apis/config/validate.go`), that a person recognises, that belongs to one trial name
+/// only, and that leaves room: with `-external-load-balancer` behind it, it is a host name and the
+/// value of the label `kubernetes.io/hostname`, of 63 characters at most.
 fn cluster_name(trial: &TrialPlan) -> ClusterName {
     let words = format!("{}-{}-{}", trial.scenario, trial.variant, trial.cilium);
     let readable: String = words
@@ -152,7 +156,7 @@ fn cluster_name(trial: &TrialPlan) -> ClusterName {
     ClusterName::new(format!("{readable}-{:08x}", fingerprint(trial.name.as_str())))
 }
 
-const LONGEST: usize = 50;
+const LONGEST: usize = 63 - "-external-load-balancer".len();
 const HASH_DIGITS: usize = 8;
 
 /// FNV-1a with 32 bits: stable between runs and machines, which the standard hasher is not.

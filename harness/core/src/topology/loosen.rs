@@ -7,15 +7,25 @@ use serde_json::Value;
 
 use crate::source::tree::{Content, Entry, Node, Place};
 
+/// What becomes of keys that the schema does not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// They stay, so that they can be told.
+    Keep,
+    /// They go, so that the rest can be decoded, and what is wrong with it told as well.
+    Drop,
+}
+
 /// The same document as kind would understand it.
-pub(super) fn loosen(place: Place<'_>, schema: &Value) -> Option<Node> {
-    let loose = Loose { place, root: schema };
+pub(super) fn loosen(place: Place<'_>, schema: &Value, unknown: Unknown) -> Option<Node> {
+    let loose = Loose { place, root: schema, unknown };
     Some(loose.node(place.node()?, schema))
 }
 
 struct Loose<'a> {
     place: Place<'a>,
     root: &'a Value,
+    unknown: Unknown,
 }
 
 impl Loose<'_> {
@@ -45,7 +55,11 @@ impl Loose<'_> {
         if known.is_some() && entry.value.content == Content::Null {
             return None;
         }
-        let inner = known.or_else(|| schema.get("additionalProperties")).unwrap_or(&Value::Null);
+        let other = schema.get("additionalProperties");
+        if known.is_none() && other == Some(&Value::Bool(false)) && self.unknown == Unknown::Drop {
+            return None;
+        }
+        let inner = known.or(other).unwrap_or(&Value::Null);
         Some(Entry { value: self.node(&entry.value, inner), ..entry.clone() })
     }
 

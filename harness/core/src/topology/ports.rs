@@ -91,7 +91,8 @@ fn mapping(
     };
     let protocol = protocol(file.protocol.as_deref(), place.get("protocol"), problems);
     Some(PortMapping {
-        container_port: u16::try_from(file.container_port).expect("the schema limits ports"),
+        // The schema tells of others.
+        container_port: u16::try_from(file.container_port).ok()?,
         host_port: host_port(file.host_port),
         listen_address: listen_address?,
         protocol: protocol?,

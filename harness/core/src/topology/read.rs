@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::file::{ClusterFile, JsonPatchFile, MountFile, NodeFile, PropagationFile, RoleFile};
-use super::loosen::loosen;
+use super::loosen::{Unknown, loosen};
 use super::patch::{self, ContainerdPatches, KubeadmPatches};
 use super::ports::Taken;
 use super::{
@@ -29,14 +29,13 @@ pub(crate) fn read(
     problems: &mut Vec<Problem>,
 ) -> Option<Topology> {
     let before = problems.len();
-    let document = loosen(place, schema)?;
+    let document = loosen(place, schema, Unknown::Keep)?;
+    check(Place::document(place.source(), &document), schema, &[], problems);
+    let document = loosen(place, schema, Unknown::Drop)?;
     let place = Place::document(place.source(), &document);
-    check(place, schema, &[], problems);
-    if problems.len() > before {
-        return None;
-    }
     let file: ClusterFile = match serde_json::from_value(document.to_json()) {
         Ok(file) => file,
+        Err(_) if problems.len() > before => return None,
         Err(error) => {
             problems.push(
                 Problem::at(&place, "this cluster fits the schema and cannot be decoded")
@@ -127,7 +126,7 @@ fn mounts(files: &[MountFile], list: Place<'_>, problems: &mut Vec<Problem>) -> 
     let mut mounts = Vec::new();
     for (index, file) in files.iter().enumerate() {
         let at = list.item(index).get("containerPath");
-        if !file.container_path.starts_with('/') {
+        if !file.container_path.is_empty() && !file.container_path.starts_with('/') {
             problems.push(
                 Problem::at(&at, "a mount needs an absolute path in the node")
                     .found(format!("`{}`", file.container_path))

@@ -11,20 +11,24 @@ use super::load_balancer::{LoadBalancerPlan, WRITTEN_LAST};
 use super::version::KubernetesVersion;
 use super::{FilePlan, KindPlan, NodePlan, Part, command};
 use crate::container::{ContainerSpec, PortBinding, Privileges, Protocol, RestartPolicy};
+use crate::label;
 use crate::network::ipv6_subnet;
 use crate::settings::StorageClass;
 
-/// The plan as Markdown.
+/// The plan as Markdown; `about` are paragraphs that say what it is for and what it assumes.
 ///
 /// # Errors
 ///
 /// What would also fail on the real node, as far as the tags of images say which Kubernetes it is:
 /// patches that cannot be applied or would be ignored.
-pub fn show(plan: &KindPlan) -> Result<String, DocumentError> {
+pub fn show(plan: &KindPlan, about: &[String]) -> Result<String, DocumentError> {
     let placeholder = format!("<subnets of the network {}>", plan.network);
     let plan = &plan.clone().on_network(&[placeholder]);
     let mut page = Page::default();
     page.heading(1, &format!("kind cluster {}", plan.name));
+    for text in about {
+        page.paragraph(text);
+    }
     versions(&mut page, plan);
     notes(&mut page, plan);
     network(&mut page, plan);
@@ -114,7 +118,7 @@ fn docker_run(spec: &ContainerSpec) -> String {
     ];
     let mut add = |option: &str, value: &str| options.push(format!("{option} {}", quoted(value)));
     for (key, value) in &spec.labels {
-        add("--label", &format!("{key}={value}"));
+        add("--label", &format!("{key}={}", own_label(key).unwrap_or(value)));
     }
     match spec.restart {
         RestartPolicy::No => {}
@@ -161,6 +165,16 @@ fn docker_run(spec: &ContainerSpec) -> String {
     format!("docker run --detach \\\n  {}\n", options.join(" \\\n  "))
 }
 
+/// Labels whose values belong to a run, and mean nothing before it.
+fn own_label(key: &str) -> Option<&'static str> {
+    match key {
+        label::RUN => Some("<run>"),
+        label::OWNER => Some("<owner>"),
+        label::CREATED => Some("<time>"),
+        _ => None,
+    }
+}
+
 fn publish(port: &PortBinding) -> String {
     let address = match port.host_address {
         std::net::IpAddr::V4(address) => address.to_string(),
@@ -186,7 +200,7 @@ fn without_credentials(variable: &str) -> String {
 }
 
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+[]%".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+[]%<>".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {

@@ -1,6 +1,6 @@
 //! Plans in full, as a person reads them, and what makes a plan impossible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use gateproof_core::name::ClusterName;
@@ -12,35 +12,14 @@ use gateproof_kubernetes::Owner;
 use super::show::show;
 use super::{KindPlan, PlanProblems, Request, make};
 use crate::container::Privileges;
-use crate::engine_facts::{
-    CgroupVersion, EngineFacts, EngineKind, EngineLocation, EngineRights, Limit,
-};
+use crate::engine_facts::{EngineFacts, EngineRights};
+use crate::label;
 use crate::settings::{Settings, StorageClass};
 
 mod containerd;
 mod documents;
 mod patches;
 mod problems;
-
-/// A Docker as most people have it on Linux.
-fn engine() -> EngineFacts {
-    EngineFacts {
-        kind: EngineKind::Docker,
-        version: "28.2.2".to_owned(),
-        api_version: "1.50".to_owned(),
-        architecture: "amd64".to_owned(),
-        cgroups: CgroupVersion::V2,
-        rights: EngineRights::Rootful,
-        remaps_users: false,
-        storage_driver: "overlay2".to_owned(),
-        backing_filesystem: Some("extfs".to_owned()),
-        limits: BTreeSet::from([Limit::Memory, Limit::Pids, Limit::CpuShares]),
-        location: EngineLocation::Local,
-        operating_system: "Debian GNU/Linux 12".to_owned(),
-        root_directory: None,
-        may_privilege: None,
-    }
-}
 
 fn settings(node_image: &str) -> Settings {
     let mut settings = Settings::new("2026-11-26T08:00:00Z".to_owned());
@@ -69,7 +48,7 @@ impl Case {
             name: "shop",
             topology: topology(text),
             settings: settings(node_image),
-            engine: engine(),
+            engine: EngineFacts::usual(),
             services: ServicesBy::Cilium,
         }
     }
@@ -92,7 +71,7 @@ impl Case {
     }
 
     fn shown(&self) -> String {
-        show(&self.plan()).unwrap_or_else(|error| panic!("{error}"))
+        show(&self.plan(), &[]).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 
@@ -197,4 +176,20 @@ nodes:
     case.engine.backing_filesystem = Some("xfs".to_owned());
     case.engine.remaps_users = true;
     insta::assert_snapshot!("every-field", case.shown());
+}
+
+#[test]
+fn every_container_says_whose_it_is() {
+    let plan = Case::new(CURRENT, HA).plan();
+    assert_eq!(plan.containers().count(), 5);
+    for spec in plan.containers() {
+        for (key, value) in [
+            (label::CLUSTER, "shop"),
+            (label::RUN, "20261126-080000-abcd"),
+            (label::OWNER, &Owner::nobody().to_string()),
+            (label::CREATED, "2026-11-26T08:00:00Z"),
+        ] {
+            assert_eq!(spec.labels[key], value, "{key} of {}", spec.name);
+        }
+    }
 }

@@ -96,7 +96,7 @@ fn cluster_names_are_kinds_and_each_trials_own() {
     let names: BTreeSet<&str> = plan.clusters.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(names.len(), plan.clusters.len());
     for name in names {
-        assert!(name.len() <= 50, "{name}");
+        assert!(name.len() <= 40, "{name}");
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
     }
 }
