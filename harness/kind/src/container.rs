@@ -28,7 +28,8 @@ pub struct ContainerSpec {
     pub network: String,
     /// With which rights it runs.
     pub privileges: Privileges,
-    /// Options of `--security-opt`.
+    /// Options of `--security-opt`, as the docker program takes them; `systempaths=unconfined`
+    /// among them, which the API has another way to say.
     pub security_options: Vec<String>,
     /// In-memory filesystems by mount point, with their options.
     pub tmpfs: BTreeMap<String, String>,

@@ -137,8 +137,11 @@ pub fn make(request: &Request<'_>) -> Result<KindPlan, PlanProblems> {
     let kubeadm = Kubeadm::new(request, fitted.kube_proxy_mode);
     let no_proxy = NoProxy::wanted(request);
     let nodes = containers::nodes(request);
-    for node in &nodes {
-        problems.extend(node.promised.as_ref().and_then(PlanProblem::unsupported(node)));
+    for problem in nodes.iter().filter_map(|node| problem::of_node(node, &kubeadm)) {
+        // A patch of the cluster is the same problem on every node.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
     told.extend(problem::notes(request, &nodes, &kubeadm));
     if !problems.is_empty() {

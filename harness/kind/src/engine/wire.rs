@@ -23,6 +23,9 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
         Privileges::Privileged => (true, None),
         Privileges::Capabilities(names) => (false, Some(names.clone())),
     };
+    // As the docker program says it to the API (docker/cli: `cli/command/container/opts.go`).
+    let (open, security): (Vec<&String>, Vec<&String>) =
+        spec.security_options.iter().partition(|option| *option == "systempaths=unconfined");
     let devices = spec
         .devices
         .iter()
@@ -46,7 +49,9 @@ pub(super) fn create_body(spec: &ContainerSpec) -> ContainerCreateBody {
             network_mode: Some(spec.network.clone()),
             privileged: Some(privileged),
             cap_add,
-            security_opt: Some(spec.security_options.clone()),
+            security_opt: Some(security.into_iter().cloned().collect()),
+            masked_paths: (!open.is_empty()).then(Vec::new),
+            readonly_paths: (!open.is_empty()).then(Vec::new),
             tmpfs: Some(hashed(&spec.tmpfs)),
             binds: Some(spec.binds.clone()),
             devices: Some(devices),
@@ -185,5 +190,44 @@ fn restart(policy: RestartPolicy) -> WireRestart {
             name: Some(RestartPolicyNameEnum::ON_FAILURE),
             maximum_retry_count: Some(i64::from(times)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::create_body;
+    use crate::container::{ContainerSpec, Privileges, RestartPolicy};
+
+    #[test]
+    fn open_system_paths_are_said_as_the_docker_program_says_them() {
+        let spec = |options: &[&str]| ContainerSpec {
+            name: "node".to_owned(),
+            image: "node:1".to_owned(),
+            labels: BTreeMap::new(),
+            env: Vec::new(),
+            command: Vec::new(),
+            entrypoint: None,
+            network: "kind".to_owned(),
+            privileges: Privileges::Default,
+            security_options: options.iter().map(|option| (*option).to_owned()).collect(),
+            tmpfs: BTreeMap::new(),
+            anonymous_volumes: Vec::new(),
+            binds: Vec::new(),
+            devices: Vec::new(),
+            sysctls: BTreeMap::new(),
+            ports: Vec::new(),
+            restart: RestartPolicy::No,
+            tty: true,
+            host_user_namespace: false,
+        };
+        let host =
+            |options: &[&str]| create_body(&spec(options)).host_config.expect("a host config");
+        let open = host(&["seccomp=unconfined", "systempaths=unconfined"]);
+        assert_eq!(open.security_opt, Some(vec!["seccomp=unconfined".to_owned()]));
+        assert_eq!((open.masked_paths, open.readonly_paths), (Some(Vec::new()), Some(Vec::new())));
+        let closed = host(&["seccomp=unconfined"]);
+        assert_eq!((closed.masked_paths, closed.readonly_paths), (None, None), "Docker's own");
     }
 }

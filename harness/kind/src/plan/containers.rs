@@ -17,7 +17,7 @@ use gateproof_core::topology::{
 use super::image::{DEFAULT_NODE_IMAGE, promised_version};
 use super::{API_SERVER_PORT, NodePlan, Part, Request, proxy};
 use crate::container::{ContainerSpec, PortBinding, Privileges, Protocol, RestartPolicy};
-use crate::engine_facts::EngineRights;
+use crate::engine_facts::{CgroupVersion, EngineFacts, EngineKind, EngineRights};
 use crate::label;
 
 /// Storage drivers and filesystems whose devices the kubelet looks for below `/dev/mapper`.
@@ -82,6 +82,9 @@ fn container(node: &TopologyNode, request: &Request<'_>) -> ContainerSpec {
     spec.image = image.cloned().unwrap_or_else(|| DEFAULT_NODE_IMAGE.to_owned());
     spec.privileges = settings.privileges.clone();
     spec.security_options = strings(&["seccomp=unconfined", "apparmor=unconfined"]);
+    if let Privileges::Capabilities(_) = &spec.privileges {
+        make_up_for_privileged(&mut spec, request);
+    }
     spec.tmpfs = ["/tmp", "/run"].map(|path| (path.to_owned(), String::new())).into();
     spec.anonymous_volumes = strings(&["/var"]);
     spec.binds.insert(0, "/lib/modules:/lib/modules:ro".to_owned());
@@ -96,6 +99,33 @@ fn container(node: &TopologyNode, request: &Request<'_>) -> ContainerSpec {
     }
     spec.env.sort();
     spec
+}
+
+/// What a privileged container has besides its capabilities, as far as it can be had without:
+/// kernel settings that can be written, the kernel's log, and control groups of its own.
+///
+/// Inferred from what the node image does: its init system makes control groups, its entrypoint and
+/// the kubelet write below `/proc/sys`, and the kubelet reads `/dev/kmsg`.
+fn make_up_for_privileged(spec: &mut ContainerSpec, request: &Request<'_>) {
+    spec.security_options.push("systempaths=unconfined".to_owned());
+    if may_write_control_groups(request.engine) {
+        spec.security_options.push("writable-cgroups=true".to_owned());
+    }
+    if request.engine.rights == EngineRights::Rootful {
+        spec.devices.push("/dev/kmsg".to_owned());
+    }
+}
+
+/// Whether containers that are not privileged may write to their control groups: from Docker 28
+/// on, with cgroup v2, and neither rootless nor with remapped users (moby/moby v28:
+/// `--security-opt writable-cgroups`).
+pub(super) fn may_write_control_groups(engine: &EngineFacts) -> bool {
+    let major = engine.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    engine.kind == EngineKind::Docker
+        && major.is_some_and(|major| major >= 28)
+        && engine.cgroups == CgroupVersion::V2
+        && engine.rights == EngineRights::Rootful
+        && !engine.remaps_users
 }
 
 /// What nodes and load balancer have in common; without an image.

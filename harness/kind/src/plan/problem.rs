@@ -5,9 +5,10 @@ use std::fmt;
 use gateproof_core::topology::Topology;
 use gateproof_core::topology::fit::Note;
 
-use super::kubeadm::Kubeadm;
+use super::kubeadm::{DocumentError, Kubeadm, NodeAddresses};
 use super::version::KubernetesVersion;
-use super::{NodePlan, Request};
+use super::{NodePlan, Request, containers};
+use crate::container::Privileges;
 use crate::engine_facts::CgroupVersion;
 
 /// The longest name that a machine can have (Linux: `sethostname(2)`, 64 with its end).
@@ -49,19 +50,24 @@ pub enum PlanProblem {
         /// The version that the image's tag names.
         version: String,
     },
+    /// A node's documents cannot be made for the version that its image promises.
+    #[error(transparent)]
+    Documents(#[from] DocumentError),
 }
 
-impl PlanProblem {
-    /// The problem of a node whose image promises a version that is not supported.
-    pub(super) fn unsupported(node: &NodePlan) -> impl Fn(&KubernetesVersion) -> Option<Self> {
-        |version| {
-            (!version.is_supported()).then(|| Self::TooOld {
-                node: node.name.to_string(),
-                image: node.container.image.clone(),
-                version: version.to_string(),
-            })
-        }
+/// What is wrong with a node, as far as the tag of its image says which Kubernetes it has.
+pub(super) fn of_node(node: &NodePlan, kubeadm: &Kubeadm) -> Option<PlanProblem> {
+    let version = node.promised.as_ref()?;
+    if !version.is_supported() {
+        return Some(PlanProblem::TooOld {
+            node: node.name.to_string(),
+            image: node.container.image.clone(),
+            version: version.to_string(),
+        });
     }
+    let later = |family: &str| Some(format!("<{family}>"));
+    let addresses = NodeAddresses { v4: later("IPv4"), v6: later("IPv6") };
+    kubeadm.documents(node, version, &addresses).err().map(PlanProblem::Documents)
 }
 
 /// Everything that makes a cluster impossible.
@@ -123,6 +129,16 @@ pub(super) fn notes(request: &Request<'_>, nodes: &[NodePlan], kubeadm: &Kubeadm
             ),
             "the kubelet refuses to start there; use a host with cgroup v2, an older node image, \
              or a patch of KubeletConfiguration with `failCgroupV1: false`",
+        ));
+    }
+    if matches!(request.settings.privileges, Privileges::Capabilities(_))
+        && !containers::may_write_control_groups(request.engine)
+    {
+        found.push(Note::new(
+            "nodes run with a list of capabilities, and this engine lets only privileged \
+             containers write to control groups",
+            "the init system of a real node image cannot start there; use Docker 28 or newer on \
+             cgroup v2, neither rootless nor with remapped users",
         ));
     }
     found.extend(kubeadm.notes(nodes));
