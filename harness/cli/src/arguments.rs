@@ -112,10 +112,15 @@ pub(crate) struct RunArguments {
     /// was inconclusive.
     #[arg(long, value_enum, value_name = "WHEN")]
     pub(crate) keep: Option<KeepChoice>,
-    /// Where logs of nodes and components go when something fails; by default a folder of the run
+    /// Where logs of nodes and components go when something fails, in a folder of the run; by default
     /// below GATEPROOF_STATE_DIR. Nobody but you removes it.
     #[arg(long, env = "GATEPROOF_EVIDENCE", value_name = "FOLDER")]
     pub(crate) evidence: Option<PathBuf>,
+    /// Use clusters of `gateproof cluster up --provider kind` where they fit the plan, instead of
+    /// new ones: the stack is installed over what is there, and the namespaces that the run creates
+    /// are removed again.
+    #[arg(long)]
+    pub(crate) reuse: bool,
     #[command(flatten)]
     pub(crate) kind: KindArguments,
     /// Say less (`-q`: failures and the last line).

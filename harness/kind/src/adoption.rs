@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::Node;
 use gateproof_core::topology::IpFamily;
 use gateproof_probe::LocalProber;
@@ -31,6 +32,7 @@ pub(crate) async fn adopt(
     Connection { engine, facts }: Connection,
     workplace: &Workplace,
     owns: &OwnImages,
+    cilium: Option<CiliumVersion>,
 ) -> Result<KindCluster, ActionError> {
     let deadlines = workplace.settings.deadlines;
     let name = scene.cluster.as_str();
@@ -77,7 +79,7 @@ pub(crate) async fn adopt(
             let ip_family = ip_family(&nodes);
             let pools = pools(&engine, &found, &network, ip_family).await?;
             let kube_proxy = kube_proxy(&access.client).await?;
-            KindCluster::new(Parts {
+            let cluster = KindCluster::new(Parts {
                 name: scene.cluster.clone(),
                 facts: ClusterFacts {
                     kubernetes: Some(version),
@@ -101,6 +103,8 @@ pub(crate) async fn adopt(
                 deadlines,
                 stack: workplace.stack.clone(),
             })
+            .await?;
+            Ok(cluster.expecting(cilium))
         })
         .await
 }

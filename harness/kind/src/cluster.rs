@@ -53,6 +53,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 pub struct KindCluster {
     name: ClusterName,
     nodes: Vec<Node>,
+    os_images: Vec<String>,
     containers: Vec<ContainerState>,
     client: Client,
     kubeconfigs: Kubeconfigs,
@@ -138,18 +139,20 @@ impl Kubeconfigs {
 }
 
 impl KindCluster {
-    pub(crate) fn new(parts: Parts) -> Result<Self, Seen> {
+    pub(crate) async fn new(parts: Parts) -> Result<Self, Seen> {
         let Parts { name, access, containers, nodes, engine, surroundings, .. } = parts;
         let Access { client, endpoint, admin_conf } = access;
         let kubeconfigs = Kubeconfigs::of(name.as_str(), &endpoint, &admin_conf)
             .map_err(|error| Seen::new(error.to_string()))?;
         let (host, port) = endpoint.internal;
+        let os_images = os_images(&client).await?;
         let book = KindBook::new(&nodes);
         book.set_pools(parts.pools.clone());
         let watch = Watch::start(&engine, &containers);
         Ok(Self {
             name,
             nodes,
+            os_images,
             containers,
             client,
             kubeconfigs,
@@ -168,6 +171,11 @@ impl KindCluster {
             watch,
             transcripts: parts.transcripts,
         })
+    }
+
+    /// The same cluster, on which this Cilium will be installed: reports name it before it is.
+    pub(crate) fn expecting(self, cilium: Option<CiliumVersion>) -> Self {
+        Self { version: Mutex::new(cilium), ..self }
     }
 
     /// The addresses for load balancers that are used for a request: those that the scenario asks
@@ -205,6 +213,15 @@ impl KindCluster {
     }
 }
 
+/// What the nodes say of their operating system: a stand-in of a node says that it is one.
+async fn os_images(client: &Client) -> Result<Vec<String>, Seen> {
+    let nodes = client.list("v1", "Node", None).await.map_err(|e| Seen::new(e.to_string()))?;
+    let image = |node: &serde_json::Value| {
+        node["status"]["nodeInfo"]["osImage"].as_str().map(str::to_owned)
+    };
+    Ok(nodes.iter().filter_map(image).collect())
+}
+
 /// Whether kube-proxy runs in a cluster.
 pub(crate) async fn kube_proxy(client: &Client) -> Result<KubeProxy, Seen> {
     let object = ObjectRef {
@@ -231,9 +248,10 @@ impl Cluster for KindCluster {
 
     fn subject(&self) -> Subject {
         let version = self.version.lock().unwrap_or_else(PoisonError::into_inner);
-        let version =
-            version.as_ref().map_or_else(|| "(none installed)".to_owned(), ToString::to_string);
-        Subject::Cilium { version }
+        match &*version {
+            Some(version) => Subject::installed(version, self.os_images.iter().map(String::as_str)),
+            None => Subject::Cilium { version: "(none installed)".to_owned() },
+        }
     }
 
     fn client(&self) -> Client {

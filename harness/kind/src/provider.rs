@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
@@ -260,7 +261,8 @@ impl KindProvider {
         };
         scene
             .act("ready", Place::Cluster, self.deadlines().request, async |_| {
-                KindCluster::new(parts)
+                let cilium = plan.trials.first().map(|trial| trial.cilium.clone());
+                Ok(KindCluster::new(parts).await?.expecting(cilium))
             })
             .await
     }
@@ -358,8 +360,8 @@ impl KindProvider {
 }
 
 impl KindProvider {
-    /// Takes a cluster that runs already, whoever made it. It is used and stays: taking it away
-    /// is its owner's business.
+    /// Takes a cluster that runs already, whoever made it, to install this Cilium on it. It is used
+    /// and stays: taking it away is its owner's business.
     ///
     /// # Errors
     ///
@@ -368,11 +370,13 @@ impl KindProvider {
         &self,
         name: &ClusterName,
         surroundings: &Surroundings,
+        cilium: Option<CiliumVersion>,
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
         let scene = Scene { cluster: name.clone(), surroundings: surroundings.clone() };
         let adopted = async {
             let connection = self.connect(&scene).await?;
-            Box::pin(adoption::adopt(&scene, connection, &self.workplace, &self.own_images)).await
+            Box::pin(adoption::adopt(&scene, connection, &self.workplace, &self.own_images, cilium))
+                .await
         };
         match adopted.await {
             Ok(cluster) => Ok(Arc::new(cluster)),

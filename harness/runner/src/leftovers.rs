@@ -243,8 +243,8 @@ async fn clean_engine(
     engine: &str,
     runs: &dead::Runs,
 ) -> Result<Done, String> {
-    let mode = cleaning.mode;
     const LOOK_EVERY: Duration = Duration::from_millis(250);
+    let mode = cleaning.mode;
     let (mut done, found) = sweep(caretaker, mode, engine, runs).await?;
     let noted = runs.dead.iter().filter(|run| run.ended_lately()).flat_map(DeadRun::on_engines);
     let late: BTreeSet<&Thing> =

@@ -20,6 +20,7 @@ pub mod process;
 pub mod provider;
 pub mod raise;
 pub mod registry;
+pub mod reuse;
 pub mod run;
 pub mod standing;
 pub mod workplace;

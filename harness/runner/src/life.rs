@@ -3,13 +3,14 @@
 //! Whatever happens in between (a failure, a panic, an interrupt), the end comes: evidence first,
 //! then removal, each in bounded time. What could not be removed is in the journal, and said.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use gateproof_core::event::Event;
-use gateproof_core::name::TrialName;
+use gateproof_core::name::{ClusterName, TrialName};
 use gateproof_core::plan::{ClusterPlan, TrialPlan};
 use gateproof_core::verdict::Verdict;
 use gateproof_kubernetes::{Cluster, Provider, ProviderError, Remains, Surroundings};
@@ -51,6 +52,9 @@ impl Life<'_> {
                 self.collect_evidence(cluster.as_ref(), position, &trial.name).await;
             }
             gravest = gravest.max(verdict);
+        }
+        if matches!(gravest, Verdict::Passed | Verdict::Skipped) {
+            self.forget_evidence(cluster.name());
         }
         if !self.keeps(gravest) {
             self.take_away(cluster.as_ref(), None).await;
@@ -107,9 +111,27 @@ impl Life<'_> {
         }
     }
 
-    /// Where this cluster's evidence goes.
-    fn evidence_folder(&self) -> PathBuf {
-        self.options.evidence.join(self.plan.name.as_str())
+    /// Where a cluster's evidence goes.
+    fn evidence_folder(&self, cluster: &ClusterName) -> PathBuf {
+        self.options.evidence.join(cluster.as_str())
+    }
+
+    /// What the provider put away in advance is of no use when nothing failed.
+    fn forget_evidence(&self, cluster: &ClusterName) {
+        let folder = self.evidence_folder(cluster);
+        if !folder.is_dir() {
+            return;
+        }
+        // The run's folder goes with the last of its clusters.
+        let gone = std::fs::remove_dir_all(&folder).and_then(|()| {
+            match std::fs::remove_dir(&self.options.evidence) {
+                Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => Err(error),
+                _ => Ok(()),
+            }
+        });
+        if let Err(error) = gone {
+            tracing::warn!(%error, folder = %folder.display(), "evidence of what passed stays");
+        }
     }
 
     /// Puts away and removes what there is of a cluster that did not come up.
@@ -120,7 +142,7 @@ impl Life<'_> {
             Keep::Always => Remains::Keep,
             Keep::OnFailure | Keep::Never => Remains::Remove,
         };
-        let folder = self.evidence_folder();
+        let folder = self.evidence_folder(&self.plan.name);
         let abandoned = self.provider.abandon(self.plan, surroundings, remains);
         let (files, problem) = match bounded(limit, abandoned).await {
             Ok(files) => (files, None),
@@ -189,7 +211,7 @@ impl Life<'_> {
     /// Puts away what helps to understand a trial that did not pass. Of several trials of a
     /// cluster each has a folder of its own.
     async fn collect_evidence(&self, cluster: &dyn Cluster, position: usize, trial: &TrialName) {
-        let mut folder = self.evidence_folder();
+        let mut folder = self.evidence_folder(cluster.name());
         if self.plan.trials.len() > 1 {
             folder.push(format!("trial-{}", position + 1));
         }

@@ -1,6 +1,7 @@
 //! Which provider runs the clusters, and how many of them side by side.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gateproof_core::cluster::ProviderKind;
@@ -8,6 +9,9 @@ use gateproof_core::plan::Plan;
 use gateproof_embedded::EmbeddedProvider;
 use gateproof_kind::provider::{KindProvider, Workplace};
 use gateproof_kubernetes::Provider;
+
+use crate::engines::Engines;
+use crate::reuse::Reusing;
 
 /// A provider that this build does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +49,13 @@ pub enum Setup {
     Embedded,
     /// kind clusters.
     Kind(Box<Workplace>),
+    /// kind clusters that are up already where they fit, else new ones.
+    KindOrReused {
+        /// Where they are made.
+        workplace: Box<Workplace>,
+        /// The state folder: who uses a cluster holds a lock there.
+        state: PathBuf,
+    },
 }
 
 /// Makes the provider.
@@ -52,6 +63,15 @@ pub fn make(setup: Setup) -> Arc<dyn Provider> {
     match setup {
         Setup::Embedded => Arc::new(EmbeddedProvider::new()),
         Setup::Kind(workplace) => Arc::new(KindProvider::new(*workplace)),
+        Setup::KindOrReused { workplace, state } => Arc::new(Reusing {
+            engines: Engines {
+                usual: workplace.endpoint.clone(),
+                search_path: workplace.search_path.clone(),
+            },
+            node_image: workplace.settings.node_image.clone(),
+            provider: Arc::new(KindProvider::new(*workplace)),
+            state,
+        }),
     }
 }
 

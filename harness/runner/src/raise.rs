@@ -85,8 +85,16 @@ pub async fn raise(
         settled = install_and_keep(cluster.as_ref(), raising.stack) => settled,
         () = interrupt.triggered() => Err(interrupted(interrupt)),
     };
-    let Err(reason) = settled else { return Ok(cluster) };
     let folder = raising.evidence.join(raising.plan.name.as_str());
+    let Err(reason) = settled else {
+        // What was put away in advance is of no use now.
+        if raising.evidence.is_dir()
+            && let Err(error) = std::fs::remove_dir_all(&raising.evidence)
+        {
+            tracing::warn!(%error, "evidence of a cluster that is up stays");
+        }
+        return Ok(cluster);
+    };
     let evidence = bounded(limits.evidence, cluster.collect_evidence(&folder)).await;
     let left = bounded(limits.removal, cluster.teardown()).await.err();
     Err(NotRaised { reason, evidence: evidence.unwrap_or_default(), left })

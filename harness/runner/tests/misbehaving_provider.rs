@@ -108,6 +108,8 @@ impl Provider for Troubled {
                 self.interrupt.trigger("SIGINT");
                 std::future::pending::<()>().await;
             }
+            // What is put away in advance, for the case that something fails.
+            Trouble::None => drop(write_evidence(&surroundings.evidence.join(plan.name.as_str()))),
             _ => {}
         }
         let prober: Arc<dyn Prober> = match self.trouble {
@@ -243,6 +245,8 @@ struct Played {
     records: Vec<Record>,
     code: ExitCode,
     deeds: Vec<&'static str>,
+    /// Whether evidence lies there in the end.
+    evidence: bool,
 }
 
 /// Runs a cluster with this trouble.
@@ -273,7 +277,9 @@ async fn play(trouble: Trouble, keep: Keep) -> Played {
             assert_eq!(evidence.files, 1);
         }
     }
-    Played { code: exit_code(&report), records, deeds: deeds.all() }
+    let lies = |cluster: &ClusterPlan| folder.path().join(cluster.name.as_str()).exists();
+    let evidence = plan.clusters.iter().any(lies);
+    Played { code: exit_code(&report), evidence, records, deeds: deeds.all() }
 }
 
 /// Every text that says why something did not work.
@@ -302,6 +308,8 @@ async fn ends(trouble: Trouble, exit: ExitCode, deeds: &[&str], reason: &str) {
 #[tokio::test]
 async fn a_run_that_passes_puts_nothing_away() {
     ends(Trouble::None, ExitCode::Passed, &["removed"], "").await;
+    assert!(!play(Trouble::None, Keep::Never).await.evidence, "also what was put away in advance");
+    assert!(play(Trouble::TrialPanics, Keep::Never).await.evidence);
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ use crate::environment::{Audience, Environment};
 pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result<u8, CommandError> {
     let specs = specs(&arguments.report)?;
     let plan = plan_of(&arguments.choice)?;
-    let mut setup = setup(plan.provider, &arguments.kind)?;
+    let setup = setup(plan.provider, &arguments.kind)?;
+    let mut setup = reusing(setup, arguments, environment)?;
     let mut options = Options::new(clock::run_id(), jobs(arguments, &plan));
     options.shard = shard(arguments)?;
     options.keep = keep(arguments, plan.provider, environment)?;
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
     );
     options.ledger = Arc::clone(&journal) as Arc<dyn Ledger>;
     evidence.folder().clone_into(&mut options.evidence);
-    if let Setup::Kind(workplace) = &mut setup {
+    if let Setup::Kind(workplace) | Setup::KindOrReused { workplace, .. } = &mut setup {
         // What Helm needs for a moment goes with the run, however that ends.
         journal.folder().clone_into(&mut workplace.stack.scratch);
     }
@@ -150,6 +151,23 @@ fn jobs(arguments: &RunArguments, plan: &Plan) -> NonZeroUsize {
     })
 }
 
+/// Whether clusters that are up are taken.
+fn reusing(
+    setup: Setup,
+    arguments: &RunArguments,
+    environment: &Environment,
+) -> Result<Setup, CommandError> {
+    match setup {
+        setup if !arguments.reuse => Ok(setup),
+        Setup::Kind(workplace) => {
+            Ok(Setup::KindOrReused { workplace, state: environment.state.clone() })
+        }
+        Setup::Embedded | Setup::KindOrReused { .. } => Err(CommandError::Usage(
+            "--reuse: only kind clusters outlive a run; `--provider kind` uses them".to_owned(),
+        )),
+    }
+}
+
 /// Which clusters stay. What lives in the process of the run cannot.
 fn keep(
     arguments: &RunArguments,
@@ -179,7 +197,7 @@ fn keep(
 
 /// Where evidence goes.
 enum Evidence {
-    /// To a folder of the user's.
+    /// To a folder of the run below one of the user's.
     Wished(PathBuf),
     /// To a folder of the run below the state folder. When the run is killed no report tells of
     /// it, so it goes with the run.
@@ -189,7 +207,7 @@ enum Evidence {
 impl Evidence {
     fn of(arguments: &RunArguments, environment: &Environment, run: &str) -> Self {
         match &arguments.evidence {
-            Some(folder) => Self::Wished(absolute(folder)),
+            Some(folder) => Self::Wished(absolute(&folder.join(run))),
             None => Self::Usual(absolute(&workplace::usual_evidence(&environment.state, run))),
         }
     }

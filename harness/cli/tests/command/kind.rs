@@ -28,6 +28,7 @@ fn wrong_options_are_refused_before_anything_runs() {
         ),
         (&["--provider", "kind", "--helm", "no/helm"], &["there is no program no/helm"]),
         (&["--keep", "always"], &["--keep", "an embedded cluster lives in the process"]),
+        (&["--reuse"], &["--reuse", "only kind clusters outlive a run"]),
         (&["--provider", "docker"], &["docker", "kind"]),
     ] {
         let run = place.run(&[&["run", "ok.yaml"], arguments].concat());

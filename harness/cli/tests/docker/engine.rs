@@ -146,8 +146,9 @@ impl Docker {
 
     /// Removes what this suite made.
     pub(crate) fn clean(&self) {
+        let made = self.made.lock().expect("no panic").clone();
         self.runtime.block_on(async {
-            for name in self.made.lock().expect("no panic").iter() {
+            for name in &made {
                 self.engine.remove_container(name).await.expect("it is removed");
                 let cluster = name.trim_end_matches("-control-plane");
                 gateproof_kind::kept::unmark(&self.engine, cluster).await.expect("no mark");

@@ -117,7 +117,7 @@ pub(crate) fn killed_at_random(docker: &Docker) {
                             signal(&child, Signal::SIGKILL);
                         }
                         child.wait().expect("it ends");
-                        // Every third run loses its journal too: then labels alone tell.
+                        // Every third run loses all it had on disk too: then labels alone tell.
                         if kill % 3 == 2 {
                             lose_journals(place, child.id());
                         }
@@ -134,7 +134,7 @@ pub(crate) fn killed_at_random(docker: &Docker) {
         }
     });
     let told = format!("seed {seed}: {kills} runs, {ended} of them over before they were killed");
-    println!("{told}");
+    tell(&told);
     let clean = place.run(&["clean"]);
     assert_eq!(clean.code, Some(0), "{told}: {clean:?}");
     assert_eq!(docker.left_of(&processes), Vec::<String>::new(), "{told}: {clean:?}");
@@ -149,10 +149,17 @@ pub(crate) fn killed_at_random(docker: &Docker) {
     assert!(!again.out.contains("removed"), "{told}: nothing comes into being later: {again:?}");
 }
 
-/// Removes the folders of a process's runs.
+/// The figure is worth knowing also when all is well.
+#[expect(clippy::print_stdout, reason = "this is a program whose output is read")]
+fn tell(text: &str) {
+    println!("{text}");
+}
+
+/// Removes the folders of a process's runs: journals and evidence.
 fn lose_journals(place: &Place, process: u32) {
-    let runs = std::fs::read_dir(place.path().join("state/runs")).into_iter().flatten().flatten();
-    for folder in runs {
+    let folders =
+        |of: &str| std::fs::read_dir(place.path().join(of)).into_iter().flatten().flatten();
+    for folder in folders("state/runs").chain(folders("state/evidence")) {
         if folder.file_name().to_string_lossy().ends_with(&format!("-{process}")) {
             match std::fs::remove_dir_all(folder.path()) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),

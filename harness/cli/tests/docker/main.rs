@@ -18,7 +18,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use engine::Docker;
 
-const CHECKS: &[(&str, fn(&Docker))] = &[
+/// A test of this suite.
+type Check = fn(&Docker);
+
+const CHECKS: &[(&str, Check)] = &[
     ("clusters_are_listed_with_their_owners", owners::listed),
     ("clean_removes_what_dead_runs_left_and_nothing_else", owners::cleaned),
     ("a_name_in_a_journal_that_is_somebody_elses_by_now_is_left_alone", owners::taken_name),
