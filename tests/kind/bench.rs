@@ -13,6 +13,7 @@ use gateproof_core::plan::{self, ClusterPlan, Plan};
 use gateproof_core::report::RunReport;
 use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
+use gateproof_embedded::EmbeddedProvider;
 use gateproof_kind::container::{ContainerState, Privileges};
 use gateproof_kind::endpoint::{DEFAULT_SOCKET, Endpoint};
 use gateproof_kind::engine::Engine;
@@ -119,6 +120,11 @@ impl Bench {
         Ok(reference)
     }
 
+    /// Runs a plan with kind.
+    pub(crate) fn run(&self, plan: &Plan, jobs: usize) -> Result<Ran, Failed> {
+        self.run_on(plan, jobs, &self.image, |_| {})
+    }
+
     /// Runs a plan with kind on nodes of an image, with settings of one's own.
     pub(crate) fn run_on(
         &self,
@@ -131,6 +137,12 @@ impl Bench {
         adjust(&mut workplace);
         let provider = Arc::new(KindProvider::new(workplace));
         self.run_with(plan, jobs, provider)
+    }
+
+    /// Runs a plan on embedded clusters.
+    pub(crate) fn run_embedded(&self, plan: &Plan) -> Result<Ran, Failed> {
+        let plan = Plan { provider: ProviderKind::Embedded, clusters: plan.clusters.clone() };
+        self.run_with(&plan, 1, Arc::new(EmbeddedProvider::new()))
     }
 
     fn run_with(

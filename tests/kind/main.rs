@@ -10,6 +10,7 @@
 
 mod bench;
 mod definitions;
+mod founding;
 mod image;
 mod misbehaviour;
 mod objects;
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let absent = bench::engine_is_absent();
     let lazy = Arc::new(Lazy { made: OnceLock::new() });
-    let tests = objects::tests().into_iter().chain(misbehaviour::tests());
+    let tests = founding::tests().into_iter().chain(objects::tests()).chain(misbehaviour::tests());
     let trials = tests
         .map(|(name, work)| match &absent {
             None => {

@@ -1,0 +1,58 @@
+//! The founding scenario through real containers: every verdict as on the embedded provider, at the
+//! addresses of the containers.
+
+use gateproof_core::report::TrialReport;
+use gateproof_core::verdict::Verdict;
+use libtest_mimic::Failed;
+
+use crate::Work;
+use crate::bench::{Bench, plan_of};
+
+const VARIANTS: [&str; 3] = ["::dedicated/", "::host-network/", "::host-network-node-selector/"];
+
+pub(crate) fn tests() -> Vec<(String, Work)> {
+    VARIANTS
+        .into_iter()
+        .map(|variant| {
+            let name = variant.trim_matches([':', '/']);
+            let work: Work = Box::new(move |bench| same_verdicts(bench, "shared-gateway", variant));
+            (format!("founding::{name}"), work)
+        })
+        .collect()
+}
+
+fn same_verdicts(bench: &Bench, scenario: &str, variant: &str) -> Result<(), Failed> {
+    let mut plan = plan_of(scenario, &[variant])?;
+    plan.clusters.truncate(1);
+    let kind = bench.run(&plan, 1)?;
+    let embedded = bench.run_embedded(&plan)?;
+    for (ours, reference) in kind.report.trials.iter().zip(&embedded.report.trials) {
+        let (ours, expected) = (verdicts(ours), verdicts(reference));
+        if ours != expected {
+            return Err(format!(
+                "expected as on the embedded provider:\n{}\nfound:\n{}\n{}",
+                expected.join("\n"),
+                ours.join("\n"),
+                gateproof_report::failures(&kind.report)
+            )
+            .into());
+        }
+    }
+    let trial = &kind.report.trials[0];
+    if trial.verdict != Verdict::Passed {
+        return Err(gateproof_report::failures(&kind.report).into());
+    }
+    let addresses = kind.report.clusters.iter().flat_map(|cluster| &cluster.nodes);
+    let loopback = addresses.flat_map(|node| &node.addresses).any(|address| address.is_loopback());
+    if loopback || kind.report.clusters.iter().all(|cluster| cluster.nodes.is_empty()) {
+        return Err("the nodes have no addresses of their own".into());
+    }
+    eprintln!("{}: {:.1} s", trial.summary.trial, kind.took.as_secs_f64());
+    bench.must_be_gone(&plan)
+}
+
+/// The verdict, and that of each check.
+fn verdicts(trial: &TrialReport) -> Vec<String> {
+    let checks = trial.checks.iter().map(|check| format!("{:?} {}", check.verdict, check.check));
+    [format!("{:?} {}", trial.verdict, trial.summary.trial)].into_iter().chain(checks).collect()
+}
