@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Predict(PredictArguments),
     /// Print what differs between Cilium versions, with sources: what predictions stand on.
     Facts(FactsArguments),
+    /// Print which versions of Cilium, the Gateway API, Kubernetes and cert-manager fit each other.
+    Versions,
     /// Print the JSON Schema of scenario files, for editors.
     Schema,
     /// Make reports from event logs.

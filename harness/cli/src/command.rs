@@ -32,6 +32,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod validate;
+pub(crate) mod versions;
 
 /// Why a command could not be carried out.
 #[derive(Debug)]

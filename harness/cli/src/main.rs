@@ -15,7 +15,7 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command, ReportCommand};
 use crate::command::{
     CommandError, clean, cluster, echo, facts, images, plan, predict, prober, report, run, schema,
-    validate,
+    validate, versions,
 };
 use crate::environment::Environment;
 
@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments, &environment),
         Command::Predict(arguments) => predict::run(&arguments, &environment),
         Command::Facts(arguments) => facts::run(&arguments, &environment),
+        Command::Versions => versions::run(&environment),
         Command::Schema => schema::run(),
         Command::Report(ReportCommand::Merge { logs, report }) => {
             report::merge(&logs, &report, &environment)

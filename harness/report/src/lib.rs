@@ -6,8 +6,8 @@
 //!
 //! Read in this order: [`reporter`] and [`reporters`] (how records flow), [`spec`] and
 //! `destination` (which reports go where), `view` (what every human report shows), `layout`
-//! (text in a given width), then one module for each kind of report. [`prediction`] is the odd one
-//! out: it lays out what the reference model says, without a run.
+//! (text in a given width), then one module for each kind of report. [`prediction`] and [`versions`] are
+//! the odd ones out: they lay out what is known without a run.
 
 pub mod reporter;
 pub mod reporters;
@@ -26,6 +26,7 @@ mod junit;
 mod markdown;
 
 pub mod prediction;
+pub mod versions;
 pub mod yaml;
 
 #[cfg(test)]

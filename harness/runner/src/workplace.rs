@@ -12,8 +12,8 @@ use gateproof_kind::docker_config::DockerEnvironment;
 use gateproof_kind::endpoint::Endpoint;
 pub use gateproof_kind::provider::Workplace;
 use gateproof_kind::settings::{OwnImage, Settings};
+use gateproof_stack::Downloads;
 use gateproof_stack::HelmSource;
-use gateproof_stack::settings::HELM_IMAGE;
 
 use crate::clock;
 
@@ -119,11 +119,9 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
             mistakes.push(format!("--helm or {HELM}: there is no program {program}"));
             HelmSource::Program(PathBuf::new())
         }
-        None => HelmSource::Search {
-            path: std::env::split_paths(&path).collect(),
-            image: HELM_IMAGE.to_owned(),
-        },
+        None => HelmSource::Search { path: std::env::split_paths(&path).collect() },
     };
+    stack.downloads = downloads(&said);
     let never_fails = "every text is a place";
     if let Some(crds) = &wishes.gateway_api_crds {
         stack.crds = crds.parse().expect(never_fails);
@@ -147,6 +145,25 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
             stack,
         }),
         _ => Err(mistakes),
+    }
+}
+
+/// How manifests are downloaded: proxies as curl has them (lower case first, and upper case too,
+/// as most programs read them), and the XDG cache directory.
+fn downloads(said: &dyn Fn(&str) -> Option<String>) -> Downloads {
+    let proxy = |name: &str| said(name).or_else(|| said(&name.to_uppercase()));
+    let all = || proxy("all_proxy");
+    let cache = said("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(said("HOME")?).join(".cache")));
+    Downloads {
+        cache: cache.map(|folder| folder.join("gateproof")),
+        https_proxy: proxy("https_proxy").or_else(all),
+        http_proxy: proxy("http_proxy").or_else(all),
+        no_proxy: proxy("no_proxy")
+            .map(|list| list.split(',').map(|host| host.trim().to_owned()).collect())
+            .unwrap_or_default(),
+        authorities: None,
     }
 }
 
@@ -251,7 +268,7 @@ mod tests {
         assert_eq!(found.settings.privileges, Privileges::Privileged);
         assert_eq!(found.endpoint.to_string(), "unix:///var/run/docker.sock");
         assert!(found.folder.is_absolute());
-        let HelmSource::Search { path, .. } = found.stack.helm else { panic!("PATH is searched") };
+        let HelmSource::Search { path } = found.stack.helm else { panic!("PATH is searched") };
         assert_eq!(path.len(), 2);
     }
 

@@ -1,7 +1,7 @@
 //! Helm: which one is used, whether it is new enough, and running it.
 //!
 //! The user's own program, so that a proxy, a registry login or a mirror that works for the user
-//! works here. Where there is none, Helm runs in a container beside the cluster.
+//! works here.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ fn locate(source: &HelmSource) -> Result<PathBuf, StackError> {
             "there is no program {}, which was given as Helm",
             program.display()
         ))),
-        HelmSource::Search { path, .. } => path
+        HelmSource::Search { path } => path
             .iter()
             .map(|folder| folder.join(if cfg!(windows) { "helm.exe" } else { "helm" }))
             .find(|program| program.is_file())

@@ -27,7 +27,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            helm: HelmSource::Search { path: Vec::new(), image: HELM_IMAGE.to_owned() },
+            helm: HelmSource::Search { path: Vec::new() },
             cilium_chart: ChartSource::Repository("https://helm.cilium.io".to_owned()),
             cert_manager_chart: ChartSource::Repository("https://charts.jetstack.io".to_owned()),
             crds: CrdSource::Release,
@@ -42,20 +42,15 @@ impl Default for Settings {
 /// #46705).
 const STEP_WITHIN: Duration = Duration::from_mins(10);
 
-/// Helm in a container, where there is none on this machine.
-pub const HELM_IMAGE: &str = "alpine/helm:3.19.0";
-
 /// Which Helm to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HelmSource {
     /// This program, and no other.
     Program(PathBuf),
-    /// The first `helm` in these folders (the user's `PATH`), else a container of this image.
+    /// The first `helm` in these folders (the user's `PATH`).
     Search {
         /// The folders.
         path: Vec<PathBuf>,
-        /// The image.
-        image: String,
     },
 }
 

@@ -14,8 +14,8 @@ pub struct Target {
     pub client: Client,
     /// The same access for Helm on this machine.
     pub kubeconfig: Kubeconfig,
-    /// Access for a container beside the cluster; `None` where there is no such place, and then
-    /// Helm cannot run in a container.
+    /// Access for a container beside the cluster; `None` where there is no such place. Nothing runs
+    /// there yet.
     pub beside: Option<Beside>,
     /// What Cilium has to be told of the cluster.
     pub facts: ClusterFacts,

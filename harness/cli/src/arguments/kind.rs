@@ -28,7 +28,7 @@ pub(crate) struct KindArguments {
     /// `auto`, which takes the helper where container addresses have no route from here.
     #[arg(long, env = workplace::VANTAGE, value_name = "PLACE")]
     pub(crate) vantage: Option<String>,
-    /// The Helm program; by default the one on PATH, else Helm runs in a container.
+    /// The Helm program; by default the one on PATH.
     #[arg(long, env = workplace::HELM, value_name = "PATH")]
     pub(crate) helm: Option<PathBuf>,
     /// The Gateway API's definitions: a file or an address; by default those of the release that

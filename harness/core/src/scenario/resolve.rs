@@ -16,6 +16,7 @@ use crate::source::nearest::nearest;
 use crate::source::problem::Problem;
 use crate::source::tree::{Node, Place, Source};
 use crate::topology::Topology;
+use crate::versions::{Asked, Misfit, choose};
 
 mod check;
 mod health;
@@ -87,6 +88,7 @@ pub(crate) fn resolve(
     let spec = place.get("spec");
     let topology = topology(&file.spec.topology.0, spec, around, problems);
     let cilium = versions(file, spec, problems);
+    report_misfits(file, spec, &cilium, problems);
     let variants = variants::resolve(file, spec, &cilium, topology, problems);
     let issuer = issuer(file);
     let backends = backends(file, spec, problems);
@@ -151,6 +153,32 @@ fn versions(
         }
     }
     versions.clone()
+}
+
+/// Versions that are known not to work together; what is left open always fits.
+fn report_misfits(
+    file: &ScenarioFile,
+    spec: Place<'_>,
+    cilium: &[crate::cilium::CiliumVersion],
+    problems: &mut Vec<Problem>,
+) {
+    let stack = &file.spec.stack;
+    let key = if stack.gateway_api.is_some() { "gatewayAPI" } else { "certManager" };
+    let mut told = BTreeSet::new();
+    for version in cilium {
+        let asked = Asked {
+            cilium: version,
+            gateway_api: &gateway_api(file),
+            cert_manager: stack.cert_manager.as_ref().map(|version| version.0.as_str()),
+            kubernetes: None,
+        };
+        let Err(Misfit(lines)) = choose(asked) else { continue };
+        for line in lines {
+            if told.insert(line.clone()) {
+                problems.push(Problem::at(&spec.at(&["stack", key]), line));
+            }
+        }
+    }
 }
 
 fn issuer(file: &ScenarioFile) -> Issuer {

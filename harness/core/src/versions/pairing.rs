@@ -92,11 +92,13 @@ pub const ROWS: &[Row] = &[
     row((5, 6), Standard, (16, 16), Crashes(UNSERVED), Inferred),
     row((5, 6), Standard, (17, 19), Crashes(UNSERVED), Seen(CRASH_REPORTS)),
     row((5, 5), Standard, (20, 21), Partly(OLD_FOR_20), Inferred),
-    row((6, 6), Standard, (20, 21), Works, Seen(REPORTS)),
+    row((6, 6), Standard, (20, 20), Works, Seen(REPORTS)),
+    row((6, 6), Standard, (21, 21), Works, Inferred),
     row((5, 6), Experimental, (15, 15), Off(NO_OLD_GRPC), Inferred),
     row((5, 6), Experimental, (16, 19), Works, Inferred),
     row((5, 5), Experimental, (20, 21), Partly(OLD_FOR_20), Inferred),
-    row((6, 6), Experimental, (20, 21), Works, Seen(REPORTS)),
+    row((6, 6), Experimental, (20, 20), Works, Seen(REPORTS)),
+    row((6, 6), Experimental, (21, 21), Works, Inferred),
 ];
 
 /// cilium/cilium: `Documentation/operations/upgrade-current.inc`.

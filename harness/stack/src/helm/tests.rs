@@ -19,7 +19,7 @@ pub(crate) fn program(folder: &Path, lines: &str) -> PathBuf {
 async fn found(lines: &str) -> Result<Helm, String> {
     let folder = tempfile::tempdir().expect("a folder");
     program(folder.path(), lines);
-    let source = HelmSource::Search { path: vec![folder.path().to_owned()], image: String::new() };
+    let source = HelmSource::Search { path: vec![folder.path().to_owned()] };
     Helm::find(&source).await.map_err(|error| error.in_words())
 }
 
@@ -51,7 +51,7 @@ async fn a_missing_helm_says_where_it_was_looked_for() {
     let given = folder.path().join("my-helm");
     let message = Helm::find(&HelmSource::Program(given.clone())).await.expect_err("not there");
     assert!(message.to_string().contains(&given.display().to_string()), "{message}");
-    let search = HelmSource::Search { path: vec![folder.path().to_owned()], image: String::new() };
+    let search = HelmSource::Search { path: vec![folder.path().to_owned()] };
     let message = Helm::find(&search).await.expect_err("not there").to_string();
     assert!(message.contains("no `helm` on PATH") && message.contains("--helm"), "{message}");
 }
