@@ -31,7 +31,7 @@ pub(crate) mod preload;
 pub(crate) mod prober;
 pub(crate) mod register;
 
-pub(crate) use boot::ended;
+pub(crate) use boot::{ended, ended_meanwhile};
 pub(crate) use node_command::NodeShell;
 
 /// How many of the last lines of a command's output an error shows.

@@ -11,13 +11,15 @@
 //!
 //! `kubeadm init` does not wait for other nodes: it takes longest, and they boot meanwhile.
 
+use std::time::Duration;
+
 use futures_util::future::try_join_all;
 use gateproof_core::cluster::Node;
 use gateproof_kubernetes::Client;
 
 use crate::actions::create::Creations;
 use crate::actions::{
-    ActionError, NodeShell, Place, Scene, Seen, boot, configure, ended, finish, kubeadm,
+    ActionError, NodeShell, Place, Scene, Seen, boot, configure, ended_meanwhile, finish, kubeadm,
     load_balancer, register,
 };
 use crate::api_endpoint::{self, ApiEndpoint};
@@ -30,6 +32,9 @@ use crate::plan::{KindPlan, NodePlan, Part};
 use crate::removal::{self, Whose};
 use crate::settings::{Deadlines, StorageClass};
 use crate::transcript::Transcripts;
+
+/// How long after a command's end the engine may notice that the container has ended as well.
+const ENDS_WITHIN: Duration = Duration::from_millis(500);
 
 /// A planned cluster, on its way.
 pub(crate) struct BringUp<'a> {
@@ -69,16 +74,29 @@ impl BringUp<'_> {
     /// What failed on a container that has ended, failed because of that.
     async fn explained(&self, mut error: ActionError) -> ActionError {
         let Some(container) = &error.node else { return error };
-        let why = match self.engine.inspect_container(container).await {
-            Ok(None) => "the container is gone".to_owned(),
-            Ok(Some(state)) if state.phase != Phase::Running => ended(&state.phase),
+        let phase = match self.engine.inspect_container(container).await {
+            Ok(state) => state.map(|state| state.phase),
             // What the engine does not say now, the error itself tells.
-            Ok(Some(_)) | Err(_) => return error,
+            Err(_) => return error,
         };
-        if !error.seen.to_string().contains(&why) {
-            error.seen = error.seen.because(&why);
+        if phase == Some(Phase::Running)
+            && !self.was_restarted(container).await
+            && self.engine.wait_container(container, ENDS_WITHIN).await.is_err()
+        {
+            return error;
+        }
+        let why = ended_meanwhile(phase.as_ref());
+        if !error.seen.to_string().contains(why) {
+            error.seen = error.seen.because(why);
         }
         error
+    }
+
+    /// Whether Docker has started a container again, as the restart policy has it after a failure.
+    async fn was_restarted(&self, container: &str) -> bool {
+        let described = self.engine.describe_container(container).await;
+        let count = described.ok().flatten().and_then(|it| it.get("RestartCount")?.as_u64());
+        count.is_some_and(|count| count > 0)
     }
 
     async fn steps(&self) -> Result<Up, ActionError> {

@@ -43,6 +43,9 @@ use crate::watch::Watch;
 /// of a kind cluster has it.
 const ANNOUNCE_ON: &str = "^eth0$";
 
+/// How long Cilium's operator may take to see a change before claims are judged regardless.
+const SETTLE_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long an API server may not answer a simple question.
 const LOOK_FOR: Duration = Duration::from_secs(20);
 
@@ -311,11 +314,28 @@ impl Cluster for KindCluster {
         self.watch.problems()
     }
 
+    /// Returns once Cilium's operator has seen every change made before. What it has not seen in
+    /// time is for the claims to judge: an operator that does not answer is Cilium's failure.
+    async fn settle(&self) -> Result<(), ProviderError> {
+        let unseen = gateproof_stack::settle(&self.client, SETTLE_WITHIN).await;
+        let unseen = unseen.map_err(|error| self.fail("settle", error.in_words()))?;
+        for what in unseen {
+            tracing::debug!(cluster = %self.name, what, "not seen by Cilium's operator in time");
+        }
+        Ok(())
+    }
+
     async fn logs(&self, component: &Component) -> Result<String, ProviderError> {
-        Err(self.fail(
-            &format!("read the logs of {component:?} of"),
-            "logs of components are not read from kind clusters yet",
-        ))
+        let node = match component {
+            Component::CiliumAgent(node) | Component::Envoy(node) => {
+                Some(self.kubernetes_name(node))
+            }
+            Component::CiliumOperator | Component::CertManager => None,
+        };
+        let node = node.as_ref().map(NodeName::as_str);
+        gateproof_stack::logs(&self.client, component, node)
+            .await
+            .map_err(|error| self.fail("read logs of", error.in_words()))
     }
 
     async fn collect_evidence(&self, folder: &Path) -> Result<Vec<PathBuf>, ProviderError> {

@@ -60,20 +60,19 @@ pub(crate) async fn boot(
         }
         last.push_back(line);
     }
-    let how = match engine.inspect_container(container).await? {
-        None => "the container is gone".to_owned(),
-        Some(state) => ended(&state.phase),
-    };
+    // A log ends with its container.
+    let state = engine.inspect_container(container).await?;
+    let how = ended_meanwhile(state.as_ref().map(|state| &state.phase));
     let output: Vec<String> = last.into();
     let what = format!("{how} before its init system was up");
     Err(Seen::with_output(what, &output.join("\n")))
 }
 
-/// How a container ended, in words.
+/// What a container does that does not run, in words.
 pub(crate) fn ended(phase: &Phase) -> String {
     match phase {
         Phase::Created => "the container was never started".to_owned(),
-        Phase::Running => "its log ended while the container runs".to_owned(),
+        Phase::Running => "the container runs".to_owned(),
         Phase::Exited { code, out_of_memory: false } => {
             format!("the container ended with exit code {code}")
         }
@@ -81,6 +80,19 @@ pub(crate) fn ended(phase: &Phase) -> String {
             format!("the container was killed for lack of memory (exit code {code})")
         }
         Phase::Other(word) => format!("the container is {word}"),
+    }
+}
+
+/// That a container ended while it was worked on. Docker starts it again a moment later, so how it
+/// ended can be read only by chance; what is certain is said.
+pub(crate) fn ended_meanwhile(phase: Option<&Phase>) -> &'static str {
+    match phase {
+        None => "the container is gone",
+        Some(Phase::Created) => "the container was never started",
+        Some(Phase::Exited { out_of_memory: true, .. }) => {
+            "the container was killed for lack of memory"
+        }
+        Some(Phase::Running | Phase::Exited { .. } | Phase::Other(_)) => "the container ended",
     }
 }
 
