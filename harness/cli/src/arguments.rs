@@ -196,9 +196,11 @@ pub(crate) struct PredictArguments {
     #[arg(long, value_name = "CIDR")]
     pub(crate) pool: Vec<String>,
     /// The address or host name that somebody else's load balancer, such as a cloud's, gives to
-    /// Services of type LoadBalancer.
+    /// Services of type LoadBalancer: one for all of them; or, repeated or as a range
+    /// (192.0.2.10-192.0.2.20, 192.0.2.0/28), one for each; or NAMESPACE/NAME=ADDRESS for the
+    /// Service of one Gateway.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "pool")]
-    pub(crate) load_balancer: Option<String>,
+    pub(crate) load_balancer: Vec<String>,
     /// Print what changes on the way to this version, and which facts are behind it.
     #[arg(long, value_name = "VERSION")]
     pub(crate) compare: Option<String>,

@@ -10,6 +10,7 @@
 
 pub mod comparison;
 pub mod endpoints;
+mod load_balancer;
 mod missing;
 mod objects;
 pub mod overview;
@@ -28,6 +29,7 @@ use crate::resources::gateway::GROUP;
 use crate::resources::meta::identity;
 use crate::{Input, Outcome, Resources, Skipped, Unmodelled, reconcile};
 
+pub use load_balancer::{Addresses, LoadBalancer};
 use objects::read_back;
 pub use service::ALLOCATED;
 
@@ -64,15 +66,6 @@ impl<'a> Question<'a> {
     fn input<'r>(&'r self, resources: &'r Resources) -> Input<'r> {
         Input { turned: self.turned, ..Input::new(self.version, self.config, resources) }
     }
-}
-
-/// Who gives addresses to Services of type LoadBalancer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadBalancer<'a> {
-    /// LB-IPAM, from the pools among the objects; nobody, if there are none.
-    Ipam,
-    /// Somebody else, such as a cloud, gives this address or host name to all of them.
-    External(&'a str),
 }
 
 /// What a setup settles to.
@@ -161,15 +154,18 @@ impl Cluster {
         }
         self.unmodelled.clear();
         match question.load_balancer {
-            LoadBalancer::External(address) => self.balance(address),
+            LoadBalancer::External(addresses) => self.balance(addresses),
             LoadBalancer::Ipam => self.allocate(question),
         }
         before != services(&self.objects)
     }
 
-    /// An external load balancer gives its address to every Service that asks for one.
-    fn balance(&mut self, address: &str) {
+    /// An external load balancer gives addresses to the Services that ask for one.
+    fn balance(&mut self, addresses: &Addresses) {
+        let services = balanced(&self.objects);
+        let given = addresses.given(services.iter());
         for service in self.objects.values_mut().filter(|object| is_load_balanced(object)) {
+            let Some(address) = given.get(&name_of(service)) else { continue };
             let ingress = if address.parse::<std::net::IpAddr>().is_ok() {
                 json!([{"ip": address, "ipMode": "VIP"}])
             } else {
@@ -239,13 +235,26 @@ fn conclude(
                      --load-balancer ADDRESS"
                         .to_owned()
                 }
-                _ => service["status"]["conditions"][0]["message"]
+                LoadBalancer::External(_) => format!(
+                    "--load-balancer has none left for it; say another address, a range, or {}=ADDRESS",
+                    name_of(service)
+                ),
+                LoadBalancer::Ipam => service["status"]["conditions"][0]["message"]
                     .as_str()
                     .unwrap_or_default()
                     .to_owned(),
             };
             notes.push(format!("{name} stays without an address: {why}"));
         }
+    }
+    if let LoadBalancer::External(addresses) = question.load_balancer {
+        let unknown = addresses.unknown(&balanced(&cluster.objects)).into_iter();
+        notes.extend(unknown.map(|name| {
+            format!(
+                "--load-balancer {name}=…: {name} is neither a Service of type LoadBalancer nor a \
+                 Gateway with one"
+            )
+        }));
     }
     notes.extend(ignored_gateways(question, &resources));
     notes.extend(missing::notes(&cluster.objects));
@@ -262,6 +271,16 @@ fn conclude(
     });
     let cluster = cluster.objects;
     Prediction { objects, outcome, resources, cluster, skipped, unmodelled, notes }
+}
+
+/// The Services that ask for an address, in order.
+fn balanced(objects: &BTreeMap<Key, Value>) -> Vec<NamespacedName> {
+    objects.values().filter(|object| is_load_balanced(object)).map(name_of).collect()
+}
+
+fn name_of(object: &Value) -> NamespacedName {
+    let text = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
+    NamespacedName::new(text("namespace"), text("name"))
 }
 
 /// Gateways and routes that nobody writes a status for: they keep the one they have, or get the

@@ -16,6 +16,7 @@ pub(crate) mod listener_set;
 pub(crate) mod meta;
 pub(crate) mod pool;
 pub(crate) mod route;
+pub(crate) mod route_object;
 pub(crate) mod selector;
 pub(crate) mod service_import;
 mod shape;

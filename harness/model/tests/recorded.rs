@@ -23,8 +23,12 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion, HostNetwork};
 use gateproof_model::{Input, Outcome, Resources, reconcile};
 use serde_json::{Value, json};
 
+#[path = "recorded-code/comparison.rs"]
+mod comparison;
 #[path = "recorded-code/reproduction.rs"]
 mod reproduction;
+
+use comparison::{differences, normalise, sort_ports};
 
 const VERSIONS: [(&str, &str); 6] = [
     ("cilium-1.16-cut", "1.16.0"),
@@ -189,52 +193,6 @@ fn as_stored(mut service: Value) -> Value {
         }
     }
     service
-}
-
-/// Brings what the operator does not order into one order (see the table above).
-fn normalise(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            if let Some(Value::Array(clusters)) =
-                object.get_mut("weightedClusters").and_then(|weighted| weighted.get_mut("clusters"))
-            {
-                clusters.sort_by_key(|cluster| cluster["name"].to_string());
-            }
-            object.values_mut().for_each(normalise);
-        }
-        Value::Array(items) => items.iter_mut().for_each(normalise),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-fn sort_ports(service: &mut Value) {
-    if let Some(ports) = service["spec"]["ports"].as_array_mut() {
-        ports.sort_by_key(|port| port["port"].as_u64());
-    }
-}
-
-/// Paths at which two values differ, with both sides.
-fn differences(path: &str, model: &Value, recorded: &Value, out: &mut String) {
-    match (model, recorded) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let null = Value::Null;
-                let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
-                differences(&format!("{path}/{key}"), a, b, out);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (index, (a, b)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{path}/{index}"), a, b, out);
-            }
-        }
-        (a, b) if a == b => {}
-        (a, b) => {
-            writeln!(out, "    {path}: model {a}, recorded {b}")
-                .expect("writing to a String works");
-        }
-    }
 }
 
 /// Everything the model says, in the shape of the recording: objects, and objects that have

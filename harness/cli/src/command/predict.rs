@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::proposal::{self, Proposal};
 use gateproof_model::predict::overview::overview;
-use gateproof_model::predict::{LoadBalancer, Prediction, Question, predict};
+use gateproof_model::predict::{Addresses, LoadBalancer, Prediction, Question, predict};
 use gateproof_model::{SkipReason, Skipped, Unmodelled};
 use gateproof_report::prediction::{Shown, table};
 use gateproof_report::yaml;
@@ -40,11 +40,18 @@ pub(crate) fn run(
     let objects: Vec<Value> = proposal.objects.iter().map(|one| one.object.clone()).collect();
     let sides: Vec<(&CiliumVersion, CiliumConfig)> =
         versions.iter().map(|version| (version, proposal.config(version))).collect();
+    let addresses = Addresses::read(&arguments.load_balancer).map_err(|problems| {
+        let problems = problems.iter().map(|problem| format!("--load-balancer {problem}"));
+        CommandError::Usage(problems.collect::<Vec<_>>().join("\nerror: "))
+    })?;
     let mut answers = Vec::new();
     for (version, config) in &sides {
-        let question = Question::new(version, config, &objects).balanced_by(
-            arguments.load_balancer.as_deref().map_or(LoadBalancer::Ipam, LoadBalancer::External),
-        );
+        let balancer = if arguments.load_balancer.is_empty() {
+            LoadBalancer::Ipam
+        } else {
+            LoadBalancer::External(&addresses)
+        };
+        let question = Question::new(version, config, &objects).balanced_by(balancer);
         answers.push(answered(&proposal, question)?);
     }
     match answers.as_slice() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ALLOCATED, LoadBalancer, Prediction, Question, predict};
+use super::{ALLOCATED, Addresses, LoadBalancer, Prediction, Question, predict};
 use crate::fixture::Cluster;
 
 fn pool(cidr: &str) -> Value {
@@ -61,7 +61,10 @@ fn a_pool_that_is_used_up_says_so() {
 fn a_clouds_host_name_or_address_is_taken_as_it_is() {
     for (given, kind) in [("lb.example.test", "Hostname"), ("192.0.2.9", "IPAddress")] {
         let cluster = Cluster::new("1.18.10").gateway(http());
-        let prediction = predicted(&cluster, LoadBalancer::External(given));
+        let prediction = predicted(
+            &cluster,
+            LoadBalancer::External(&Addresses::read(&[given.to_owned()]).expect("an address")),
+        );
         let gateway = object(&prediction, "Gateway");
         assert_eq!(gateway["status"]["addresses"], json!([{"type": kind, "value": given}]));
     }

@@ -3,11 +3,10 @@
 //!
 //! References and filters are those of HTTPRoute, of which a GRPCRoute has fewer.
 
-use gateproof_core::name::NamespacedName;
 use serde::Deserialize;
 
 use super::http_route::{BACKENDS, BackendRef, FILTERS, Filter, ParentRef, ValueMatch};
-use super::meta::Object;
+use super::route_object::RouteObject;
 use super::shape::Shape;
 
 /// Fields of `GRPCRoute.spec` that are read.
@@ -33,25 +32,7 @@ pub(super) const SHAPE: Shape = Shape::Fields(&[
 ]);
 
 /// A GRPCRoute.
-#[derive(Debug, Clone)]
-pub(crate) struct GrpcRoute {
-    pub name: NamespacedName,
-    pub generation: Option<i64>,
-    pub spec: GrpcRouteSpec,
-    /// Paths of fields that are not read.
-    pub unread: Vec<String>,
-}
-
-impl From<Object<GrpcRouteSpec>> for GrpcRoute {
-    fn from(object: Object<GrpcRouteSpec>) -> Self {
-        Self {
-            name: object.metadata.namespaced_name(),
-            generation: object.metadata.generation,
-            spec: object.spec,
-            unread: Vec::new(),
-        }
-    }
-}
+pub(crate) type GrpcRoute = RouteObject<GrpcRouteSpec>;
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

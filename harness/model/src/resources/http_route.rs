@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::gateway::GROUP;
-use super::meta::Object;
+use super::route_object::RouteObject;
 use super::shape::Shape;
 
 const HEADERS: Shape =
@@ -103,25 +103,7 @@ pub(super) const SHAPE: Shape = Shape::Fields(&[
 ]);
 
 /// An HTTPRoute.
-#[derive(Debug, Clone)]
-pub(crate) struct HttpRoute {
-    pub name: NamespacedName,
-    pub generation: Option<i64>,
-    pub spec: HttpRouteSpec,
-    /// Paths of fields that are not read.
-    pub unread: Vec<String>,
-}
-
-impl From<Object<HttpRouteSpec>> for HttpRoute {
-    fn from(object: Object<HttpRouteSpec>) -> Self {
-        Self {
-            name: object.metadata.namespaced_name(),
-            generation: object.metadata.generation,
-            spec: object.spec,
-            unread: Vec::new(),
-        }
-    }
-}
+pub(crate) type HttpRoute = RouteObject<HttpRouteSpec>;
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]

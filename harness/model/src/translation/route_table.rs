@@ -111,7 +111,12 @@ fn merge(input: &Input<'_>, group: &[&HttpRule], unmodelled: &mut Vec<Unmodelled
         }
     } else {
         if backends.len() > 1 && backends.iter().all(|backend| backend.weight == 0) {
-            // Envoy refuses a sum of zero; what it serves then depends on what it had before.
+            // Envoy refuses a sum of zero. What it serves then depends on what it had before, and which
+            // other tables are left behind with it is a matter of chance: Cilium sends all route
+            // tables of a node in one response, Envoy hands them out in the order of a hash set and
+            // stops at the first that it refuses (envoyproxy/envoy `config_subscription/grpc/watch_map.cc`,
+            // main branch, 2026). So nothing is said of it. The embedded data plane keeps what was
+            // there, for this table alone.
             unmodelled.push(Unmodelled::new(
                 &first.route,
                 "several backends that all have weight 0, which Envoy refuses",

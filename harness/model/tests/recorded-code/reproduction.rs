@@ -16,7 +16,8 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion, TrafficPolicy};
 use gateproof_model::{Input, Resources, reconcile};
 use serde_json::{Value, json};
 
-use super::{ambient, differences, documents, normalise, predicted, sort_ports};
+use super::comparison::{differences, normalise, sort_ports};
+use super::{ambient, documents, predicted};
 
 /// Cases in which the model differs from the operator's code, with the reason. The list must
 /// shrink: a case that no longer differs has to leave it.

@@ -134,7 +134,9 @@ fn group<'a>(
                 && without_pod(&group.seen) == without_pod(&failure.seen)
         };
         if let Some(group) = groups.iter_mut().find(same) {
-            group.places.push(&failure.place);
+            if !group.places.contains(&failure.place.as_str()) {
+                group.places.push(&failure.place);
+            }
             if group.seen != failure.seen {
                 group.seen = Cow::Owned(without_pod(&failure.seen).into_owned());
             }

@@ -143,6 +143,12 @@ fn what_is_missing_or_contradicts_itself_is_refused() {
     check(&place, &["--values", "nope.yaml"], 2, &["`nope.yaml` cannot be read"]);
     check(&place, &["--pool", "10.0.0.0/8", "--load-balancer", "lb"], 2, &["cannot be used with"]);
     check(&place, &["--exit-code"], 2, &["--compare"]);
+    check(
+        &place,
+        &["--load-balancer", "192.0.2.0/40", "--load-balancer", "web=lb"],
+        2,
+        &["--load-balancer 192.0.2.0/40: the length is at most 32", "NAMESPACE/NAME=ADDRESS"],
+    );
 }
 
 #[test]

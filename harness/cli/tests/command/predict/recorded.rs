@@ -14,6 +14,11 @@ use serde_json::{Value, json};
 
 use crate::support::Place;
 
+#[path = "../../../../model/tests/recorded-code/comparison.rs"]
+mod comparison;
+
+use comparison::{differences, normalise, sort_ports};
+
 const VERSIONS: [(&str, &str); 6] = [
     ("cilium-1.16-cut", "1.16.0"),
     ("cilium-1.17-cut", "1.17.0"),
@@ -96,31 +101,15 @@ fn surroundings(namespace: &str) -> String {
 fn by_name(objects: Vec<Value>, version: &str) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for mut object in objects {
-        order(&mut object);
+        normalise(&mut object);
         if object["kind"] == "Service" && version.starts_with("1.17") {
-            let ports = object["spec"]["ports"].as_array_mut().expect("ports");
-            ports.sort_by_key(|port| port["port"].as_u64());
+            sort_ports(&mut object);
         }
         let metadata = &object["metadata"];
         let name = format!("{} {}/{}", object["kind"], metadata["namespace"], metadata["name"]);
         all.insert(name.replace('"', ""), object);
     }
     all
-}
-
-fn order(value: &mut Value) {
-    match value {
-        Value::Object(object) => {
-            if let Some(Value::Array(clusters)) =
-                object.get_mut("weightedClusters").and_then(|weighted| weighted.get_mut("clusters"))
-            {
-                clusters.sort_by_key(|cluster| cluster["name"].to_string());
-            }
-            object.values_mut().for_each(order);
-        }
-        Value::Array(items) => items.iter_mut().for_each(order),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 /// The pool that leaves LB-IPAM no other choice than the recorded one: other Services held the
@@ -132,26 +121,6 @@ fn pool(recorded: &[Value]) -> String {
         .and_then(Value::as_str)
         .unwrap_or("172.18.255.0");
     format!("{address}/32")
-}
-
-fn differences(path: &str, seen: &Value, recorded: &Value, out: &mut String) {
-    match (seen, recorded) {
-        (Value::Object(a), Value::Object(b)) => {
-            let keys: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
-            for key in keys {
-                let (a, b) =
-                    (a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null));
-                differences(&format!("{path}/{key}"), a, b, out);
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (index, (a, b)) in a.iter().zip(b).enumerate() {
-                differences(&format!("{path}/{index}"), a, b, out);
-            }
-        }
-        (a, b) if a == b => {}
-        (a, b) => writeln!(out, "    {path}: predicted {a}, recorded {b}").expect("a String"),
-    }
 }
 
 fn compare(place: &Place, folder: &str, version: &str, case: &str, mode: (&str, &str)) -> String {

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use super::{Does, GatewayOverview, overview};
 use crate::fixture::Cluster;
-use crate::predict::{LoadBalancer, Question, predict};
+use crate::predict::{Addresses, LoadBalancer, Question, predict};
 
 fn only(cluster: &Cluster) -> GatewayOverview {
+    let addresses = Addresses::read(&["192.0.2.9".to_owned()]).expect("an address");
     let question = Question::new(&cluster.version, &cluster.config, &cluster.objects)
-        .balanced_by(LoadBalancer::External("192.0.2.9"));
+        .balanced_by(LoadBalancer::External(&addresses));
     let mut all = overview(&question, &predict(&question));
     assert_eq!(all.len(), 1, "one Gateway");
     all.remove(0)
