@@ -38,10 +38,11 @@ use crate::controllers::write::{FieldManager, Write};
 use crate::dataplane::{DataPlane, Program};
 
 /// What is followed besides what the model reads.
-const KINDS: [KindRef; 4] = [
+const KINDS: [KindRef; 5] = [
     KindRef::new("", "Pod", &["v1"]),
     KindRef::new("", "ConfigMap", &["v1"]),
     KindRef::new("apps", "Deployment", &["v1"]),
+    KindRef::new("apps", "ReplicaSet", &["v1"]),
     KindRef::new("cilium.io", "CiliumNode", &["v2"]),
 ];
 /// Changes within this time are taken together.
