@@ -1,6 +1,7 @@
 //! Which engine to use, decided as the Docker command line decides it (docker/cli:
 //! `cli/command/cli.go`, `resolveContextName`; `cli/context/store`).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -114,6 +115,21 @@ pub fn choose_here(
     environment: &DockerEnvironment,
 ) -> Result<Endpoint, ChoiceError> {
     choose(asked_for, environment, &|path| std::fs::read(path))
+}
+
+/// The proxies that Docker's settings have for containers on this engine, under the names of
+/// environment variables.
+///
+/// # Errors
+///
+/// When the settings cannot be read.
+pub fn proxies_here(
+    endpoint: &Endpoint,
+    environment: &DockerEnvironment,
+) -> Result<BTreeMap<String, String>, DockerConfigError> {
+    let Some(folder) = environment.config_folder() else { return Ok(BTreeMap::new()) };
+    let settings = DockerConfig::read(&folder, |path| std::fs::read(path))?;
+    Ok(settings.proxies(&endpoint.to_string()))
 }
 
 /// Sockets of engines that people run instead of the default one; for hints where that is absent.

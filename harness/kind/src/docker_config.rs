@@ -98,6 +98,20 @@ pub struct DockerConfig {
     auths: BTreeMap<String, Entry>,
     creds_store: Option<String>,
     cred_helpers: BTreeMap<String, String>,
+    proxies: BTreeMap<String, Proxies>,
+}
+
+/// Proxies of containers (docker/cli: `cli/config/configfile/file.go`, `ParseProxyConfig`); their
+/// addresses may have passwords in them.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Proxies {
+    #[serde(rename = "httpProxy")]
+    http: Option<String>,
+    #[serde(rename = "httpsProxy")]
+    https: Option<String>,
+    #[serde(rename = "noProxy")]
+    without: Option<String>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
@@ -181,6 +195,22 @@ impl DockerConfig {
     }
 }
 
+impl DockerConfig {
+    /// The proxies of containers on an engine, or those of all engines where it has none of its
+    /// own, under the names of environment variables.
+    pub fn proxies(&self, engine: &str) -> BTreeMap<String, String> {
+        let of = self.proxies.get(engine).or_else(|| self.proxies.get("default"));
+        let Some(Proxies { http, https, without }) = of else {
+            return BTreeMap::new();
+        };
+        [("HTTP_PROXY", http), ("HTTPS_PROXY", https), ("NO_PROXY", without)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+            .filter(|(_, value)| !value.is_empty())
+            .collect()
+    }
+}
+
 impl Entry {
     fn credentials(&self) -> Option<Credentials> {
         if let Some(token) = self.identitytoken.clone().filter(|token| !token.is_empty()) {
@@ -259,6 +289,31 @@ mod tests {
         ] {
             assert_eq!(settings.credentials(registry), source, "{registry}");
         }
+    }
+
+    #[test]
+    fn an_engines_own_proxies_come_before_those_of_all() {
+        let settings = config(
+            r#"{"proxies": {
+                "default": {"httpProxy": "http://all:1", "noProxy": "all.test", "ftpProxy": "x"},
+                "unix:///mine.sock": {"httpsProxy": "http://mine:2", "httpProxy": ""}
+            }}"#,
+        );
+        for (settings, engine, expected) in [
+            (&settings, "unix:///mine.sock", &[("HTTPS_PROXY", "http://mine:2")][..]),
+            (
+                &settings,
+                "tcp://other:2376",
+                &[("HTTP_PROXY", "http://all:1"), ("NO_PROXY", "all.test")],
+            ),
+            (&config("{}"), "unix:///mine.sock", &[]),
+        ] {
+            let found = settings.proxies(engine);
+            let found: Vec<(&str, &str)> =
+                found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(found, expected, "{engine}");
+        }
+        assert!(!format!("{settings:?}").contains("all:1"));
     }
 
     #[test]

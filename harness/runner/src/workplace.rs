@@ -3,13 +3,13 @@
 //!
 //! Nothing is read here: whoever runs a program asks its environment and passes the answers on.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use gateproof_kind::choice;
 use gateproof_kind::docker_config::DockerEnvironment;
 use gateproof_kind::endpoint::Endpoint;
+use gateproof_kind::plan::proxy::chosen;
 pub use gateproof_kind::provider::Workplace;
 use gateproof_kind::settings::{OwnImage, Settings};
 use gateproof_stack::Downloads;
@@ -95,7 +95,6 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
         settings.network = network;
     }
     settings.snapshotter = said("KIND_EXPERIMENTAL_CONTAINERD_SNAPSHOTTER");
-    settings.proxies = proxies(&said);
     settings.docker = docker(variables);
     match wishes.node_privileges.as_deref().map(str::parse).transpose() {
         Ok(privileges) => {
@@ -133,6 +132,12 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
         stack.cert_manager_chart = chart.parse().expect(never_fails);
     }
     let endpoint = endpoint(variables).map_err(|mistake| mistakes.push(mistake)).ok();
+    if let Some(endpoint) = &endpoint {
+        match choice::proxies_here(endpoint, &settings.docker) {
+            Ok(of_docker) => settings.proxies = chosen(variables, &of_docker),
+            Err(error) => mistakes.push(error.to_string()),
+        }
+    }
     let folder = std::path::absolute(".").map_err(|error| {
         mistakes.push(format!("the folder of this process cannot be told: {error}"));
     });
@@ -194,23 +199,11 @@ pub fn endpoint(variables: Variables<'_>) -> Result<Endpoint, String> {
 }
 
 /// What the environment says about Docker.
-fn docker(variables: Variables<'_>) -> DockerEnvironment {
+pub fn docker(variables: Variables<'_>) -> DockerEnvironment {
     DockerEnvironment {
         search_path: variables("PATH").map(OsString::from),
         ..DockerEnvironment::from_variables(variables)
     }
-}
-
-/// The proxies of the environment; programs write them in both cases.
-fn proxies(said: &dyn Fn(&str) -> Option<String>) -> BTreeMap<String, String> {
-    let names = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-    names
-        .into_iter()
-        .filter_map(|name| {
-            let value = said(name).or_else(|| said(&name.to_lowercase()))?;
-            Some((name.to_owned(), value))
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -270,6 +263,32 @@ mod tests {
         assert!(found.folder.is_absolute());
         let HelmSource::Search { path } = found.stack.helm else { panic!("PATH is searched") };
         assert_eq!(path.len(), 2);
+    }
+
+    #[test]
+    fn nodes_have_the_proxies_of_dockers_settings_unless_the_environment_names_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().to_str().expect("text");
+        let settings = r#"{"proxies": {"default": {"httpProxy": "http://docker:1"}}}"#;
+        std::fs::write(folder.path().join("config.json"), settings).expect("written");
+        for (variables, expected) in [
+            (vec![("DOCKER_CONFIG", config)], ("HTTP_PROXY", "http://docker:1")),
+            (
+                vec![("DOCKER_CONFIG", config), ("https_proxy", "http://env:2")],
+                ("HTTPS_PROXY", "http://env:2"),
+            ),
+        ] {
+            let variables = of(&variables);
+            let found = workplace(&Wishes::of(&variables), &variables).expect("settings");
+            let (name, address) = expected;
+            let expected = [(name.to_owned(), address.to_owned())].into();
+            assert_eq!(found.settings.proxies, expected);
+        }
+        std::fs::write(folder.path().join("config.json"), "{").expect("written");
+        let variables = [("DOCKER_CONFIG", config), ("DOCKER_HOST", "unix:///a.sock")];
+        let variables = of(&variables);
+        let mistakes = workplace(&Wishes::of(&variables), &variables).expect_err("no settings");
+        assert!(mistakes[0].contains("config.json at line 1"), "{mistakes:?}");
     }
 
     #[test]

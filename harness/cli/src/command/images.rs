@@ -144,7 +144,9 @@ fn runtime() -> Result<Runtime, CommandError> {
 
 fn connect(runtime: &Runtime) -> Result<Engine, CommandError> {
     let endpoint = gateproof_runner::workplace::endpoint(&variable).map_err(CommandError::Usage)?;
-    let path = variable("PATH").map(Into::into);
-    let engine = runtime.block_on(Engine::connect(endpoint, path));
-    engine.map_err(|error| CommandError::Infrastructure(error.into()))
+    let docker = gateproof_runner::workplace::docker(&variable);
+    let engine = runtime.block_on(Engine::connect(endpoint, docker.search_path.clone()));
+    let engine = engine.map_err(|error| CommandError::Infrastructure(error.into()))?;
+    // With the credentials that `docker pull` would use.
+    Ok(engine.with_docker_settings(docker))
 }
