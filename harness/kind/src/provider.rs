@@ -224,7 +224,9 @@ impl KindProvider {
         if let Own::Packed(archive) = &own {
             own_image::into_nodes(scene, &engine, &nodes, archive, privileges).await?;
         }
-        let images = preload(scene, &engine, &self.archives, plan, &nodes, privileges).await?;
+        let kubernetes = up.version.to_string().trim_start_matches('v').to_owned();
+        let stack = (plan, kubernetes.as_str());
+        let images = preload(scene, &engine, &self.archives, stack, &nodes, privileges).await?;
         let inside = Inside {
             scene,
             engine: &engine,
@@ -238,7 +240,7 @@ impl KindProvider {
         let parts = Parts {
             name: plan.name.clone(),
             facts: ClusterFacts {
-                kubernetes: Some(up.version.to_string().trim_start_matches('v').to_owned()),
+                kubernetes: Some(kubernetes),
                 nodes: up.nodes.len(),
                 api_server: None,
                 kube_proxy,

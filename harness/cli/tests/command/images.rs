@@ -20,7 +20,8 @@ fn every_image_of_a_run_is_listed_with_its_reason() {
         "kindest/node:v1.36.4",
         "quay.io/cilium/cilium:v1.20.2",
         "quay.io/cilium/operator-generic:v1.20.2",
-        "(inferred from the chart of 1.20.0",
+        "(inferred from the chart of 1.20.0)",
+        "quay.io/jetstack/cert-manager-controller:v1",
         "packed from this program, never pulled",
     ] {
         assert!(usual.contains(part), "{part} in:\n{usual}");

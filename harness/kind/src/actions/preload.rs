@@ -52,11 +52,11 @@ pub(crate) async fn preload(
     scene: &Scene,
     engine: &Engine,
     archives: &Archives,
-    plan: &ClusterPlan,
+    (plan, kubernetes): (&ClusterPlan, &str),
     nodes: &[String],
     privileges: &Privileges,
 ) -> Result<gateproof_stack::Images, ActionError> {
-    let wanted = needed::of_stack(std::slice::from_ref(plan));
+    let wanted = needed::of_stack(std::slice::from_ref(plan), |_| Some(kubernetes.to_owned()));
     let present = scene
         .act("images of the stack", Place::Cluster, LOADING, async |_| {
             let mut present = Vec::new();

@@ -10,14 +10,19 @@ use serde_json::Value;
 
 use super::needed::{Certainty, NeededImage};
 
+/// The tag of an image and its digest.
+type TagAndDigest = (&'static str, &'static str);
+
 /// What a release pins besides its own images.
 struct Pinned {
     minor: u64,
     patch: u64,
     /// Digest of `quay.io/cilium/cilium`, where it is known.
     agent: Option<&'static str>,
-    envoy: (&'static str, &'static str),
-    certgen: (&'static str, &'static str),
+    envoy: TagAndDigest,
+    certgen: TagAndDigest,
+    /// Why it is not sure that certgen is this one, where that is so.
+    certgen_inferred: Option<&'static str>,
     /// Where this is read.
     source: &'static str,
 }
@@ -33,6 +38,7 @@ const PINNED: &[Pinned] = &[
             "71d4fa0ec45e8d546dbd5604e169dc77fe92be63b799313bff031d00d89762e3",
         ),
         certgen: ("v0.4.3", "d63d1cb3ee6db2167cb1ca9e7e31f30b6197846fcf42505d8f59e2f090a42c86"),
+        certgen_inferred: None,
         source: "values.yaml of v1.18.10",
     },
     Pinned {
@@ -44,6 +50,7 @@ const PINNED: &[Pinned] = &[
             "767101fb8a5e38f055778cb43b7aa8eed80450b37f8121effac3d9de9e06dc99",
         ),
         certgen: ("v0.4.6", "511cedee817713fdf72db7e32fffb4b90da7747661b95180064f18198877626c"),
+        certgen_inferred: None,
         source: "values.yaml of v1.19.6",
     },
     Pinned {
@@ -54,9 +61,10 @@ const PINNED: &[Pinned] = &[
             "v1.37.5-1782911245-7cffc778c923f68a77954a53b1a98d6b5353f004",
             "583057dd4f7d54cd41efff3c413aa0b148ac201f522e2c3336851fa89c78b039",
         ),
-        // Of the branch before the release: the released chart was not at hand.
         certgen: ("v0.4.1", "f0c656830e856d26b24b0e144df1f8b327d3b46748d76a630514111fc365b697"),
-        source: "the chart of 1.20.0, certgen of the branch before it",
+        // The released chart was not at hand.
+        certgen_inferred: Some("from the branch before v1.20.0"),
+        source: "the chart of 1.20.0",
     },
 ];
 
@@ -78,15 +86,14 @@ pub fn images(version: &CiliumVersion, config: &CiliumConfig, values: &Value) ->
             "envoy.image",
             "quay.io/cilium/cilium-envoy",
             reason,
-            |pinned| pinned.envoy,
+            |pinned| (pinned.envoy, None),
         ));
     }
     if makes_certificates_in_a_job(values) {
         let reason = "certgen, which makes Hubble's certificates";
-        images
-            .push(release.pinned("certgen.image", "quay.io/cilium/certgen", reason, |pinned| {
-                pinned.certgen
-            }));
+        images.push(release.pinned("certgen.image", "quay.io/cilium/certgen", reason, |pinned| {
+            (pinned.certgen, pinned.certgen_inferred)
+        }));
     }
     images
 }
@@ -163,7 +170,7 @@ impl Release<'_> {
         path: &str,
         repository: &str,
         what: &str,
-        of: fn(&Pinned) -> (&'static str, &'static str),
+        of: fn(&Pinned) -> (TagAndDigest, Option<&'static str>),
     ) -> NeededImage {
         if let Some(said) = self.said(path) {
             return said;
@@ -171,9 +178,13 @@ impl Release<'_> {
         let at = (self.version.minor(), self.version.patch());
         let before = PINNED.iter().rev().find(|pinned| (pinned.minor, pinned.patch) <= at);
         let nearest = before.unwrap_or(&PINNED[0]);
-        let (tag, digest) = of(nearest);
+        let ((tag, digest), inferred) = of(nearest);
         let (reference, usual) = self.named(path, repository, tag);
-        let certainty = if (nearest.minor, nearest.patch) == at || !usual {
+        let certainty = if !usual {
+            Certainty::Known
+        } else if let Some(from) = inferred {
+            Certainty::Inferred(from.to_owned())
+        } else if (nearest.minor, nearest.patch) == at {
             Certainty::Known
         } else {
             Certainty::Inferred(format!("from {}", nearest.source))
@@ -225,6 +236,9 @@ mod tests {
         let with_certgen =
             json!({"hubble": {"enabled": true, "tls": {"auto": {"method": "cronJob"}}}});
         assert!(listed("1.20.2", &with_certgen)[3].reference.contains("cilium/certgen:"));
+        let certainty = |version| listed(version, &with_certgen)[3].certainty.clone();
+        let of_branch = Certainty::Inferred("from the branch before v1.20.0".to_owned());
+        assert_eq!([certainty("1.20.0"), certainty("1.19.6")], [of_branch, Certainty::Known]);
         let other = json!({"hubble": {"tls": {"auto": {"method": "cronJob"}}}});
         assert_eq!(listed("1.20.2", &other).len(), 3, "Hubble is off");
         let mirrored = json!({

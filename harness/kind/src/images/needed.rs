@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use gateproof_core::cluster::NodeRole;
 use gateproof_core::plan::ClusterPlan;
-use gateproof_core::scenario::Issuer;
+use gateproof_core::versions::{Asked, choose};
 
 use super::cilium;
-use crate::plan::image::{DEFAULT_LOAD_BALANCER_IMAGE, DEFAULT_NODE_IMAGE};
+use crate::plan::image::{DEFAULT_LOAD_BALANCER_IMAGE, DEFAULT_NODE_IMAGE, promised_version};
 
-/// The images of cert-manager: the solver is started for the first HTTP01 challenge, and the check
-/// of the API by a hook of the chart (cert-manager's chart: `values.yaml`).
-const CERT_MANAGER: [(&str, &str); 5] = [
+/// The images of cert-manager: the solver is started for the first HTTP01 challenge
+/// (cert-manager's chart: `values.yaml`). The chart's check of the API is switched off.
+const CERT_MANAGER: [(&str, &str); 4] = [
     ("controller", "cert-manager's controller"),
     ("webhook", "cert-manager's webhook"),
     ("cainjector", "cert-manager's CA injector"),
     ("acmesolver", "cert-manager's solver of HTTP01 challenges"),
-    ("startupapicheck", "cert-manager's check of its own API"),
 ];
 
 /// An image that a run needs.
@@ -74,7 +73,8 @@ pub fn needed(clusters: &[ClusterPlan], choices: &Choices) -> Vec<NeededImage> {
             ));
         }
     }
-    for image in of_stack(clusters) {
+    let kubernetes = |cluster: &ClusterPlan| promised(cluster, choices.node.as_deref());
+    for image in of_stack(clusters, kubernetes) {
         list.add(image);
     }
     if let Some(own) = &choices.own {
@@ -83,19 +83,36 @@ pub fn needed(clusters: &[ClusterPlan], choices: &Choices) -> Vec<NeededImage> {
     list.images
 }
 
-/// Every image that the stacks of these clusters need, once each.
-pub fn of_stack(clusters: &[ClusterPlan]) -> Vec<NeededImage> {
+/// The Kubernetes version of a cluster, as far as the image of its first control plane says it.
+pub fn promised(cluster: &ClusterPlan, chosen: Option<&str>) -> Option<String> {
+    let own = cluster.topology.control_planes().next().and_then(|node| node.image.as_deref());
+    let version = promised_version(own.or(chosen).unwrap_or(DEFAULT_NODE_IMAGE))?;
+    Some(version.to_string().trim_start_matches('v').to_owned())
+}
+
+/// Every image that the stacks of these clusters need on their Kubernetes versions, once each.
+pub fn of_stack(
+    clusters: &[ClusterPlan],
+    kubernetes: impl Fn(&ClusterPlan) -> Option<String>,
+) -> Vec<NeededImage> {
     let mut list = List::default();
     for trial in clusters.iter().flat_map(|cluster| &cluster.trials) {
         for image in cilium::images(&trial.cilium, &trial.config, &trial.values) {
             list.add(image);
         }
     }
-    for trial in clusters.iter().flat_map(|cluster| &cluster.trials) {
-        let scenario = &trial.definition;
-        if let (Some(version), true) = (&scenario.cert_manager, scenario.issuer != Issuer::None) {
+    for cluster in clusters {
+        let kubernetes = kubernetes(cluster);
+        for trial in &cluster.trials {
+            let chosen = choose(Asked {
+                cilium: &trial.cilium,
+                gateway_api: &trial.definition.gateway_api,
+                cert_manager: trial.definition.cert_manager.as_deref(),
+                kubernetes: kubernetes.as_deref(),
+            });
+            // What does not fit is refused by the run, with the reason.
+            let Ok(version) = chosen.map(|chosen| chosen.cert_manager) else { continue };
             for (component, what) in CERT_MANAGER {
-                let version = version.trim_start_matches('v');
                 list.add(reference(
                     &format!("quay.io/jetstack/cert-manager-{component}:v{version}"),
                     format!("{what}, {version}"),
