@@ -86,7 +86,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     let edits = [&chosen.response_headers, &f.route.response_headers];
     let requested = edits.iter().any(|edits| headers::asks(edits)).then(|| asked.parts.clone());
     let limit = limit(f.forward, &asked.parts.headers);
-    let (outgoing, client_upgrade) = outgoing(f, chosen, asked, limit);
+    let (mut outgoing, client_upgrade) = outgoing(f, chosen, asked, limit);
     let Ok(mut payload) = Payload::gather(body, sends(f.forward)).await else {
         return Done { answer: answer::bad_request(), cluster };
     };
@@ -97,7 +97,7 @@ pub(super) async fn forward(f: &Forwarding<'_>, asked: Asked, body: Body) -> Don
     }
     let deadline = limit.map(|limit| Instant::now() + limit);
     let began = Instant::now();
-    let sending = send(f, chosen, &outgoing, client_version, &mut payload);
+    let sending = send(f, chosen, &mut outgoing, client_version, deadline, &mut payload);
     let sent = match deadline {
         Some(deadline) => tokio::time::timeout_at(deadline, sending)
             .await
@@ -201,8 +201,9 @@ fn outgoing(
 async fn send(
     f: &Forwarding<'_>,
     chosen: &WeightedCluster,
-    outgoing: &Outgoing,
+    outgoing: &mut Outgoing,
     client_version: Version,
+    deadline: Option<Instant>,
     payload: &mut Payload,
 ) -> Result<Response<Incoming>, Undelivered> {
     let destination = f.serving.destination(&chosen.cluster).ok_or(Undelivered::NoEndpoint)?;
@@ -237,7 +238,18 @@ async fn send(
         retries -= 1;
         tries = Tries::Several;
         wait::pause(backoff(f)).await;
+        if let Some(deadline) = deadline {
+            let left = time_left(deadline.saturating_duration_since(Instant::now()));
+            headers::insert(&mut outgoing.parts.headers, EXPECTED_TIMEOUT, &left);
+        }
     }
+}
+
+/// The milliseconds that a backend is told it has for a retry: what is left of the limit, and one
+/// where nothing is, as zero would mean no limit (envoyproxy/envoy `source/common/router/router.cc`,
+/// `setTimeoutHeaders`).
+fn time_left(left: Duration) -> String {
+    left.as_micros().div_ceil(1000).max(1).to_string()
 }
 
 /// How long to wait before a retry: any time up to the base interval, as Envoy draws it for the first
@@ -458,11 +470,20 @@ fn join(connection: &Connection, client: OnUpgrade, upstream: OnUpgrade) {
 
 #[cfg(test)]
 mod tests {
-    use super::shadow;
+    use std::time::Duration;
+
+    use super::{shadow, time_left};
 
     #[test]
     fn mirrored_host_gets_a_suffix_before_its_port() {
         assert_eq!(shadow("a.test"), "a.test-shadow");
         assert_eq!(shadow("a.test:8080"), "a.test-shadow:8080");
+    }
+
+    #[test]
+    fn retry_is_told_what_is_left_and_never_that_there_is_no_limit() {
+        for (left, told) in [(119_001, "120"), (119_000, "119"), (1, "1"), (0, "1")] {
+            assert_eq!(time_left(Duration::from_micros(left)), told, "{left} microseconds");
+        }
     }
 }

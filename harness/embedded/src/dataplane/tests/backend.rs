@@ -1,7 +1,9 @@
 //! Backends that do as a test tells them.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use gateproof_kubernetes::wait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -26,12 +28,21 @@ async fn read_head(stream: &mut TcpStream) -> String {
 pub(super) async fn scripted(
     replies: Vec<&'static str>,
 ) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
+    tardy(Duration::ZERO, replies).await
+}
+
+/// The same, each not before so much time is over.
+pub(super) async fn tardy(
+    after: Duration,
+    replies: Vec<&'static str>,
+) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
     let (listener, socket) = listen().await;
     let (heads, seen) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         for reply in replies {
             let (mut stream, _) = listener.accept().await.expect("a connection");
             let head = read_head(&mut stream).await;
+            wait::pause(after).await;
             stream.write_all(reply.as_bytes()).await.expect("writable");
             if heads.send(head).is_err() {
                 return;

@@ -124,6 +124,36 @@ async fn retry_follows_listed_codes_as_often_as_allowed_and_no_others() {
 }
 
 #[tokio::test]
+async fn retry_tells_the_backend_what_is_left_of_the_time_limit() {
+    let busy = "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let fine = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+    let spent = 20;
+    let (socket, mut heads) =
+        backend::tardy(Duration::from_millis(spent), vec![busy, busy, fine]).await;
+    let mut forward = sample::forwarding(&[("a", 1)]);
+    forward.timeout = Some(Duration::from_mins(1));
+    forward.retry = Some(Retry {
+        on: RetryOn::CodesAndConnection,
+        attempts: Some(2),
+        codes: vec![503],
+        backoff: None,
+    });
+    let world = world(route(forward), &[("a", socket)]).await;
+    assert_eq!(get(world.dial(PORT), "a.test", "/app").await.status, 200);
+    let mut most = 60_000;
+    for tried in 0..3 {
+        let head = heads.recv().await.expect("a request").to_lowercase();
+        let told = head.lines().find_map(|l| l.strip_prefix("x-envoy-expected-rq-timeout-ms: "));
+        let told: u64 = told.expect("the field").parse().expect("a number");
+        match tried {
+            0 => assert_eq!(told, most, "{head}"),
+            _ => assert!((1..=most).contains(&told), "at most {most} are left: {head}"),
+        }
+        most = told - spent;
+    }
+}
+
+#[tokio::test]
 async fn cluster_with_three_retries_under_way_begins_no_other() {
     let (socket, mut held) = backend::holding().await;
     let mut forward = sample::forwarding(&[("a", 1)]);
