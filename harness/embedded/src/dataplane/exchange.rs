@@ -262,7 +262,7 @@ fn enter(
         connection.scheme,
         || draws.request_id(),
     );
-    let scheme = scheme(connection, &serving.manager, &parts);
+    let scheme = scheme(connection, &parts);
     Asked { parts, host, path_and_query, scheme, upgrade }
 }
 
@@ -271,11 +271,10 @@ fn is_proxy_believed(manager: &HttpManager) -> bool {
     manager.trusted_hops > 0 || manager.client == ClientAddress::ForwardedFor
 }
 
-/// The scheme of a request: what HTTP/2 says, or an absolute target where a proxy in front is
-/// trusted; else what X-Forwarded-Proto says by now; else the connection's.
-fn scheme(connection: &Connection, manager: &HttpManager, parts: &Parts) -> Scheme {
-    let own = parts.version == Version::HTTP_2 || is_proxy_believed(manager);
-    let target = parts.uri.scheme_str().filter(|_| own);
+/// The scheme of a request: what HTTP/2 or an absolute target says, also where the connection is
+/// another; else what X-Forwarded-Proto says by now; else the connection's.
+fn scheme(connection: &Connection, parts: &Parts) -> Scheme {
+    let target = parts.uri.scheme_str();
     let forwarded = parts.headers.get("x-forwarded-proto").and_then(|proto| proto.to_str().ok());
     match target.or(forwarded) {
         Some(scheme) if scheme.eq_ignore_ascii_case("http") => Scheme::Http,

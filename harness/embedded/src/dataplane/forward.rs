@@ -208,11 +208,14 @@ async fn send(
 ) -> Result<Response<Incoming>, Undelivered> {
     let destination = f.serving.destination(&chosen.cluster).ok_or(Undelivered::NoEndpoint)?;
     let version = upstream_version(destination.protocol, client_version);
+    let mut retries = f.forward.retry.as_ref().map_or(0, Retry::limit);
     let upgrades = headers::upgrade(&outgoing.parts.headers) == Upgrade::WebSocket;
     if upgrades && version == HttpVersion::Http2 {
-        return Err(Undelivered::Failed(UpstreamFailure::Protocol, Tries::One));
+        // No try gets as far as the backend.
+        let again = retries > 0 && payload.copy().is_some();
+        let tries = if again { Tries::Several } else { Tries::One };
+        return Err(Undelivered::Failed(UpstreamFailure::Protocol, tries));
     }
-    let mut retries = f.forward.retry.as_ref().map_or(0, Retry::limit);
     let mut tries = Tries::One;
     let mut retrying = None;
     loop {

@@ -63,13 +63,17 @@ pub(super) fn strip_connection(headers: &mut HeaderMap, upgrade: Upgrade) {
     }
 }
 
-/// Which upgrade a request asks for. `h2c` is no upgrade: Envoy takes it out and goes on.
+/// Which upgrade a request asks for. `h2c` is no upgrade: Envoy takes it out and goes on. Of several
+/// to choose from Envoy knows none.
 pub(super) fn upgrade(headers: &HeaderMap) -> Upgrade {
-    if !says(headers, header::CONNECTION, "upgrade") || !headers.contains_key(header::UPGRADE) {
-        Upgrade::None
-    } else if says(headers, header::UPGRADE, "websocket") {
+    let mut asked = headers.get_all(header::UPGRADE).iter();
+    let Some(to) = asked.next().filter(|_| says(headers, header::CONNECTION, "upgrade")) else {
+        return Upgrade::None;
+    };
+    let only = asked.next().is_none();
+    if only && to.as_bytes().eq_ignore_ascii_case(b"websocket") {
         Upgrade::WebSocket
-    } else if says(headers, header::UPGRADE, "h2c") {
+    } else if only && to.as_bytes().eq_ignore_ascii_case(b"h2c") {
         Upgrade::None
     } else {
         Upgrade::Forbidden
@@ -263,7 +267,17 @@ mod tests {
         assert_eq!(value(&websocket, "connection"), Some("Upgrade"));
         assert_eq!(upgrade(&map(&[("connection", "upgrade"), ("upgrade", "h2c")])), Upgrade::None);
         assert_eq!(upgrade(&map(&[("upgrade", "websocket")])), Upgrade::None);
-        let other = map(&[("connection", "upgrade"), ("upgrade", "tls/1.0")]);
-        assert_eq!(upgrade(&other), Upgrade::Forbidden);
+        let others: [&[&str]; 5] = [
+            &["tls/1.0"],
+            &["h2c", "websocket"],
+            &["websocket", "websocket"],
+            &["websocket, h2c"],
+            &["h2c, foo"],
+        ];
+        for to in others {
+            let mut asked = vec![("connection", "upgrade")];
+            asked.extend(to.iter().map(|to| ("upgrade", *to)));
+            assert_eq!(upgrade(&map(&asked)), Upgrade::Forbidden, "{to:?}");
+        }
     }
 }

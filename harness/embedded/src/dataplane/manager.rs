@@ -22,9 +22,7 @@ const EXTERNAL_ADDRESS: HeaderName = HeaderName::from_static("x-envoy-external-a
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Fields that only internal clients may set.
-const INTERNAL_ONLY: [&str; 16] = [
-    "x-envoy-original-host",
-    "x-envoy-original-path",
+const INTERNAL_ONLY: [&str; 14] = [
     "x-envoy-retriable-status-codes",
     "x-envoy-retriable-header-names",
     "x-envoy-retry-on",
@@ -42,7 +40,9 @@ const INTERNAL_ONLY: [&str; 16] = [
 ];
 
 /// Fields that clients at the edge may not set either.
-const NOT_FROM_THE_EDGE: [&str; 3] = [
+const NOT_FROM_THE_EDGE: [&str; 5] = [
+    "x-envoy-original-host",
+    "x-envoy-original-path",
     "x-envoy-decorator-operation",
     "x-envoy-downstream-service-cluster",
     "x-envoy-downstream-service-node",
@@ -252,6 +252,19 @@ mod tests {
         assert_eq!(value(&headers, "x-forwarded-for"), None);
         assert_eq!(value(&headers, "x-envoy-internal"), None);
         assert_eq!(value(&headers, "x-envoy-external-address"), None);
+    }
+
+    #[test]
+    fn original_host_and_path_are_taken_from_the_edge_and_left_behind_a_proxy() {
+        let behind = HttpManager { client: ClientAddress::ForwardedFor, ..HttpManager::default() };
+        for (manager, kept) in [(&HttpManager::default(), None), (&behind, Some("/before"))] {
+            for name in ["x-envoy-original-path", "x-envoy-original-host"] {
+                let fields = [(name, "/before"), ("x-envoy-retry-on", "5xx")];
+                let headers = with(manager, &fields, [203, 0, 113, 9]);
+                assert_eq!(value(&headers, name), kept, "{name}");
+                assert_eq!(value(&headers, "x-envoy-retry-on"), None);
+            }
+        }
     }
 
     #[test]
