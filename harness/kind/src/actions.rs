@@ -25,6 +25,7 @@ pub(crate) mod finish;
 pub(crate) mod images;
 pub(crate) mod kubeadm;
 pub(crate) mod load_balancer;
+pub(crate) mod mirror;
 mod node_command;
 pub(crate) mod own_image;
 pub(crate) mod preload;

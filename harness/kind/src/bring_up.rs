@@ -20,13 +20,14 @@ use gateproof_kubernetes::Client;
 use crate::actions::create::Creations;
 use crate::actions::{
     ActionError, NodeShell, Place, Scene, Seen, boot, configure, ended_meanwhile, finish, kubeadm,
-    load_balancer, register,
+    load_balancer, mirror, register,
 };
 use crate::api_endpoint::{self, ApiEndpoint};
 use crate::container::{ContainerSpec, ContainerState, Phase};
 use crate::engine::Engine;
 use crate::kubeconfig::{self, ADMIN_CONF, Server};
 use crate::plan::load_balancer::LoadBalancerPlan;
+use crate::plan::mirror::Mirror;
 use crate::plan::version::KubernetesVersion;
 use crate::plan::{KindPlan, NodePlan, Part};
 use crate::removal::{self, Whose};
@@ -65,7 +66,7 @@ pub(crate) struct Access {
 impl BringUp<'_> {
     /// Brings the cluster up. The network and the images are there.
     pub(crate) async fn run(&self) -> Result<Up, ActionError> {
-        match self.steps().await {
+        match Box::pin(self.steps()).await {
             Ok(up) => Ok(up),
             Err(error) => Err(self.explained(error).await),
         }
@@ -107,8 +108,9 @@ impl BringUp<'_> {
             self.start_control_plane(first, &version).await?;
             Ok(version)
         };
-        let (version, _) =
-            tokio::try_join!(control_plane, try_join_all(others.map(|node| self.node(node))))?;
+        let others = try_join_all(others.map(|node| self.node(node)));
+        let mirrors = try_join_all(self.plan.mirrors.iter().map(|mirror| self.mirror(mirror)));
+        let (version, _, _) = tokio::try_join!(control_plane, others, mirrors)?;
         self.join_everybody(first).await?;
         let containers = self.containers().await?;
         let access = self.connect(first, &containers).await?;
@@ -146,6 +148,22 @@ impl BringUp<'_> {
         self.scene
             .act("configure", place, self.deadlines.command * 4, async |progress| {
                 configure::configure(self.engine, self.plan, node, self.deadlines, progress).await
+            })
+            .await
+    }
+
+    /// A mirror of a registry, listening. Its volume is nobody's: the next cluster uses it.
+    async fn mirror(&self, mirror: &Mirror) -> Result<(), ActionError> {
+        let place = Place::Container(&mirror.container.name);
+        self.scene
+            .act("volume", place, self.deadlines.request * 2, async |_| {
+                Ok(self.engine.ensure_volume(&mirror.volume).await?)
+            })
+            .await?;
+        self.container(&mirror.container).await?;
+        self.scene
+            .act("registry mirror", place, self.deadlines.boot, async |progress| {
+                mirror::listens(self.engine, mirror, progress).await
             })
             .await
     }

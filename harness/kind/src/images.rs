@@ -2,11 +2,10 @@
 //!
 //! Read in this order: [`needed`] (the list, pure), [`cilium`] (what Cilium's charts ask for),
 //! [`host`] (in the engine), [`node`] (from an archive into nodes),
-//! [`bundle`] (many images in one file), [`mirror`] (registries that pull through).
+//! [`bundle`] (many images in one file).
 
 pub mod bundle;
 pub mod cilium;
 pub mod host;
-pub mod mirror;
 pub mod needed;
 pub mod node;

@@ -19,6 +19,10 @@ pub const ROLE_LOAD_BALANCER: &str = "external-load-balancer";
 /// passes over roles that are no node's, and `kind delete cluster` goes by the cluster alone
 /// (kubernetes-sigs/kind v0.33.0: `pkg/cluster/nodeutils/roles.go`, `pkg/cluster/internal/delete`).
 pub const ROLE_PROBER: &str = "prober";
+/// The value of [`ROLE`] on a mirror of a registry, with a number after the first.
+pub const ROLE_MIRROR: &str = "mirror";
+/// The registry whose content a volume keeps; such a volume belongs to no run.
+pub const MIRROR: &str = "gateproof.dev/mirror";
 /// The addresses that a cluster holds for its load balancers, on its nodes: blocks, by commas.
 pub const ADDRESS_POOL: &str = "gateproof.dev/address-pool";
 /// The cluster that a volume marks as handed over to the user.

@@ -74,7 +74,7 @@ pub fn read(
 
 /// Whether a container is a Kubernetes node.
 pub fn is_node(container: &ContainerState) -> bool {
-    let helpers = [label::ROLE_LOAD_BALANCER, label::ROLE_PROBER];
+    let helpers = [label::ROLE_LOAD_BALANCER, label::ROLE_PROBER, label::ROLE_MIRROR];
     container.labels.get(label::ROLE).is_some_and(|role| !helpers.contains(&role.as_str()))
 }
 

@@ -27,6 +27,7 @@ pub mod containerd;
 pub mod image;
 pub mod kubeadm;
 pub mod load_balancer;
+pub mod mirror;
 pub mod proxy;
 pub mod show;
 pub mod version;
@@ -39,6 +40,7 @@ pub use problem::{PlanProblem, PlanProblems};
 
 use kubeadm::Kubeadm;
 use load_balancer::LoadBalancerPlan;
+use mirror::Mirror;
 use proxy::NoProxy;
 use version::KubernetesVersion;
 
@@ -60,6 +62,8 @@ pub struct Request<'a> {
     pub needs: StackNeeds,
     /// What the user chose.
     pub settings: &'a Settings,
+    /// What nodes will be asked to pull, as far as it is known: for mirrors of its registries.
+    pub images: &'a [String],
     /// What the engine is like.
     pub engine: &'a EngineFacts,
     /// The folder that relative paths of mounts count from; absolute.
@@ -77,6 +81,8 @@ pub struct KindPlan {
     pub nodes: Vec<NodePlan>,
     /// The load balancer, when there are several control planes.
     pub load_balancer: Option<LoadBalancerPlan>,
+    /// Mirrors of registries, where the user wants them.
+    pub mirrors: Vec<Mirror>,
     /// Whether the StorageClass of the node image is applied.
     pub storage_class: StorageClass,
     /// What a person who reads the plan should know.
@@ -152,6 +158,7 @@ pub fn make(request: &Request<'_>) -> Result<KindPlan, PlanProblems> {
         network: settings.network.clone(),
         nodes,
         load_balancer: load_balancer::plan(request),
+        mirrors: mirror::plan(request),
         storage_class: settings.storage_class,
         notes: told,
         kubeadm,
@@ -169,17 +176,19 @@ impl KindPlan {
         if let Some(no_proxy) = &self.no_proxy {
             let nodes = self.nodes.iter_mut().map(|node| &mut node.container);
             let balancer = self.load_balancer.iter_mut().map(|balancer| &mut balancer.container);
-            for container in nodes.chain(balancer) {
+            let mirrors = self.mirrors.iter_mut().map(|mirror| &mut mirror.container);
+            for container in nodes.chain(balancer).chain(mirrors) {
                 no_proxy.set(&mut container.env, subnets);
             }
         }
         self
     }
 
-    /// Every container: the nodes in their order, then the load balancer.
+    /// Every container: the nodes in their order, then the load balancer, then mirrors.
     pub fn containers(&self) -> impl Iterator<Item = &ContainerSpec> {
         let balancer = self.load_balancer.iter().map(|balancer| &balancer.container);
-        self.nodes.iter().map(|node| &node.container).chain(balancer)
+        let mirrors = self.mirrors.iter().map(|mirror| &mirror.container);
+        self.nodes.iter().map(|node| &node.container).chain(balancer).chain(mirrors)
     }
 
     /// Every image, sorted.

@@ -38,6 +38,7 @@ use crate::endpoint::Endpoint;
 use crate::engine::{Engine, EngineError};
 use crate::engine_facts::EngineFacts;
 use crate::evidence;
+use crate::images::needed;
 use crate::kept;
 use crate::label;
 use crate::network::{NetworkSpec, NetworkState};
@@ -295,6 +296,7 @@ impl KindProvider {
                         networking.api_server_address
                     )));
                 }
+                let images = needed::pulled_by_nodes(plan, &self.workplace.settings);
                 let request = plan::Request {
                     name: &plan.name,
                     run: &scene.surroundings.run,
@@ -302,6 +304,7 @@ impl KindProvider {
                     topology: &plan.topology,
                     needs: needs(plan),
                     settings: &self.workplace.settings,
+                    images: &images,
                     engine: facts,
                     folder: &self.workplace.folder,
                 };

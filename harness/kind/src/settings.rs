@@ -28,6 +28,8 @@ pub struct Settings {
     pub node_image: Option<String>,
     /// The image of the load balancer before several control planes; `None` for the default.
     pub load_balancer_image: Option<String>,
+    /// The image of mirrors of the registries that nodes pull from; `None` for no mirrors.
+    pub registry_mirror: Option<String>,
     /// With which rights nodes run.
     pub privileges: Privileges,
     /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` for the nodes, as far as set.
@@ -56,6 +58,7 @@ impl Settings {
             network: DEFAULT_NETWORK.to_owned(),
             node_image: None,
             load_balancer_image: None,
+            registry_mirror: None,
             privileges: Privileges::Privileged,
             proxies: BTreeMap::new(),
             snapshotter: None,

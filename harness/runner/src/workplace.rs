@@ -21,6 +21,8 @@ use crate::clock;
 pub const NODE_IMAGE: &str = "GATEPROOF_NODE_IMAGE";
 /// The variable for `--load-balancer-image`.
 pub const LOAD_BALANCER_IMAGE: &str = "GATEPROOF_LOAD_BALANCER_IMAGE";
+/// The variable for `--registry-mirror`.
+pub const REGISTRY_MIRROR: &str = "GATEPROOF_REGISTRY_MIRROR";
 /// The variable for `--node-privileges`.
 pub const NODE_PRIVILEGES: &str = "GATEPROOF_NODE_PRIVILEGES";
 /// The variable for `--image`.
@@ -46,6 +48,8 @@ pub struct Wishes {
     pub node_image: Option<String>,
     /// The image of the load balancer before several control planes.
     pub load_balancer_image: Option<String>,
+    /// The image of mirrors of the registries that nodes pull from.
+    pub registry_mirror: Option<String>,
     /// With which rights nodes run.
     pub node_privileges: Option<String>,
     /// A published image of gateproof.
@@ -69,6 +73,7 @@ impl Wishes {
         Self {
             node_image: said(NODE_IMAGE),
             load_balancer_image: said(LOAD_BALANCER_IMAGE),
+            registry_mirror: said(REGISTRY_MIRROR),
             node_privileges: said(NODE_PRIVILEGES),
             own_image: said(OWN_IMAGE),
             vantage: said(VANTAGE),
@@ -91,6 +96,7 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
     let mut settings = Settings::new(clock::now_rfc3339());
     settings.node_image.clone_from(&wishes.node_image);
     settings.load_balancer_image.clone_from(&wishes.load_balancer_image);
+    settings.registry_mirror = wishes.registry_mirror.clone().filter(|image| !image.is_empty());
     if let Some(network) = said("KIND_EXPERIMENTAL_DOCKER_NETWORK") {
         settings.network = network;
     }
@@ -229,6 +235,7 @@ mod tests {
             ("GATEPROOF_NODE_IMAGE", "node:1"),
             ("GATEPROOF_NODE_PRIVILEGES", "NET_ADMIN"),
             ("GATEPROOF_HELM", "/bin/sh"),
+            ("GATEPROOF_REGISTRY_MIRROR", "registry:3"),
             ("GATEPROOF_IMAGE", "mine/gateproof:1"),
             ("GATEPROOF_VANTAGE", "container"),
             ("GATEPROOF_GATEWAY_API_CRDS", "crds.yaml"),
@@ -239,6 +246,7 @@ mod tests {
         ]);
         let found = workplace(&Wishes::of(&variables), &variables).expect("settings");
         assert_eq!(found.settings.node_image.as_deref(), Some("node:1"));
+        assert_eq!(found.settings.registry_mirror.as_deref(), Some("registry:3"));
         let rights = Privileges::Capabilities(vec!["NET_ADMIN".to_owned()]);
         assert_eq!((found.settings.privileges, &*found.settings.network), (rights, "mine"));
         let published = OwnImage::Published("mine/gateproof:1".to_owned());

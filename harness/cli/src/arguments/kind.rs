@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gateproof_kind::plan::mirror::REGISTRY_IMAGE;
 use gateproof_runner::workplace::{self, Wishes};
 
 /// Options of the kind provider.
@@ -16,6 +17,17 @@ pub(crate) struct KindArguments {
     /// The image of the load balancer before several control planes.
     #[arg(long, env = workplace::LOAD_BALANCER_IMAGE, value_name = "IMAGE")]
     pub(crate) load_balancer_image: Option<String>,
+    /// Pull through a mirror for each registry, whose data stays for later clusters; the image of
+    /// the mirrors is a choice, with `--registry-mirror=IMAGE`.
+    #[arg(
+        long,
+        env = workplace::REGISTRY_MIRROR,
+        value_name = "IMAGE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = REGISTRY_IMAGE
+    )]
+    pub(crate) registry_mirror: Option<String>,
     /// With which rights nodes run: `privileged`, or, for hosts that refuse that, a list of
     /// capabilities or `default-capabilities` for a list that usually works.
     #[arg(long, env = workplace::NODE_PRIVILEGES, value_name = "RIGHTS")]
@@ -49,6 +61,7 @@ impl KindArguments {
         let Self {
             node_image,
             load_balancer_image,
+            registry_mirror,
             node_privileges,
             image: own_image,
             vantage,
@@ -60,6 +73,7 @@ impl KindArguments {
         Wishes {
             node_image,
             load_balancer_image,
+            registry_mirror,
             node_privileges,
             own_image,
             vantage,

@@ -5,6 +5,7 @@ use super::node_command::NodeShell;
 use super::{Progress, Seen};
 use crate::engine::Engine;
 use crate::plan::kubeadm::NodeAddresses;
+use crate::plan::mirror::Mirror;
 use crate::plan::version::KubernetesVersion;
 use crate::plan::{KindPlan, NodePlan, command};
 use crate::settings::Deadlines;
@@ -29,6 +30,10 @@ pub(crate) async fn configure(
     progress.awaiting(&format!("{} is not written yet", file.path));
     shell.write(&file.path, file.content.as_bytes(), deadlines.command).await?;
     patch_containerd(plan, &shell, deadlines, progress).await?;
+    for file in plan.mirrors.iter().map(Mirror::hosts_file) {
+        progress.awaiting(&format!("{} is not written yet", file.path));
+        shell.write(&file.path, file.content.as_bytes(), deadlines.command).await?;
+    }
     Ok(version)
 }
 

@@ -8,6 +8,7 @@ use gateproof_core::versions::{Asked, choose};
 
 use super::cilium;
 use crate::plan::image::{DEFAULT_LOAD_BALANCER_IMAGE, DEFAULT_NODE_IMAGE, promised_version};
+use crate::settings::{OwnImage, Settings};
 
 /// The images of cert-manager: the solver is started for the first HTTP01 challenge
 /// (cert-manager's chart: `values.yaml`). The chart's check of the API is switched off.
@@ -121,6 +122,20 @@ pub fn of_stack(
         }
     }
     list.images
+}
+
+/// What nodes of a cluster may be asked to pull; without trials, Cilium comes later.
+pub fn pulled_by_nodes(cluster: &ClusterPlan, settings: &Settings) -> Vec<String> {
+    let kubernetes = |cluster: &ClusterPlan| promised(cluster, settings.node_image.as_deref());
+    let stack = of_stack(std::slice::from_ref(cluster), kubernetes);
+    let mut references: Vec<String> = stack.into_iter().map(|image| image.reference).collect();
+    if references.is_empty() {
+        references.push("quay.io/cilium/cilium".to_owned());
+    }
+    if let OwnImage::Published(reference) = &settings.own_image {
+        references.push(reference.clone());
+    }
+    references
 }
 
 /// Images in order of their first mention.

@@ -15,7 +15,7 @@ use gateproof_core::topology::{
 };
 
 use super::image::{DEFAULT_NODE_IMAGE, promised_version};
-use super::{API_SERVER_PORT, NodePlan, Part, Request, proxy};
+use super::{API_SERVER_PORT, NodePlan, Part, Request, mirror, proxy};
 use crate::container::{ContainerSpec, PortBinding, Privileges, Protocol, RestartPolicy};
 use crate::engine_facts::{CgroupVersion, EngineFacts, EngineKind, EngineRights};
 use crate::label;
@@ -24,7 +24,7 @@ use crate::label;
 const MAPPED_DRIVERS: [&str; 3] = ["btrfs", "devicemapper", "zfs"];
 const MAPPED_FILESYSTEMS: [&str; 3] = ["btrfs", "xfs", "zfs"];
 
-/// Names of all containers: the nodes in their order, then the load balancer.
+/// Names of all containers: the nodes in their order, then the load balancer, then mirrors.
 pub(super) fn names(request: &Request<'_>) -> Vec<String> {
     let nodes = request.topology.nodes.iter();
     let mut names: Vec<String> =
@@ -32,6 +32,7 @@ pub(super) fn names(request: &Request<'_>) -> Vec<String> {
     if has_load_balancer(request) {
         names.push(load_balancer_name(request));
     }
+    names.extend(mirror::names(request));
     names
 }
 

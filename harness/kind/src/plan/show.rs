@@ -50,6 +50,9 @@ pub fn show(plan: &KindPlan, about: &[String]) -> Result<String, DocumentError> 
             page.file(file, &balancer.container.name);
         }
     }
+    for mirror in &plan.mirrors {
+        page.file_of("toml", &mirror.hosts_file(), "every node");
+    }
     Ok(page.0)
 }
 
@@ -238,6 +241,16 @@ fn steps(page: &mut Page, plan: &KindPlan) {
             &[shell(&command::read_containerd_config()), shell(&command::restart_containerd())],
         );
     }
+    for mirror in &plan.mirrors {
+        list.step(
+            &format!(
+                "Tell every node that `{}` mirrors {}, once it listens; its data stays on the \
+                 volume `{}`.",
+                mirror.container.name, mirror.upstream, mirror.volume.name
+            ),
+            &[],
+        );
+    }
     if let Some(LoadBalancerPlan { container, activate, files }) = &plan.load_balancer {
         let paths: Vec<String> = files.iter().map(|file| format!("`{}`", file.path)).collect();
         let what = format!(
@@ -335,8 +348,12 @@ impl Page {
     }
 
     fn file(&mut self, file: &FilePlan, container: &str) {
+        self.file_of("yaml", file, container);
+    }
+
+    fn file_of(&mut self, language: &str, file: &FilePlan, container: &str) {
         self.paragraph(&format!("`{}` in `{container}`:", file.path));
-        self.fenced("yaml", &file.content);
+        self.fenced(language, &file.content);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::settings::{Settings, StorageClass};
 
 mod containerd;
 mod documents;
+mod mirrors;
 mod patches;
 mod problems;
 
@@ -40,6 +41,7 @@ struct Case {
     settings: Settings,
     engine: EngineFacts,
     services: ServicesBy,
+    images: Vec<String>,
 }
 
 impl Case {
@@ -50,6 +52,7 @@ impl Case {
             settings: settings(node_image),
             engine: EngineFacts::usual(),
             services: ServicesBy::Cilium,
+            images: Vec::new(),
         }
     }
 
@@ -61,6 +64,7 @@ impl Case {
             topology: &self.topology,
             needs: StackNeeds { services: self.services },
             settings: &self.settings,
+            images: &self.images,
             engine: &self.engine,
             folder: Path::new("/home/me/project"),
         })

@@ -5,6 +5,7 @@ use std::path::Path;
 use gateproof_core::plan::{ClusterPlan, Plan};
 use gateproof_core::topology::fit::StackNeeds;
 use gateproof_kind::engine_facts::EngineFacts;
+use gateproof_kind::images::needed::pulled_by_nodes;
 use gateproof_kind::plan as planning;
 use gateproof_kind::plan::show::show;
 use gateproof_kind::settings::Settings;
@@ -40,6 +41,7 @@ fn page(cluster: &ClusterPlan, settings: &Settings, folder: &Path) -> Result<Str
         topology: &cluster.topology,
         needs: StackNeeds::of(&trial.config),
         settings,
+        images: &pulled_by_nodes(cluster, settings),
         engine: &EngineFacts::usual(),
         folder,
     });
