@@ -168,6 +168,38 @@ fn pure_crates_depend_on_nothing_that_acts() {
     }
 }
 
+/// What cargo builds for a selection of packages: each dependency with its features.
+fn built_for(arguments: &[&str]) -> Vec<String> {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--prefix", "none", "--no-dedupe", "--format", "{p} [{f}]"])
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo tree {arguments:?}: {problem}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines.dedup();
+    lines
+}
+
+#[test]
+fn programs_are_built_from_the_same_dependencies_as_the_whole_workspace() {
+    let all = built_for(&["--workspace", "--edges", "normal,build,dev"]);
+    assert!(all.iter().any(|line| line.starts_with("tokio v")), "the list is read: {all:?}");
+    for program in ["gateproof-cli", "gateproof-stand-in"] {
+        let own = built_for(&["--package", program, "--edges", "normal,build"]);
+        let differ: Vec<&String> = own.iter().filter(|line| !all.contains(line)).collect();
+        assert!(
+            differ.is_empty(),
+            "{program} alone would build these dependencies a second time; run `cargo hakari \
+             generate`, or add the missing features to harness/workspace-hack: {differ:#?}"
+        );
+    }
+}
+
 #[test]
 fn every_topology_manifest_folder_and_scenario_is_used() {
     let scenarios = root().join("scenarios");
