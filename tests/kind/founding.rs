@@ -1,5 +1,5 @@
-//! The founding scenario through real containers: every verdict as on the embedded provider, at the
-//! addresses of the containers.
+//! The founding scenario, and others, through real containers: every verdict as on the embedded
+//! provider, at the addresses of the containers.
 
 use gateproof_core::report::TrialReport;
 use gateproof_core::verdict::Verdict;
@@ -11,14 +11,19 @@ use crate::bench::{Bench, plan_of};
 const VARIANTS: [&str; 3] = ["::dedicated/", "::host-network/", "::host-network-node-selector/"];
 
 pub(crate) fn tests() -> Vec<(String, Work)> {
-    VARIANTS
+    let mut tests: Vec<(String, Work)> = VARIANTS
         .into_iter()
         .map(|variant| {
             let name = variant.trim_matches([':', '/']);
             let work: Work = Box::new(move |bench| same_verdicts(bench, "shared-gateway", variant));
             (format!("founding::{name}"), work)
         })
-        .collect()
+        .collect();
+    for scenario in ["redirect-to-https", "cross-namespace-routes"] {
+        let work: Work = Box::new(move |bench| same_verdicts(bench, scenario, "/cilium-1.20"));
+        tests.push((format!("scenario::{scenario}"), work));
+    }
+    tests
 }
 
 fn same_verdicts(bench: &Bench, scenario: &str, variant: &str) -> Result<(), Failed> {

@@ -14,6 +14,7 @@ mod founding;
 mod image;
 mod misbehaviour;
 mod objects;
+mod side_by_side;
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -40,7 +41,11 @@ fn main() -> ExitCode {
     arguments.test_threads = Some(1);
     let absent = bench::engine_is_absent();
     let lazy = Arc::new(Lazy { made: OnceLock::new() });
-    let tests = founding::tests().into_iter().chain(objects::tests()).chain(misbehaviour::tests());
+    let tests = founding::tests()
+        .into_iter()
+        .chain(objects::tests())
+        .chain(misbehaviour::tests())
+        .chain(side_by_side::tests());
     let trials = tests
         .map(|(name, work)| match &absent {
             None => {
