@@ -35,7 +35,7 @@ use crate::settings::{Deadlines, StorageClass};
 use crate::transcript::Transcripts;
 
 /// How long after a command's end the engine may notice that the container has ended as well.
-const ENDS_WITHIN: Duration = Duration::from_millis(500);
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A planned cluster, on its way.
 pub(crate) struct BringUp<'a> {

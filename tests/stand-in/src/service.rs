@@ -1,8 +1,11 @@
 //! How commands in a node speak to its first process, which runs what outlives them.
 
+use std::time::Duration;
+
 use gateproof_embedded::api::Face;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
@@ -75,6 +78,9 @@ impl Request {
     }
 }
 
+/// How long a process waits for being killed after its container's init system.
+const KILLED_WITHIN: Duration = Duration::from_secs(10);
+
 /// Asks and waits for the answer.
 pub(crate) async fn ask(request: &Request) -> Result<Answer, Failure> {
     let failed = |error: std::io::Error| {
@@ -84,7 +90,12 @@ pub(crate) async fn ask(request: &Request) -> Result<Answer, Failure> {
     let text = serde_json::to_string(request).map_err(|error| Failure::new(error.to_string()))?;
     stream.write_all(format!("{text}\n").as_bytes()).await.map_err(failed)?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.map_err(failed)?;
+    let read = stream.read_to_string(&mut answer).await;
+    if answer.is_empty() {
+        // The init system has died, and with it goes everything in the container, in a moment.
+        tokio::time::timeout(KILLED_WITHIN, std::future::pending::<()>()).await.ok();
+    }
+    read.map_err(failed)?;
     match serde_json::from_str(&answer) {
         Ok(Answer::Failed(words)) => Err(Failure::new(words)),
         Ok(answer) => Ok(answer),
