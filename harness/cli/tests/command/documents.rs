@@ -57,7 +57,7 @@ fn the_reference_leaves_out_no_command_option_or_variable() {
         let help = place.run(&typed.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(help.code, Some(0), "{help:?}");
         for line in help.out.lines().map(str::trim_start).filter(|line| line.starts_with('-')) {
-            for option in line.split([' ', ',', '=']).filter(|word| word.starts_with("--")) {
+            for option in line.split([' ', ',', '=', '[']).filter(|word| word.starts_with("--")) {
                 assert!(text.contains(option), "`{command} {option}` is explained");
             }
         }
