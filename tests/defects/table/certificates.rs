@@ -95,20 +95,9 @@ pub(super) const DEFECTS: &[Defect] = &[
         changes: &[("[{name: shop-tls}]", "[{name: shop-tls}, {name: more-tls}]")],
         verdict: Inconclusive,
         failing: &["coverage", "plain request", "secure request", "foreign server name"],
-        look_alike: None,
-    },
-    Defect {
-        name: "tcp_listener_is_not_covered",
-        base: "certificates",
-        changes: &[(
-            "      - {name: http, port: 80, protocol: HTTP}\n",
-            "      - {name: http, port: 80, protocol: HTTP}\n      - {name: tcp, port: 5432, protocol: TCP}\n",
-        )],
-        verdict: Inconclusive,
-        failing: &["coverage"],
         look_alike: Some(&[(
             "      - {name: http, port: 80, protocol: HTTP}\n",
-            "      - {name: http, port: 80, protocol: HTTP}\n      - {name: tls, port: 8443, protocol: TLS, hostname: db.example.test, tls: {mode: Passthrough}}\n",
+            "      - {name: http, port: 80, protocol: HTTP}\n      - {name: tcp, port: 5432, protocol: TCP}\n",
         )]),
     },
     Defect {
