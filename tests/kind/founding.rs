@@ -48,7 +48,7 @@ fn same_verdicts(bench: &Bench, scenario: &str, variant: &str) -> Result<(), Fai
         return Err(gateproof_report::failures(&kind.report).into());
     }
     let addresses = kind.report.clusters.iter().flat_map(|cluster| &cluster.nodes);
-    let loopback = addresses.flat_map(|node| &node.addresses).any(|address| address.is_loopback());
+    let loopback = addresses.flat_map(|node| &node.addresses).any(std::net::IpAddr::is_loopback);
     if loopback || kind.report.clusters.iter().all(|cluster| cluster.nodes.is_empty()) {
         return Err("the nodes have no addresses of their own".into());
     }
