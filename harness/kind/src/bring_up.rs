@@ -83,6 +83,8 @@ impl BringUp<'_> {
         if phase == Some(Phase::Running)
             && !self.was_restarted(container).await
             && self.engine.wait_container(container, ENDS_WITHIN).await.is_err()
+            // It may have ended and begun again before the wait could see it.
+            && !self.was_restarted(container).await
         {
             return error;
         }
