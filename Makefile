@@ -11,7 +11,7 @@ help: ## list the targets
 demo: ## run the founding scenario on the embedded cluster (no Docker, no root)
 	cargo gateproof run $(SCENARIO)
 
-test: ## everything that needs no Docker
+test: ## everything; what needs Docker or Envoy is ignored with the reason where there is none
 	cargo test --workspace
 
 envoy: ## the data plane against a real Envoy, on route tables of fresh seeds
