@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cilium::CiliumVersion;
 use crate::cluster::{Node, ProviderKind, Subject};
+use crate::dossier::Unread;
 use crate::exposure::Grid;
+use crate::finding::Finding;
 use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
 use crate::observation::{HttpObservation, TcpObservation};
 use crate::verdict::{Failure, Verdict};
@@ -162,6 +164,17 @@ pub enum Event {
         trial: TrialName,
         /// The check.
         result: Box<CheckResult>,
+    },
+    /// Why a trial did not pass, or what was found about it in any case: what the rules make of its
+    /// cluster. Comes before the trial is decided.
+    Diagnosed {
+        /// The trial.
+        trial: TrialName,
+        /// Findings, ranked; empty when no rule explains it.
+        findings: Vec<Finding>,
+        /// What could not be read, so that rules may have missed something.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unread: Vec<Unread>,
     },
     /// A trial is decided.
     TrialFinished {

@@ -6,16 +6,20 @@
 //! Read in this order: [`name`] and [`cluster`] (the words), [`cilium`] (versions and
 //! configuration), [`versions`] (which fit each other), [`scenario`], [`plan`] and [`proposal`]
 //! (what a user asks for), [`observation`] and [`exposure`] (what was seen), [`judge`] and [`verdict`] (what that means), [`health`]
-//! (what a load balancer would conclude), [`event`] and [`report`] (what is told).
+//! (what a load balancer would conclude), [`dossier`] and [`finding`] (why something fails),
+//! [`event`] and [`report`] (what is told).
 
 pub mod cilium;
 pub mod cluster;
+pub mod dossier;
 pub mod entry;
 pub mod event;
 pub mod exposure;
+pub mod finding;
 pub mod gateway_api;
 pub mod health;
 pub mod judge;
+pub mod moment;
 pub mod name;
 pub mod observation;
 pub mod plan;

@@ -33,7 +33,7 @@ pub use exit_code::{ExitCode, exit_code};
 pub use fold::FoldError;
 pub use merge::{MergeError, merge};
 pub use totals::{Tally, Totals};
-pub use trial::{Stage, StepReport, TrialReport};
+pub use trial::{Diagnosis, Stage, StepReport, TrialReport};
 
 /// What a run amounts to, as far as its log goes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,8 @@
 use crate::event::{Event, FORMAT, Record};
 use crate::name::{ClusterName, TrialName};
 use crate::report::{
-    BringUp, ClusterReport, EvidenceReport, LogState, Removal, RunReport, Stage, TrialReport, trial,
+    BringUp, ClusterReport, Diagnosis, EvidenceReport, LogState, Removal, RunReport, Stage,
+    TrialReport, trial,
 };
 
 /// Why a log cannot be folded. Lines count from 1, one record a line.
@@ -130,6 +131,7 @@ impl RunReport {
             | Event::Awaiting { .. }
             | Event::StepFinished { .. }
             | Event::CheckFinished { .. }
+            | Event::Diagnosed { .. }
             | Event::TrialFinished { .. } => self.apply_to_trial(line, record)?,
             Event::Interrupted { cause } => {
                 self.interrupted.get_or_insert_with(|| cause.clone());
@@ -232,6 +234,11 @@ impl RunReport {
             Event::CheckFinished { trial, result } => {
                 self.trial_in(Stage::Running, line, trial, &record.event)?.finish_check(result);
             }
+            Event::Diagnosed { trial, findings, unread } => {
+                let entry = self.trial_in(Stage::Running, line, trial, &record.event)?;
+                entry.diagnosis =
+                    Some(Diagnosis { findings: findings.clone(), unread: unread.clone() });
+            }
             Event::TrialFinished { trial, verdict, reason, took } => {
                 // A trial may be decided without having started, when its cluster failed.
                 let stage = match self.trial(trial) {
@@ -311,6 +318,7 @@ fn name(event: &Event) -> &'static str {
         Event::Awaiting { .. } => "awaiting",
         Event::StepFinished { .. } => "stepFinished",
         Event::CheckFinished { .. } => "checkFinished",
+        Event::Diagnosed { .. } => "diagnosed",
         Event::TrialFinished { .. } => "trialFinished",
         Event::EvidenceCollected { .. } => "evidenceCollected",
         Event::ClusterKept { .. } => "clusterKept",

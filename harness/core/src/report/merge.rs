@@ -232,6 +232,7 @@ fn clusters_of(event: &mut Event) -> Vec<&mut ClusterName> {
         | Event::Awaiting { .. }
         | Event::StepFinished { .. }
         | Event::CheckFinished { .. }
+        | Event::Diagnosed { .. }
         | Event::TrialFinished { .. }
         | Event::Interrupted { .. }
         | Event::RunFinished { .. } => Vec::new(),

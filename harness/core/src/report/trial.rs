@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Subject;
+use crate::dossier::Unread;
 use crate::event::{CheckResult, TrialSummary};
+use crate::finding::Finding;
 use crate::verdict::{Failure, Judgement, Verdict};
 
 /// What a trial amounts to, as far as the log goes.
@@ -32,6 +34,19 @@ pub struct TrialReport {
     pub steps: Vec<StepReport>,
     /// The decided checks, in order.
     pub checks: Vec<CheckResult>,
+    /// What the rules made of its cluster; `None` when nobody asked them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
+}
+
+/// What the rules made of a trial's cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    /// Findings, ranked.
+    pub findings: Vec<Finding>,
+    /// What could not be read.
+    pub unread: Vec<Unread>,
 }
 
 /// How far a trial has come.
@@ -84,6 +99,7 @@ impl TrialReport {
             took: None,
             steps: Vec::new(),
             checks: Vec::new(),
+            diagnosis: None,
         }
     }
 

@@ -121,7 +121,9 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
         Event::Interrupted { cause } => {
             Said::plain(format!("interrupted by {cause}: finishing what was begun"))
         }
-        Event::ClusterStarted { .. }
+        // The summary tells findings beside the failures they explain.
+        Event::Diagnosed { .. }
+        | Event::ClusterStarted { .. }
         | Event::ClusterReady { .. }
         | Event::ActionStarted { .. }
         | Event::ActionAwaiting { .. }

@@ -117,6 +117,7 @@ impl Live {
             }
             Event::RunStarted { .. } => self.run.enable_steady_tick(TICK),
             Event::ActionFinished { .. }
+            | Event::Diagnosed { .. }
             | Event::EvidenceCollected { .. }
             | Event::ClusterKept { .. }
             | Event::ClusterRemoved { .. }
