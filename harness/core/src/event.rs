@@ -85,6 +85,18 @@ pub enum Event {
         /// What is still missing, in words.
         missing: String,
     },
+    /// Such an action goes on, with something that a user should know: no verdict changes by it.
+    ActionWarned {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The action.
+        action: String,
+        /// Its node.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+        /// What to know, in words.
+        warning: String,
+    },
     /// Such an action is done.
     ActionFinished {
         /// The cluster.

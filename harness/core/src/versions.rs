@@ -3,7 +3,8 @@
 //!
 //! [`pairing`] decides most: whether Cilium's operator finds the definitions it asks for. [`mod@choose`]
 //! fills in what a scenario leaves open and refuses what is known not to work, naming what fits.
-//! Versions newer than these tables are let through with a warning.
+//! Versions newer than these tables are let through with a warning, which
+//! [`mod@doubts`] tells of a scenario before it runs.
 
 use std::fmt;
 
@@ -12,11 +13,13 @@ use semver::Version;
 use crate::scenario::Channel;
 
 mod choose;
+mod doubts;
 pub mod pairing;
 pub mod ranges;
 mod releases;
 
 pub use choose::{Asked, Chosen, Misfit, choose};
+pub use doubts::doubts;
 pub use releases::{CERT_MANAGER, CertManager, default_release};
 
 /// A release of the Gateway API: version and channel.

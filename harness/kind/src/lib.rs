@@ -44,6 +44,7 @@ pub mod pull_failure;
 pub mod registry_credentials;
 pub mod removal;
 pub mod settings;
+mod stack_fit;
 mod transcript;
 mod transport;
 pub mod volume;

@@ -46,6 +46,7 @@ use crate::plan::{self, KindPlan};
 use crate::preflight::{self, Wishes};
 use crate::removal::{self, Whose};
 use crate::settings::{Deadlines, Settings};
+use crate::stack_fit;
 use crate::transcript::Transcripts;
 
 /// How much longer than their own deadlines evidence and removal may take.
@@ -296,6 +297,8 @@ impl KindProvider {
                         networking.api_server_address
                     )));
                 }
+                stack_fit::check(plan, self.workplace.settings.node_image.as_deref())
+                    .map_err(Seen::new)?;
                 let images = needed::pulled_by_nodes(plan, &self.workplace.settings);
                 let request = plan::Request {
                     name: &plan.name,

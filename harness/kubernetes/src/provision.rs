@@ -82,6 +82,8 @@ pub enum News {
     Started,
     /// It waits; what is still missing, in words. Told when it changes.
     Awaiting(String),
+    /// It goes on, with something that a user should know.
+    Warned(String),
     /// It is done.
     Finished {
         /// How long it took.

@@ -19,6 +19,7 @@ impl Witness for ActionWitness {
         self.emitter.emit(match news {
             News::Started => Event::ActionStarted { cluster, action, node },
             News::Awaiting(missing) => Event::ActionAwaiting { cluster, action, node, missing },
+            News::Warned(warning) => Event::ActionWarned { cluster, action, node, warning },
             News::Finished { took, problem } => {
                 Event::ActionFinished { cluster, action, node, problem, took }
             }

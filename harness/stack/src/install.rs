@@ -47,6 +47,16 @@ pub struct Installed {
     pub evidence: Vec<PathBuf>,
 }
 
+impl Installed {
+    /// Tells what a user should know of a step, and keeps it.
+    fn warn(&mut self, step: &Step, warnings: impl IntoIterator<Item = String>) {
+        for warning in warnings {
+            step.warn(&warning);
+            self.warnings.push(warning);
+        }
+    }
+}
+
 /// Installs the stack, or brings it to what is asked for now, and waits until it works.
 ///
 /// # Errors
@@ -67,6 +77,7 @@ pub async fn install(
                 "Cilium {}, Gateway API {}, cert-manager {}",
                 request.cilium, chosen.gateway_api, chosen.cert_manager
             ));
+            chosen.warnings.iter().for_each(|warning| step.warn(warning));
             Ok((bundle, chosen))
         })
         .await?;
@@ -86,8 +97,7 @@ pub async fn install(
         warnings: chosen.warnings,
         evidence: Vec::new(),
     };
-    definitions::install(&work, &bundle).await?;
-    installed.warnings.extend(definitions::mixture(&work).await?);
+    definitions::install(&work, &bundle, &mut installed).await?;
     cilium::install(&work, &mut installed).await?;
     restart::bring_up_to_date(&work).await?;
     working::nodes_are_ready(&work).await?;
@@ -182,11 +192,8 @@ async fn chart_step(
     .await
 }
 
-/// Warnings go to the log and beside the evidence; they change no verdict.
+/// Warnings, which were told as they arose, go beside the evidence too; they change no verdict.
 fn tell_warnings(work: &Work<'_>, installed: &mut Installed) -> Result<(), StackError> {
-    for warning in &installed.warnings {
-        tracing::warn!(cluster = work.target.cluster, "{warning}");
-    }
     if !installed.warnings.is_empty() {
         let text = installed.warnings.join("\n") + "\n";
         installed.evidence.extend(evidence::write(work, "stack-warnings.txt", &text)?);

@@ -28,6 +28,11 @@ impl Step {
         self.witness.tell(&self.action, News::Awaiting(missing.to_owned()));
     }
 
+    /// Tells what a user should know, though the step goes on.
+    pub(crate) fn warn(&self, warning: &str) {
+        self.witness.tell(&self.action, News::Warned(warning.to_owned()));
+    }
+
     /// Does the work, and tells what came of it.
     pub(crate) async fn run<T>(
         &self,

@@ -1,6 +1,8 @@
 //! `gateproof validate`: every problem of every file in one go.
 
-use super::{CommandError, load, print};
+use gateproof_core::versions::doubts;
+
+use super::{CommandError, load, print, tell};
 use crate::arguments::ValidateArguments;
 use crate::environment::Environment;
 
@@ -9,6 +11,11 @@ pub(crate) fn run(
     _environment: &Environment,
 ) -> Result<u8, CommandError> {
     let catalog = load(&arguments.paths, arguments.clusters.as_deref())?;
+    for scenario in &catalog.scenarios {
+        for doubt in doubts(scenario) {
+            tell(&format!("warning: {}: {doubt}\n", scenario.file));
+        }
+    }
     let count = |number: usize, noun: &str| {
         format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
     };

@@ -60,3 +60,17 @@ fn a_file_in_a_folder_that_cannot_be_read_is_told_and_not_left_out() {
     }
     assert!(run.out.is_empty(), "nothing ran: {}", run.out);
 }
+
+#[test]
+fn versions_newer_than_known_are_right_and_told() {
+    let place = Place::new();
+    let newer = scenario("newer", PASSES);
+    let known = newer.lines().find(|line| line.contains("cilium:")).expect("a version");
+    let stack = known.split("cilium:").next().expect("indentation");
+    place.write("ok.yaml", &newer.replacen(known, &format!("{stack}cilium: \"1.22.0\""), 1));
+    let run = place.run(&["validate", "ok.yaml"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.err.starts_with("warning: ok.yaml: Cilium 1.22.0 with"), "{}", run.err);
+    place.write("ok.yaml", &newer);
+    assert_eq!(place.run(&["validate", "ok.yaml"]).err, "", "what is known is not told");
+}

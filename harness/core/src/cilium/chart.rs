@@ -140,13 +140,20 @@ fn unknown(version: &CiliumVersion, path: &[&str], name: &str, keys: &'static [K
         .filter(|key| key.since <= minor && minor <= key.until)
         .map(|key| key.name)
         .collect();
-    let dotted = path.join(".");
-    let advice = FOLKLORE.iter().find(|(key, _)| *key == dotted).map(|(_, advice)| *advice);
+    let advice = advice(path);
     KeyProblem::Unknown {
         nearest: if advice.is_some() { None } else { nearest(name, there.iter().copied()) },
         accepted: if path.len() == 1 { Vec::new() } else { there },
         advice,
     }
+}
+
+/// The right way to what is probably meant by a key that is recommended here and there, though no
+/// chart that is known has it. A chart newer than all of them may.
+#[must_use]
+pub fn advice(path: &[&str]) -> Option<&'static str> {
+    let dotted = path.join(".");
+    FOLKLORE.iter().find(|(key, _)| *key == dotted).map(|(_, advice)| *advice)
 }
 
 /// Keys that are recommended here and there, though no chart from 1.14 to 1.21.0-pre.0 has them.

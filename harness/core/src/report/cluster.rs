@@ -66,6 +66,9 @@ pub struct ActionReport {
         skip_serializing_if = "Option::is_none"
     )]
     pub took: Option<Duration>,
+    /// What a user should know of it, though it changes no verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What went wrong, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -118,6 +121,15 @@ impl ClusterReport {
         self.actions.iter().filter(|action| action.problem.is_some())
     }
 
+    /// What a user should know of what was done, each once, in the order in which it was said.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        let all = || self.actions.iter().flat_map(|action| &action.warnings);
+        all().enumerate().filter_map(move |(index, warning)| {
+            let said = all().take(index).any(|earlier| earlier == warning);
+            (!said).then_some(warning.as_str())
+        })
+    }
+
     /// The evidence about a trial, or about a cluster that did not come up.
     pub fn evidence_about<'a>(
         &'a self,
@@ -141,6 +153,13 @@ impl ClusterReport {
 
     pub(super) fn start_action(&mut self, action: &str, node: Option<&str>) {
         let (action, node) = (action.to_owned(), node.map(str::to_owned));
-        self.actions.push(ActionReport { action, node, awaiting: None, took: None, problem: None });
+        self.actions.push(ActionReport {
+            action,
+            node,
+            awaiting: None,
+            took: None,
+            warnings: Vec::new(),
+            problem: None,
+        });
     }
 }

@@ -120,6 +120,7 @@ impl RunReport {
             Event::ClusterStarted { .. }
             | Event::ActionStarted { .. }
             | Event::ActionAwaiting { .. }
+            | Event::ActionWarned { .. }
             | Event::ActionFinished { .. }
             | Event::ClusterReady { .. }
             | Event::ClusterFailed { .. }
@@ -180,6 +181,10 @@ impl RunReport {
             Event::ActionAwaiting { cluster, action, node, missing } => {
                 self.cluster_entry(cluster).action(action, node.as_deref()).awaiting =
                     Some(missing.clone());
+            }
+            Event::ActionWarned { cluster, action, node, warning } => {
+                let action = self.cluster_entry(cluster).action(action, node.as_deref());
+                action.warnings.push(warning.clone());
             }
             Event::ActionFinished { cluster, action, node, problem, took } => {
                 let action = self.cluster_entry(cluster).action(action, node.as_deref());
@@ -310,6 +315,7 @@ fn name(event: &Event) -> &'static str {
         Event::ClusterStarted { .. } => "clusterStarted",
         Event::ActionStarted { .. } => "actionStarted",
         Event::ActionAwaiting { .. } => "actionAwaiting",
+        Event::ActionWarned { .. } => "actionWarned",
         Event::ActionFinished { .. } => "actionFinished",
         Event::ClusterReady { .. } => "clusterReady",
         Event::ClusterFailed { .. } => "clusterFailed",

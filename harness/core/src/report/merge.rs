@@ -221,6 +221,7 @@ fn clusters_of(event: &mut Event) -> Vec<&mut ClusterName> {
         Event::ClusterStarted { cluster, .. }
         | Event::ActionStarted { cluster, .. }
         | Event::ActionAwaiting { cluster, .. }
+        | Event::ActionWarned { cluster, .. }
         | Event::ActionFinished { cluster, .. }
         | Event::ClusterReady { cluster, .. }
         | Event::ClusterFailed { cluster, .. }

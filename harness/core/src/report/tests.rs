@@ -188,6 +188,12 @@ fn actions_of_a_cluster_are_followed_and_the_failed_one_is_found() {
         node: node("worker2"),
         missing: "the API".to_owned(),
     };
+    let warns = |warning: &str| Event::ActionWarned {
+        cluster: cluster(),
+        action: join(),
+        node: node("worker2"),
+        warning: warning.to_owned(),
+    };
     let evidence = |trial: Option<&str>| Event::EvidenceCollected {
         cluster: cluster(),
         trial: trial.map(TrialName::new),
@@ -199,6 +205,9 @@ fn actions_of_a_cluster_are_followed_and_the_failed_one_is_found() {
         .then(started("worker"))
         .then(started("worker2"))
         .then(waits)
+        .then(warns("old"))
+        .then(warns("slow"))
+        .then(warns("old"))
         .then(finished("worker", None));
     let waiting = log.clone().report().clusters[0].actions.clone();
     assert_eq!(waiting[1].awaiting.as_deref(), Some("the API"));
@@ -210,6 +219,7 @@ fn actions_of_a_cluster_are_followed_and_the_failed_one_is_found() {
         .end()
         .report();
     let [cluster] = &report.clusters[..] else { panic!("one cluster") };
+    assert_eq!(cluster.warnings().collect::<Vec<_>>(), ["old", "slow"]);
     let failed: Vec<_> = cluster.failed_actions().collect();
     assert_eq!(failed.len(), 1);
     assert_eq!((failed[0].node.as_deref(), failed[0].took), (Some("worker2"), Some(took)));

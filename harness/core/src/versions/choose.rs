@@ -3,9 +3,9 @@
 use semver::Version;
 
 use super::Release;
-use super::pairing::{Fit, NEWEST, fit, fitting};
+use super::pairing::{Fit, NEWEST, Row, fit, fitting};
 use super::ranges::{self, FIRST_FOR_GATEWAY_API_1_5};
-use super::releases::{CERT_MANAGER, FIRST_CERT_MANAGER, default_release};
+use super::releases::{CERT_MANAGER, FIRST_CERT_MANAGER, KNOWN_BAD, default_release};
 use crate::cilium::CiliumVersion;
 use crate::scenario::GatewayApi;
 
@@ -117,6 +117,8 @@ impl Judge<'_> {
         } else if (version.major, version.minor) > (newest.major, newest.minor) {
             self.warnings.push(format!("cert-manager {version} is newer than what is known here"));
         }
+        let known = KNOWN_BAD.iter().find(|known| known.is_of(&version));
+        self.warnings.extend(known.map(|known| format!("cert-manager {version} {}", known.what)));
         Some(version)
     }
 
@@ -132,7 +134,8 @@ impl Judge<'_> {
         {
             self.problems.push(format!(
                 "Gateway API {release} needs Kubernetes 1.{FIRST_FOR_GATEWAY_API_1_5} or later, \
-                 and this is {text}"
+                 and this is {text}; what fits: a newer Kubernetes, or {}",
+                older_fits(cilium)
             ));
         }
         if let Some((first, last)) = ranges::of_cilium(cilium.minor())
@@ -161,8 +164,19 @@ impl Judge<'_> {
 
 /// The releases that fit a Cilium version, as a list for people.
 fn what_fits(cilium: &CiliumVersion) -> String {
+    let words = listed(fitting(cilium));
+    if words.is_empty() { "nothing that is known here".to_owned() } else { words }
+}
+
+/// Those of them that older versions of Kubernetes serve.
+fn older_fits(cilium: &CiliumVersion) -> String {
+    let words = listed(fitting(cilium).filter(|row| row.releases.1 < 5));
+    if words.is_empty() { format!("an older Cilium than {cilium}") } else { words }
+}
+
+fn listed(rows: impl Iterator<Item = &'static Row>) -> String {
     let mut words: Vec<String> = Vec::new();
-    for row in fitting(cilium) {
+    for row in rows {
         let (first, last) = row.releases;
         let releases =
             if first == last { format!("1.{first}") } else { format!("1.{first} to 1.{last}") };
@@ -172,7 +186,7 @@ fn what_fits(cilium: &CiliumVersion) -> String {
         };
         words.push(format!("{releases} ({}{exception})", row.channel));
     }
-    if words.is_empty() { "nothing that is known here".to_owned() } else { words.join("; ") }
+    words.join("; ")
 }
 
 /// 36 for `1.36.4`, `v1.36` and `1.36.4-gke.100`.

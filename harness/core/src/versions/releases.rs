@@ -40,6 +40,45 @@ const fn one(newest: (u64, u64, u64), kubernetes: Range, note: &'static str) -> 
     CertManager { newest, kubernetes, note }
 }
 
+/// Releases of cert-manager that are better left out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownBad {
+    /// The minor version.
+    minor: u64,
+    /// The last patch of it that is bad.
+    until: u64,
+    /// What it does, as a clause after its name.
+    pub(super) what: &'static str,
+}
+
+impl KnownBad {
+    /// Whether a release is one of them.
+    pub(super) fn is_of(self, version: &Version) -> bool {
+        version.major == 1 && version.minor == self.minor && version.patch <= self.until
+    }
+}
+
+/// cert-manager/cert-manager #7178, #7186 (1.15.2), #8175 and #8178 (1.19.1), #8658 (1.20.1), and
+/// its release notes of 1.21.1.
+pub(super) const KNOWN_BAD: &[KnownBad] = &[
+    KnownBad { minor: 15, until: 1, what: "makes HTTPRoutes without end; take 1.15.2 or later" },
+    KnownBad {
+        minor: 19,
+        until: 0,
+        what: "issues every certificate anew after an upgrade; take 1.19.1 or later",
+    },
+    KnownBad {
+        minor: 20,
+        until: 0,
+        what: "may refer to a Gateway twice in its routes for challenges; take 1.20.1 or later",
+    },
+    KnownBad {
+        minor: 21,
+        until: 0,
+        what: "ends when the renewal of a certificate is switched off; take 1.21.1 or later",
+    },
+];
+
 impl CertManager {
     /// Its newest release that is known of.
     pub fn version(&self) -> Version {

@@ -81,6 +81,8 @@ fn versions_newer_than_the_tables_pass_with_a_warning() {
         ("1.20.2", OPEN, None, Some("1.37.0"), "tested with Kubernetes 1.33 to 1.36"),
         ("1.18.12", OPEN, None, Some("v1.36.4"), "tested with Kubernetes 1.30 to 1.33"),
         ("1.20.2", OPEN, Some("1.15.2"), Some("1.36.4"), "cert-manager 1.15 supports"),
+        ("1.20.2", OPEN, Some("1.15.1"), None, "take 1.15.2 or later"),
+        ("1.20.2", OPEN, Some("1.19.0"), None, "take 1.19.1 or later"),
     ] {
         let warnings = asked(version, release, cert_manager, kubernetes).expect(version).warnings;
         assert!(warnings.iter().any(|line| line.contains(part)), "{part} in {warnings:?}");
@@ -103,12 +105,31 @@ fn cert_manager_follows_kubernetes() {
 }
 
 #[test]
+fn a_good_release_beside_a_bad_one_passes_without_a_warning() {
+    for cert_manager in ["1.15.2", "1.19.1", "1.20.1", "1.21.1"] {
+        let chosen = asked("1.20.2", OPEN, Some(cert_manager), None).expect(cert_manager);
+        assert_eq!(chosen.warnings, Vec::<String>::new(), "{cert_manager}");
+    }
+}
+
+#[test]
+fn a_kubernetes_too_old_for_the_gateway_api_is_told_what_fits_instead() {
+    for (version, part) in
+        [("1.20.2", "or an older Cilium than 1.20.2"), ("1.17.9", "1.2 to 1.4 (experimental)")]
+    {
+        let release = (Some("1.6.1"), Some(Channel::Experimental));
+        let words = asked(version, release, None, Some("1.30.4")).expect_err(version).to_string();
+        assert!(words.contains(part) && words.contains("what fits: a newer Kubernetes"), "{words}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let release = (Some("1.5.1"), Some(Channel::Standard));
     let Misfit(problems) =
         asked("1.19.6", release, Some("1.8.2"), Some("1.30.0")).expect_err("three problems");
     assert_eq!(problems.len(), 3, "{problems:#?}");
-    assert!(problems[2].contains("needs Kubernetes 1.31 or later, and this is 1.30.0"));
+    assert!(problems[2].contains("needs Kubernetes 1.31 or later, and this is 1.30.0;"));
 }
 
 #[test]

@@ -79,6 +79,9 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
             let action = of_node(action, node.as_deref());
             Said::plain(format!("cluster {cluster}: {action} waits for: {missing}"))
         }
+        Event::ActionWarned { cluster, warning, .. } => {
+            Said::plain(format!("warning: cluster {cluster}: {warning}"))
+        }
         Event::ActionFinished { cluster, action, node, problem: Some(problem), took } => {
             let action = of_node(action, node.as_deref());
             let took = human(*took);

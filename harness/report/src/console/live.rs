@@ -116,7 +116,8 @@ impl Live {
                 }
             }
             Event::RunStarted { .. } => self.run.enable_steady_tick(TICK),
-            Event::ActionFinished { .. }
+            Event::ActionWarned { .. }
+            | Event::ActionFinished { .. }
             | Event::Diagnosed { .. }
             | Event::EvidenceCollected { .. }
             | Event::ClusterKept { .. }

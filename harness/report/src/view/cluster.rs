@@ -57,7 +57,8 @@ pub(crate) fn notes(report: &RunReport) -> Vec<String> {
 
 fn of_cluster(cluster: &ClusterReport) -> Vec<String> {
     let name = &cluster.name;
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> =
+        cluster.warnings().map(|warning| format!("warning: cluster {name}: {warning}")).collect();
     if let BringUp::Failed { reason } = &cluster.bring_up {
         notes.push(format!("cluster {name} could not be brought up: {reason}"));
         let about_it = cluster.evidence.iter().filter(|evidence| evidence.trial.is_none());
@@ -124,6 +125,18 @@ mod tests {
         let expected = "kubeadm init 21.0s, kubeadm join 7.0s, containers 900ms";
         assert_eq!(longest_actions(&report.clusters[0]), expected);
         assert_eq!(notes(&report), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_user_should_know_of_a_cluster_is_told_once() {
+        let log = done(Log::of(ProviderKind::Kind, &[DEDICATED]), "network", None, 20, None);
+        let warned = |log: Log| {
+            let action = "choose versions".to_owned();
+            let warning = "Cilium 1.22.0 is newer than what is known here".to_owned();
+            log.then(1, Event::ActionWarned { cluster: cluster(), action, node: None, warning })
+        };
+        let told = notes(&report(warned(warned(log))));
+        assert_eq!(told, ["warning: cluster a: Cilium 1.22.0 is newer than what is known here"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Cilium, by its Helm chart.
 
-use gateproof_core::cilium::chart::has_key;
+use gateproof_core::cilium::chart::{advice, has_key};
 
 use super::{Installed, Work, chart_step};
 use crate::component::CILIUM;
@@ -19,7 +19,6 @@ pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Resul
     let version = &request.cilium;
     let wanted = needs(version, &request.config, &target.facts, target.load_balancing.as_ref());
     let merged = Merged::of(&request.values, wanted);
-    installed.warnings.extend(merged.contradictions());
     let text = merged.as_evidence(version);
     installed.evidence.extend(evidence::write(work, "cilium-values.yaml", &text)?);
     let chart = Chart {
@@ -29,11 +28,13 @@ pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Resul
     };
     let step = Step::begin(surroundings, "compare the values with Cilium's chart");
     step.run(async {
+        installed.warn(&step, merged.contradictions());
         let defaults = helm.run(&show_values(&chart), settings.step_within).await?;
         let listed = |path: &[&str]| has_key(version, path);
-        let unknown = unknown_keys(&request.values, &defaults, listed).map_err(|problem| {
-            StackError::Document { what: "what `helm show values` printed".to_owned(), problem }
-        })?;
+        let unknown =
+            unknown_keys(&request.values, &defaults, listed, advice).map_err(|problem| {
+                StackError::Document { what: "what `helm show values` printed".to_owned(), problem }
+            })?;
         if unknown.is_empty() { Ok(()) } else { Err(StackError::Values(unknown)) }
     })
     .await?;

@@ -6,7 +6,7 @@
 use gateproof_kubernetes::{Cause, RequestError};
 use serde_json::Value;
 
-use super::{MANAGER, Work};
+use super::{Installed, MANAGER, Work};
 use crate::bundle::{Bundle, release};
 use crate::error::StackError;
 use crate::step::Step;
@@ -15,8 +15,13 @@ use crate::step::Step;
 /// `config/crd/standard/gateway.networking.k8s.io_vap_safeupgrades.yaml`, since 1.5).
 const POLICY: &str = "safe-upgrades.gateway.networking.k8s.io";
 
-/// Applies the definitions of a release and waits until they are served.
-pub(crate) async fn install(work: &Work<'_>, bundle: &Bundle) -> Result<(), StackError> {
+/// Applies the definitions of a release and waits until they are served. Warns when there are some
+/// of another release too.
+pub(crate) async fn install(
+    work: &Work<'_>,
+    bundle: &Bundle,
+    installed: &mut Installed,
+) -> Result<(), StackError> {
     let Work { target, settings, surroundings, .. } = *work;
     let client = &target.client;
     let mut applied = Vec::new();
@@ -50,6 +55,7 @@ pub(crate) async fn install(work: &Work<'_>, bundle: &Bundle) -> Result<(), Stac
                 .await
                 .map_err(|cause| StackError::Wait { what: what(), cause })?;
         }
+        installed.warn(&step, mixture(work).await?);
         Ok(())
     })
     .await
@@ -57,7 +63,7 @@ pub(crate) async fn install(work: &Work<'_>, bundle: &Bundle) -> Result<(), Stac
 
 /// Says so when definitions of several releases are installed: an earlier one left kinds behind
 /// that this one does not have.
-pub(crate) async fn mixture(work: &Work<'_>) -> Result<Option<String>, StackError> {
+async fn mixture(work: &Work<'_>) -> Result<Option<String>, StackError> {
     let (version, kind) = ("apiextensions.k8s.io/v1", "CustomResourceDefinition");
     let all = work.target.client.list(version, kind, None).await?;
     let mut found: Vec<String> = all

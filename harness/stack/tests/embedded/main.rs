@@ -103,11 +103,29 @@ async fn versions_that_do_not_fit_are_refused_before_anything_is_created() {
 }
 
 #[tokio::test]
+async fn what_is_newer_than_known_or_contradicts_the_cluster_is_installed_with_a_warning() {
+    let mut place = Place::new().await;
+    place.request.cilium = "1.22.0".parse().expect("a version");
+    place.request.values["kubeProxyReplacement"] = json!(false);
+    let warnings = place.install().await.expect("installed").warnings;
+    let told = place.told().join("\n");
+    for part in [
+        "choose versions: warning: Cilium 1.22.0 with Gateway API 1.6.1 (experimental) is newer",
+        "warning: the values say kubeProxyReplacement: false, which stays",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!(told.matches("warning:").count(), warnings.len(), "{warnings:?}");
+}
+
+#[tokio::test]
 async fn keys_that_the_chart_does_not_have_are_refused_before_the_chart_is_installed() {
     let mut place = Place::new().await;
     place.request.values["gatewayAPI"]["serviceAnnotations"] = json!({"a": "b"});
     let words = place.install().await.expect_err("refused").in_words();
-    assert!(words.contains("no value `gatewayAPI.serviceAnnotations`"), "{words}");
+    for part in ["no value `gatewayAPI.serviceAnnotations`", "`spec.infrastructure.annotations`"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
     assert!(!place.asked_of_helm().contains("upgrade"), "{}", place.asked_of_helm());
 }
 

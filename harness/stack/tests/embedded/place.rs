@@ -239,6 +239,7 @@ impl Place {
             News::Awaiting(missing) => {
                 Some(format!("{}: {}", action.name, self.without_folders(missing)))
             }
+            News::Warned(warning) => Some(format!("{}: warning: {warning}", action.name)),
             News::Finished { .. } => None,
         });
         // What a wait happens to see on its way differs from run to run.

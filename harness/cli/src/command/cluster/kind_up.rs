@@ -33,6 +33,7 @@ impl Witness for Teller {
         let line = match news {
             News::Started => return,
             News::Awaiting(missing) => format!("{what} waits for: {missing}\n"),
+            News::Warned(warning) => format!("warning: {warning}\n"),
             News::Finished { took, problem: None } => {
                 format!("{what} done in {:.1}s\n", took.as_secs_f64())
             }
