@@ -27,6 +27,7 @@ mod protobuf;
 mod secret;
 mod selector;
 
+pub(crate) use clock::ClockWithPast;
 pub use clock::{Clock, SystemClock};
 pub use error::ApiError;
 pub use http::{ApiBody, ApiService, service};

@@ -5,8 +5,11 @@
 //! reference model, and [`Subject`](gateproof_core::cluster::Subject) says so.
 
 mod cluster;
+mod helm_release;
+mod installation;
 mod nodes;
 mod stack_objects;
+mod workloads;
 
 use std::sync::Arc;
 

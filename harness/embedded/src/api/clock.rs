@@ -1,5 +1,8 @@
 //! The time as the API server writes it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -15,24 +18,76 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> String {
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-        OffsetDateTime::now_utc()
-            .format(format)
-            .expect("a UTC date has all components of the format")
+        written(OffsetDateTime::now_utc())
     }
+}
+
+/// A clock that can be set back for a while, so that a cluster has a past: what is installed
+/// meanwhile is as old as it would be after an upgrade that somebody makes later.
+pub(crate) struct ClockWithPast {
+    clock: Arc<dyn Clock>,
+    seconds_back: AtomicI64,
+}
+
+impl ClockWithPast {
+    /// A clock that goes as the other one.
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, seconds_back: AtomicI64::new(0) }
+    }
+
+    /// From now on it is so much earlier; 0 is the present again.
+    pub(crate) fn set_back(&self, seconds: i64) {
+        self.seconds_back.store(seconds, Ordering::Release);
+    }
+}
+
+impl Clock for ClockWithPast {
+    fn now(&self) -> String {
+        let now = self.clock.now();
+        match self.seconds_back.load(Ordering::Acquire) {
+            0 => now,
+            seconds => {
+                let then = parsed(&now).map(|now| now - time::Duration::seconds(seconds));
+                then.map_or(now, written)
+            }
+        }
+    }
+}
+
+fn written(time: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    time.format(format).expect("a UTC date has all components of the format")
+}
+
+fn parsed(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
 }
 
 /// Seconds from one timestamp to another; `None` when either is no RFC 3339 timestamp.
 pub(super) fn seconds_between(earlier: &str, later: &str) -> Option<i64> {
-    let parse = |text: &str| {
-        OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
-    };
-    Some((parse(later)? - parse(earlier)?).whole_seconds())
+    Some((parsed(later)? - parsed(earlier)?).whole_seconds())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Clock, SystemClock, seconds_between};
+    use std::sync::Arc;
+
+    use super::{Clock, ClockWithPast, SystemClock, seconds_between};
+
+    #[test]
+    fn a_clock_that_is_set_back_comes_back_to_the_present() {
+        struct Noon;
+        impl Clock for Noon {
+            fn now(&self) -> String {
+                "2026-01-01T12:00:00Z".to_owned()
+            }
+        }
+        let clock = ClockWithPast::new(Arc::new(Noon));
+        clock.set_back(3600);
+        assert_eq!(clock.now(), "2026-01-01T11:00:00Z");
+        clock.set_back(0);
+        assert_eq!(clock.now(), "2026-01-01T12:00:00Z");
+    }
 
     #[test]
     fn system_clock_writes_whole_seconds_in_utc() {

@@ -114,7 +114,14 @@ impl Reconciler {
     /// What is installed, by `told` or by what is recorded in the cluster.
     fn installed(&self, told: Option<&Stack>) -> (Option<Stack>, Option<GatewayShim>) {
         match self.surroundings.installation {
-            Installation::Told => (told.cloned(), told.map(|_| GatewayShim::On)),
+            Installation::Told => {
+                let snapshot = self.snapshot();
+                let stack = told.cloned().map(|stack| Stack {
+                    faults: stack.faults.clone().still_there(&snapshot),
+                    ..stack
+                });
+                (stack, told.map(|_| GatewayShim::On))
+            }
             Installation::Recorded => {
                 let snapshot = self.snapshot();
                 (installed::stack(&snapshot), installed::cert_manager(&snapshot))

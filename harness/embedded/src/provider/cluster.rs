@@ -1,6 +1,5 @@
 //! One embedded cluster: its API, its controllers and its data plane, started and stopped together.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,18 +11,17 @@ use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
 use gateproof_kubernetes::{AddressBook, Client, Cluster, Component, ProviderError, StackRequest};
 use gateproof_model::Unmodelled;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::installation::Revision;
 use super::nodes::{control_plane, nodes};
-use super::stack_objects::{Cidr, GATEWAY_CLASS_NAME, INSTALLED, objects};
 use crate::address::{AddressBlock, LoopbackBook};
 use crate::api::server::ServeError;
-use crate::api::{ApiServer, Clock, Part, Store, service};
-use crate::controllers::cilium::{NodeFaults, Stack};
-use crate::controllers::kind::{CONFIG_MAP, DAEMON_SET, GATEWAY_CLASS, NAMESPACE, NODE};
+use crate::api::{ApiServer, Clock, ClockWithPast, Part, Store, service};
+use crate::controllers::kind::{CONFIG_MAP, NAMESPACE, NODE};
 use crate::controllers::kubernetes::namespace::{AUTHORITY_NAMESPACE, ROOT_AUTHORITY};
 use crate::controllers::kubernetes::node::node_object;
-use crate::controllers::object::{identity, label, skeleton};
+use crate::controllers::object::skeleton;
 use crate::controllers::write::{FieldManager, Write, perform};
 use crate::controllers::{ComponentLogs, Controllers, Installation, Surroundings};
 use crate::dataplane::{AccessRecord, Applied, DataPlane};
@@ -33,14 +31,16 @@ const NAMESPACES: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 /// An embedded cluster. Dropping it ends every task and closes every socket.
 pub struct EmbeddedCluster {
-    name: ClusterName,
-    nodes: Vec<Node>,
-    store: Store,
-    client: Client,
-    logs: ComponentLogs,
-    controllers: Controllers,
-    data_plane: Arc<DataPlane>,
-    version: Mutex<Option<CiliumVersion>>,
+    pub(super) name: ClusterName,
+    pub(super) nodes: Vec<Node>,
+    pub(super) store: Store,
+    pub(super) client: Client,
+    pub(super) logs: ComponentLogs,
+    pub(super) controllers: Controllers,
+    pub(super) data_plane: Arc<DataPlane>,
+    pub(super) version: Mutex<Option<CiliumVersion>>,
+    pub(super) clock: Arc<ClockWithPast>,
+    pub(super) releases: Mutex<Vec<Revision>>,
 }
 
 impl EmbeddedCluster {
@@ -61,6 +61,8 @@ impl EmbeddedCluster {
             source: Some(Box::new(error)),
         })?;
         let nodes = nodes(&plan.topology, &block).map_err(|detail| refusal(&operation, detail))?;
+        let with_past = Arc::new(ClockWithPast::new(clock));
+        let clock: Arc<dyn Clock> = Arc::clone(&with_past) as Arc<dyn Clock>;
         let store = Store::new(Arc::clone(&clock));
         let data_plane = Arc::new(DataPlane::new(block));
         let logs = ComponentLogs::default();
@@ -79,6 +81,8 @@ impl EmbeddedCluster {
             logs,
             data_plane,
             version: Mutex::new(plan.trials.first().map(|trial| trial.cilium.clone())),
+            clock: with_past,
+            releases: Mutex::default(),
         };
         let taint = control_plane(&cluster.nodes);
         let now = clock.now();
@@ -145,14 +149,14 @@ impl EmbeddedCluster {
         self.settle_for(&format!("settle cluster {}", self.name)).await
     }
 
-    async fn settle_for(&self, operation: &str) -> Result<(), ProviderError> {
+    pub(super) async fn settle_for(&self, operation: &str) -> Result<(), ProviderError> {
         self.controllers
             .settled(self.store.revision())
             .await
             .map_err(|stopped| refusal(operation, stopped.to_string()))
     }
 
-    fn write(&self, operation: &str, writes: Vec<Write>) -> Result<(), ProviderError> {
+    pub(super) fn write(&self, operation: &str, writes: Vec<Write>) -> Result<(), ProviderError> {
         for write in writes {
             let description = write.describe();
             perform(&self.store, write).map_err(|error| {
@@ -162,26 +166,8 @@ impl EmbeddedCluster {
         Ok(())
     }
 
-    fn book(&self) -> Arc<LoopbackBook> {
+    pub(super) fn book(&self) -> Arc<LoopbackBook> {
         self.data_plane.address_book()
-    }
-
-    /// Objects of an earlier installation that this one does not make.
-    fn obsolete(&self, wanted: &[Value]) -> Vec<Write> {
-        let is_wanted = |object: &Value| wanted.iter().any(|one| identity(one) == identity(object));
-        self.store
-            .all()
-            .into_iter()
-            .filter(|object| {
-                let kind = object.get("kind").and_then(Value::as_str).unwrap_or_default();
-                let object_name = crate::controllers::object::name(object);
-                let class = kind == GATEWAY_CLASS.kind && object_name == GATEWAY_CLASS_NAME;
-                let envoy = kind == DAEMON_SET.kind && object_name == "cilium-envoy";
-                class || envoy || label(object, INSTALLED.0) == Some(INSTALLED.1)
-            })
-            .filter(|object| !is_wanted(object))
-            .map(|object| Write::Delete(identity(&object)))
-            .collect()
     }
 }
 
@@ -194,7 +180,7 @@ impl fmt::Debug for EmbeddedCluster {
     }
 }
 
-fn refusal(operation: &str, detail: String) -> ProviderError {
+pub(super) fn refusal(operation: &str, detail: String) -> ProviderError {
     ProviderError { operation: operation.to_owned(), detail, source: None }
 }
 
@@ -226,33 +212,7 @@ impl Cluster for EmbeddedCluster {
     }
 
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {
-        let operation = format!("install Cilium {} in cluster {}", stack.cilium, self.name);
-        let own = Vec::from_iter(self.data_plane.block().load_balancer_pool());
-        let written = if stack.address_pools.is_empty() { &own } else { &stack.address_pools };
-        let pools = written
-            .iter()
-            .map(|pool| Cidr::parse(pool))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|detail| refusal(&operation, detail))?;
-        for pool in &pools {
-            self.book().admit(pool.network, pool.prefix_length);
-        }
-        *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(stack.cilium.clone());
-        self.logs.clear();
-        let wanted = objects(stack, &pools, &self.nodes);
-        let mut writes = self.obsolete(&wanted);
-        writes.extend(wanted.into_iter().map(|object| Write::Apply(FieldManager::Helm, object)));
-        self.write(&operation, writes)?;
-        let installed = Stack {
-            version: stack.cilium.clone(),
-            config: stack.config.clone(),
-            faults: NodeFaults::resolve(&stack.faults, &self.nodes),
-            started_with: BTreeMap::new(),
-        };
-        self.controllers
-            .install(installed, self.store.revision())
-            .await
-            .map_err(|stopped| refusal(&operation, stopped.to_string()))
+        self.install_stack(stack).await
     }
 
     /// Nothing here waits for anything but the controllers, and those take milliseconds; the rest

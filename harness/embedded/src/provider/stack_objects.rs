@@ -1,20 +1,20 @@
 //! The objects that installing the stack leaves in a cluster: a pure function of the request.
 //!
 //! What the charts of Cilium and cert-manager would render and a harness or a diagnosis looks at:
-//! namespaces, the GatewayClass, address pools, ConfigMap `cilium-config`, and workloads whose
-//! pods the embedded cluster stands in for. No RBAC, no custom resource definitions.
+//! namespaces, the GatewayClass, address pools, ConfigMap `cilium-config`, and workloads
+//! ([`workloads`]) whose pods the embedded cluster stands in for. No RBAC, no custom resource
+//! definitions.
 
 use std::net::IpAddr;
 
-use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
+use gateproof_core::cilium::{CiliumConfig, CiliumVersion, HostNetwork};
 use gateproof_core::cluster::Node;
 use gateproof_kubernetes::StackRequest;
 use serde_json::{Value, json};
 
+use super::workloads::{self, CERT_MANAGER, SYSTEM};
 use crate::controllers::cilium::config_map;
-use crate::controllers::kind::{
-    CONFIG_MAP, DAEMON_SET, DEPLOYMENT, GATEWAY_CLASS, KindName, NAMESPACE,
-};
+use crate::controllers::kind::{CONFIG_MAP, GATEWAY_CLASS, NAMESPACE};
 use crate::controllers::kubernetes::node::cilium_node_object;
 use crate::controllers::object::skeleton;
 
@@ -22,8 +22,6 @@ use crate::controllers::object::skeleton;
 pub(super) const GATEWAY_CLASS_NAME: &str = "cilium";
 /// The label of what an installation made and the next one may take away.
 pub(super) const INSTALLED: (&str, &str) = ("app.kubernetes.io/managed-by", "gateproof");
-
-const SYSTEM: &str = "kube-system";
 
 /// A range of addresses in CIDR notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +57,7 @@ impl Cidr {
 pub(super) fn objects(stack: &StackRequest, pools: &[Cidr], nodes: &[Node]) -> Vec<Value> {
     let mut objects = vec![
         skeleton(NAMESPACE, None, &stack.config.secrets_namespace),
-        skeleton(NAMESPACE, None, "cert-manager"),
+        skeleton(NAMESPACE, None, CERT_MANAGER),
         cilium_config(&stack.config, &stack.cilium),
     ];
     objects.extend(nodes.iter().map(cilium_node_object));
@@ -71,16 +69,20 @@ pub(super) fn objects(stack: &StackRequest, pools: &[Cidr], nodes: &[Node]) -> V
         class["spec"] = json!({"controllerName": "io.cilium/gateway-controller"});
         objects.push(class);
     }
-    let tag = format!("v{}", stack.cilium);
-    objects.push(workload(DAEMON_SET, SYSTEM, "cilium", &format!("cilium/cilium:{tag}")));
-    if stack.config.external_envoy_proxy {
-        let image = format!("cilium/cilium-envoy:{tag}");
-        objects.push(workload(DAEMON_SET, SYSTEM, "cilium-envoy", &image));
-    }
-    let image = format!("cilium/operator-generic:{tag}");
-    objects.push(workload(DEPLOYMENT, SYSTEM, "cilium-operator", &image));
-    objects.push(workload(DEPLOYMENT, "cert-manager", "cert-manager", "cert-manager-controller"));
+    objects.extend(workloads::objects(stack));
     objects
+}
+
+/// The configuration from before somebody enabled Gateway API: the request as it was then.
+pub(super) fn before_gateway_api(stack: &StackRequest) -> StackRequest {
+    let mut before = stack.clone();
+    before.config.gateway_api = false;
+    before.config.host_network = HostNetwork::Off;
+    if let Some(values) = before.values.as_object_mut() {
+        values.remove("gatewayAPI");
+    }
+    before.faults.clear();
+    before
 }
 
 fn cilium_config(config: &CiliumConfig, version: &CiliumVersion) -> Value {
@@ -101,27 +103,6 @@ fn address_pool(index: usize, pool: &Cidr, version: &CiliumVersion) -> Value {
         },
         "spec": {"blocks": [{"cidr": pool.written}]},
     })
-}
-
-fn workload(kind: KindName, namespace: &str, name: &str, image: &str) -> Value {
-    let labels = json!({"k8s-app": name, "app.kubernetes.io/name": name});
-    let mut object = skeleton(kind, Some(namespace), name);
-    object["metadata"]["labels"] = labels.clone();
-    object["spec"] = json!({
-        "selector": {"matchLabels": {"k8s-app": name}},
-        "template": {
-            "metadata": {"labels": labels},
-            "spec": {
-                "hostNetwork": true,
-                "tolerations": [{"operator": "Exists"}],
-                "containers": [{"name": name, "image": image}],
-            },
-        },
-    });
-    if kind == DEPLOYMENT {
-        object["spec"]["replicas"] = 1.into();
-    }
-    object
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@ use serde_json::Value;
 
 use super::{Stack, config_map};
 use crate::controllers::component_log::LogLine;
-use crate::controllers::kind::NODE;
-use crate::controllers::object::{has_labels, name};
+use crate::controllers::component_log::component_pods::runs as runs_component;
+use crate::controllers::kind::{NODE, POD};
+use crate::controllers::kubernetes::container_image::SystemComponent;
+use crate::controllers::object::{has_labels, name, text};
 use crate::controllers::snapshot::Snapshot;
 
 /// Settings that are flags of the agent itself, with their defaults: the agent knows them also
@@ -46,9 +48,17 @@ pub(crate) fn node_states(snapshot: &Snapshot, stack: &Stack) -> Vec<NodeState> 
         .collect()
 }
 
+/// The pod of a node's agent.
+pub(crate) fn pod_of<'s>(snapshot: &'s Snapshot, node: &str) -> Option<&'s Value> {
+    snapshot.list(POD).find(|pod| {
+        text(pod, "/spec/nodeName") == Some(node)
+            && runs_component(pod, SystemComponent::CiliumAgent)
+    })
+}
+
 /// The configuration of an agent that does not run with the current one.
 fn started_with(stack: &Stack, node: &str) -> Option<CiliumConfig> {
-    if stack.faults.stale_agents.contains(node) {
+    if stack.faults.stale_agents.contains_key(node) {
         return Some(before_gateway_api(&stack.config));
     }
     stack.started_with.get(node).filter(|config| **config != stack.config).cloned()
@@ -67,7 +77,7 @@ pub(crate) fn drift_log(stack: &Stack) -> Vec<LogLine> {
     }
     let now = config_map::entries(&stack.config, &stack.version);
     let nodes: BTreeSet<&String> =
-        stack.faults.stale_agents.iter().chain(stack.started_with.keys()).collect();
+        stack.faults.stale_agents.keys().chain(stack.started_with.keys()).collect();
     let mut lines = Vec::new();
     for node in nodes {
         let Some(config) = started_with(stack, node) else { continue };
@@ -84,10 +94,10 @@ pub(crate) fn drift_log(stack: &Stack) -> Vec<LogLine> {
     lines
 }
 
-/// One finding of a drift checker; `None` when the setting is as expected. The value of
-/// `expectedSource` is inferred: it names the ConfigMap.
+/// One finding of a drift checker; `None` when the setting is as expected. `expectedSource` is the
+/// key and the name of the ConfigMap (Cilium 1.20 `pkg/dynamicconfig/{table,reflectors}.go`).
 fn drift_line(key: &str, actual: Option<&String>, expected: &str) -> Option<String> {
-    let source = "kube-system/cilium-config";
+    let source = format!("{key}/cilium-config");
     match actual {
         Some(actual) if actual == expected => None,
         Some(actual) => Some(format!(
@@ -162,7 +172,10 @@ mod tests {
                 ..CiliumConfig::default()
             },
             faults: NodeFaults {
-                stale_agents: stale.iter().map(|name| (*name).to_owned()).collect(),
+                stale_agents: stale
+                    .iter()
+                    .map(|name| ((*name).to_owned(), "pod".to_owned()))
+                    .collect(),
                 envoy_down: BTreeSet::new(),
             },
             started_with: BTreeMap::new(),
