@@ -1,6 +1,8 @@
-//! An error and its causes in one line.
+//! Errors with their causes, and panics, in one line.
 
 use std::error::Error;
+
+use futures_util::FutureExt;
 
 /// The error and its causes, outermost first; a cause that its error repeats is told once.
 pub fn with_causes(error: &dyn Error) -> String {
@@ -15,6 +17,23 @@ pub fn with_causes(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What comes of the work, or the text of its panic.
+pub(crate) async fn unpanicked<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    std::panic::AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .map_err(|panic| panic_text(panic.as_ref()))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    format!("the harness itself panicked ({message}); please report this")
 }
 
 #[cfg(test)]

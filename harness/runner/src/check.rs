@@ -15,9 +15,11 @@ mod tcp;
 mod trust;
 
 use gateproof_core::event::Evidence;
+use gateproof_core::exposure::Grid;
+use gateproof_core::name::NamespacedName;
 use gateproof_core::plan::TrialPlan;
 use gateproof_core::scenario::Claim;
-use gateproof_core::verdict::Judgement;
+use gateproof_core::verdict::{Failure, Judgement};
 use gateproof_kubernetes::Cluster;
 use tokio::time::Instant;
 
@@ -58,6 +60,14 @@ pub(crate) async fn decide(
         Claim::Exposure(claim) => exposure::decide(circumstances, claim, progress).await,
         Claim::TargetHealth(claim) => target_health::decide(circumstances, claim, progress).await,
     }
+}
+
+/// What a Gateway exposes now, by a single look: expected by the reference, and seen.
+pub(crate) async fn exposure_now(
+    circumstances: &Circumstances<'_>,
+    gateway: &NamespacedName,
+) -> Result<Grid, Box<Failure>> {
+    exposure::now(circumstances, gateway).await
 }
 
 /// The kind of a claim as scenario files write it.

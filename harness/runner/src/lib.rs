@@ -1,7 +1,8 @@
 //! Drives trials, owns clusters and emits events.
 //!
 //! The flow: [`run::run`] takes a plan and a provider; each cluster lives its life (`life`): up,
-//! its trials in order (`trial`) with their steps (`step`) and checks (`check`), and gone. All of
+//! its trials in order (`trial`) with their steps (`step`), checks (`check`) and
+//! the diagnosis of what did not pass (`diagnosis`), and gone. All of
 //! them hand events to one dispatcher ([`dispatcher`]), which numbers them and passes them on.
 //! Nothing here prints, formats a report or decides an exit code.
 
@@ -26,6 +27,7 @@ pub mod standing;
 pub mod workplace;
 
 mod check;
+mod diagnosis;
 mod life;
 mod prerequisite;
 mod step;
@@ -33,5 +35,6 @@ mod trial;
 mod witness;
 
 pub use cause::with_causes;
+pub use diagnosis::Diagnose;
 pub use dispatcher::Emitter;
 pub use run::{Keep, Options, run};

@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
+use gateproof_core::dossier::Dossier;
 use gateproof_core::event::Event;
 use gateproof_core::name::{ClusterName, TrialName};
 use gateproof_core::plan::{ClusterPlan, TrialPlan};
 use gateproof_core::verdict::Verdict;
 use gateproof_kubernetes::{Cluster, Provider, ProviderError, Remains, Surroundings};
 
-use crate::cause::with_causes;
+use crate::cause::{unpanicked, with_causes};
 use crate::dispatcher::Emitter;
 use crate::interrupt::Interrupt;
 use crate::process;
 use crate::run::{Keep, Options};
-use crate::trial;
+use crate::trial::{self, Concluded};
 use crate::witness::ActionWitness;
 
 /// One cluster of a run.
@@ -47,9 +47,9 @@ impl Life<'_> {
                 self.give_up(left, Verdict::Skipped, &format!("not started: {cause}"));
                 break;
             }
-            let verdict = Box::pin(self.run_trial(&cluster, trial)).await;
+            let Concluded { verdict, dossier } = Box::pin(self.run_trial(&cluster, trial)).await;
             if matches!(verdict, Verdict::Failed | Verdict::Inconclusive) {
-                self.collect_evidence(cluster.as_ref(), position, &trial.name).await;
+                self.collect_evidence(cluster.as_ref(), position, &trial.name, dossier).await;
             }
             gravest = gravest.max(verdict);
         }
@@ -180,37 +180,45 @@ impl Life<'_> {
         }
     }
 
-    async fn run_trial(&self, cluster: &Arc<dyn Cluster>, plan: &TrialPlan) -> Verdict {
+    async fn run_trial(&self, cluster: &Arc<dyn Cluster>, plan: &TrialPlan) -> Concluded {
         let started = Instant::now();
         self.emitter.emit(Event::TrialStarted {
             trial: plan.name.clone(),
             cluster: self.plan.name.clone(),
             subject: cluster.subject(),
         });
-        let trial = trial::run(plan, Arc::clone(cluster), &self.options.run, self.emitter.clone());
+        let trial = trial::run(plan, Arc::clone(cluster), self.options, self.emitter.clone());
         // A panic is the harness's own fault: inconclusive, said aloud, and the run goes on.
-        let (verdict, reason) = tokio::select! {
+        let open = Concluded { verdict: Verdict::Inconclusive, dossier: None };
+        let (concluded, reason) = tokio::select! {
             done = unpanicked(trial) => match done {
-                Ok(verdict) => (verdict, None),
-                Err(panic) => (Verdict::Inconclusive, Some(panic)),
+                Ok(concluded) => (concluded, None),
+                Err(panic) => (open, Some(panic)),
             },
             () = self.interrupt.triggered() => {
                 let cause = self.interrupt.cause().unwrap_or("unknown cause");
-                (Verdict::Inconclusive, Some(format!("interrupted by {cause}")))
+                (open, Some(format!("interrupted by {cause}")))
             }
         };
         self.emitter.emit(Event::TrialFinished {
             trial: plan.name.clone(),
-            verdict,
+            verdict: concluded.verdict,
             reason,
             took: started.elapsed(),
         });
-        verdict
+        concluded
     }
 
-    /// Puts away what helps to understand a trial that did not pass. Of several trials of a
-    /// cluster each has a folder of its own.
-    async fn collect_evidence(&self, cluster: &dyn Cluster, position: usize, trial: &TrialName) {
+    /// Puts away what helps to understand a trial that did not pass; what its diagnosis rests on
+    /// goes beside the provider's evidence. Of several trials of a cluster each has a folder of its
+    /// own.
+    async fn collect_evidence(
+        &self,
+        cluster: &dyn Cluster,
+        position: usize,
+        trial: &TrialName,
+        dossier: Option<Box<Dossier>>,
+    ) {
         let mut folder = self.evidence_folder(cluster.name());
         if self.plan.trials.len() > 1 {
             folder.push(format!("trial-{}", position + 1));
@@ -218,7 +226,11 @@ impl Life<'_> {
         let limit = self.provider.limits().evidence;
         match bounded(limit, cluster.collect_evidence(&folder)).await {
             Ok(files) if files.is_empty() => {}
-            Ok(files) => self.evidence_collected(Some(trial), &folder, files.len(), None),
+            Ok(mut files) => {
+                let written = dossier.map(|dossier| write_dossier(&folder, &dossier)).transpose();
+                let problem = written.map(|file| files.extend(file)).err();
+                self.evidence_collected(Some(trial), &folder, files.len(), problem);
+            }
             Err(problem) => {
                 let files = files_below(&folder).len();
                 self.evidence_collected(Some(trial), &folder, files, Some(problem));
@@ -286,21 +298,12 @@ async fn bounded<T>(
     }
 }
 
-/// What comes of the work, or the text of its panic.
-async fn unpanicked<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    std::panic::AssertUnwindSafe(work)
-        .catch_unwind()
-        .await
-        .map_err(|panic| panic_text(panic.as_ref()))
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    format!("the harness itself panicked ({message}); please report this")
+/// Writes down what a diagnosis rests on; Secrets were redacted when it was collected.
+fn write_dossier(folder: &Path, dossier: &Dossier) -> Result<PathBuf, String> {
+    let file = folder.join("dossier.json");
+    let text = serde_json::to_string_pretty(dossier).map_err(|error| error.to_string())?;
+    std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(file)
 }
 
 /// The files below a folder; none when it cannot be read, which is the same to whoever wants to

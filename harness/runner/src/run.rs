@@ -13,6 +13,7 @@ use gateproof_core::plan::{ClusterPlan, Plan, TrialPlan};
 use gateproof_kubernetes::{Ledger, Provider, Surroundings};
 
 use crate::clock;
+use crate::diagnosis::Diagnose;
 use crate::dispatcher::{self, Emitter};
 use crate::interrupt::Interrupt;
 use crate::life::Life;
@@ -32,6 +33,8 @@ pub struct Options {
     pub evidence: PathBuf,
     /// Which clusters are handed over to the user in the end.
     pub keep: Keep,
+    /// Which trials are diagnosed.
+    pub diagnose: Diagnose,
 }
 
 /// Which clusters are handed over to the user in the end, instead of being taken away.
@@ -58,6 +61,7 @@ impl Options {
             ledger: none.ledger,
             evidence: none.evidence,
             keep: Keep::Never,
+            diagnose: Diagnose::NotPassed,
         }
     }
 }
@@ -70,6 +74,7 @@ impl fmt::Debug for Options {
             .field("shard", &self.shard)
             .field("evidence", &self.evidence)
             .field("keep", &self.keep)
+            .field("diagnose", &self.diagnose)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gateproof_core::dossier::Dossier;
 use gateproof_core::event::{CheckResult, Event, Evidence};
 use gateproof_core::judge;
 use gateproof_core::plan::TrialPlan;
@@ -16,25 +17,37 @@ use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
 
-use crate::cause::with_causes;
+use crate::cause::{unpanicked, with_causes};
 use crate::check::{self, Circumstances};
+use crate::diagnosis::{self, Diagnose, Diagnosed, Observed};
 use crate::dispatcher::Emitter;
 use crate::prerequisite::{backend, issuer};
+use crate::run::Options;
 use crate::step;
 
 /// How long the issuer and the backends may take.
 const PREREQUISITE_LIMIT: Duration = Duration::from_mins(2);
 
+/// What a trial came to.
+#[derive(Debug)]
+pub(crate) struct Concluded {
+    /// Its verdict.
+    pub(crate) verdict: Verdict,
+    /// What a diagnosis rests on, when there was one.
+    pub(crate) dossier: Option<Box<Dossier>>,
+}
+
 /// Runs a trial to its verdict.
 pub(crate) async fn run(
     plan: &TrialPlan,
     cluster: Arc<dyn Cluster>,
-    run: &str,
+    options: &Options,
     emitter: Emitter,
-) -> Verdict {
+) -> Concluded {
     let mut trial = Trial {
         plan,
-        run,
+        run: &options.run,
+        observed: Observed::default(),
         cluster,
         emitter,
         verdict: Verdict::Skipped,
@@ -51,7 +64,8 @@ pub(crate) async fn run(
         }
     }
     trial.tell_what_is_not_covered();
-    trial.conclude()
+    let dossier = trial.diagnose(options.diagnose).await;
+    Concluded { verdict: trial.verdict(), dossier }
 }
 
 struct Trial<'p> {
@@ -60,6 +74,8 @@ struct Trial<'p> {
     run: &'p str,
     cluster: Arc<dyn Cluster>,
     emitter: Emitter,
+    /// What was seen so far, for a diagnosis.
+    observed: Observed,
     /// The gravest verdict so far.
     verdict: Verdict,
     /// What was not covered at any time: a later step may take the cause away, but not what was
@@ -279,7 +295,7 @@ impl Trial<'_> {
     }
 
     fn finish(
-        &self,
+        &mut self,
         check: &Check,
         verdict: Verdict,
         failures: Vec<Failure>,
@@ -296,6 +312,7 @@ impl Trial<'_> {
             took,
             evidence,
         };
+        self.observed.take_in(check, &result);
         self.emitter
             .emit(Event::CheckFinished { trial: self.plan.name.clone(), result: Box::new(result) });
     }
@@ -307,8 +324,27 @@ impl Trial<'_> {
         }
     }
 
+    /// Finds out why the trial did not pass. The verdict stays what it is; rules that panic are the
+    /// harness's own trouble, and are said.
+    async fn diagnose(&mut self, when: Diagnose) -> Option<Box<Dossier>> {
+        if self.verdict() == Verdict::Passed && when == Diagnose::NotPassed {
+            return None;
+        }
+        let observed = std::mem::take(&mut self.observed);
+        let cluster = Arc::clone(&self.cluster);
+        let diagnosing = diagnosis::diagnose(self.plan, cluster.as_ref(), observed);
+        let (findings, unread, dossier) = match unpanicked(diagnosing).await {
+            Ok(Diagnosed { dossier, findings }) => {
+                (findings, dossier.unread.clone(), Some(Box::new(dossier)))
+            }
+            Err(panic) => (Vec::new(), vec![diagnosis::hidden_by(panic)], None),
+        };
+        self.emitter.emit(Event::Diagnosed { trial: self.plan.name.clone(), findings, unread });
+        dossier
+    }
+
     /// A trial in which nothing was checked proves nothing.
-    fn conclude(self) -> Verdict {
+    fn verdict(&self) -> Verdict {
         match self.verdict {
             Verdict::Skipped => Verdict::Inconclusive,
             decided => decided,

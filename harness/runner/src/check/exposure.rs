@@ -6,7 +6,7 @@ use std::time::Duration;
 use gateproof_core::event::Evidence;
 use gateproof_core::exposure::{Cell, Endpoint, Expectation, Grid};
 use gateproof_core::judge;
-use gateproof_core::name::NodeName;
+use gateproof_core::name::{NamespacedName, NodeName};
 use gateproof_core::scenario::{ExposureClaim, Hold};
 use gateproof_model::{Input, Resources};
 
@@ -36,16 +36,31 @@ async fn look(
     claim: &ExposureClaim,
 ) -> Result<Round, Unreadable> {
     let expected = expected(circumstances, claim).await?;
-    let endpoints: Vec<Endpoint> = expected.iter().map(|cell| cell.endpoint.clone()).collect();
-    let seen = tcp::connect(circumstances, &endpoints).await?;
-    let probes = seen.len() as u64;
-    let mut grid = Grid { cells: expected.clone() };
-    for (cell, seen) in grid.cells.iter_mut().zip(seen) {
-        cell.seen = Some(seen);
-    }
+    let grid = seen(circumstances, &expected).await?;
+    let probes = grid.cells.len() as u64;
     let judgement = judge::exposure(claim, &expected, &grid);
     let evidence = Evidence { grid: Some(grid), probes, ..Evidence::default() };
     Ok(Round { judgement, evidence })
+}
+
+/// What a Gateway exposes now, by one look.
+pub(super) async fn now(
+    circumstances: &Circumstances<'_>,
+    gateway: &NamespacedName,
+) -> Result<Grid, Unreadable> {
+    let expected = reference(circumstances, gateway).await?;
+    seen(circumstances, &expected).await
+}
+
+/// Connects to every cell once.
+async fn seen(circumstances: &Circumstances<'_>, expected: &[Cell]) -> Result<Grid, Unreadable> {
+    let endpoints: Vec<Endpoint> = expected.iter().map(|cell| cell.endpoint.clone()).collect();
+    let seen = tcp::connect(circumstances, &endpoints).await?;
+    let mut grid = Grid { cells: expected.to_vec() };
+    for (cell, seen) in grid.cells.iter_mut().zip(seen) {
+        cell.seen = Some(seen);
+    }
+    Ok(grid)
 }
 
 /// The cells, each with what should happen there and nothing seen yet.
@@ -57,14 +72,14 @@ async fn expected(
     let sockets = now.site().sockets().map_err(|none| Box::new(none.failure()))?;
     match judge::expected_cells(&claim.expect, &sockets, now.nodes()) {
         Some(cells) => Ok(cells),
-        None => reference(circumstances, claim).await,
+        None => reference(circumstances, &claim.gateway).await,
     }
 }
 
 /// What the reference model expects of the cluster as it is now.
 async fn reference(
     circumstances: &Circumstances<'_>,
-    claim: &ExposureClaim,
+    gateway: &NamespacedName,
 ) -> Result<Vec<Cell>, Unreadable> {
     let client = circumstances.cluster.client();
     let snapshot = client.snapshot(gateproof_kubernetes::snapshot::REFERENCE_KINDS).await.map_err(
@@ -73,7 +88,7 @@ async fn reference(
     let (resources, _) = Resources::from_objects(&snapshot.objects);
     let plan = circumstances.plan;
     let input = Input::new(&plan.cilium, &plan.config, &resources);
-    let expected = gateproof_model::exposure::exposure(&input, &claim.gateway).map_err(|gap| {
+    let expected = gateproof_model::exposure::exposure(&input, gateway).map_err(|gap| {
         Box::new(undecided("the reference model covers this Gateway", &gap.to_string()))
     })?;
     let nodes = circumstances.cluster.nodes();

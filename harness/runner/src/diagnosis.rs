@@ -1,0 +1,169 @@
+//! Why a trial did not pass: what its cluster shows, what the trial observed, and what the rules
+//! make of both.
+//!
+//! Reads only. It comes after the last check, takes bounded time, and changes no verdict: where
+//! something cannot be read, the diagnosis says what stays hidden.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gateproof_core::dossier::{Dossier, Exposure, Targets, Unread, Why};
+use gateproof_core::event::CheckResult;
+use gateproof_core::finding::{self, Finding};
+use gateproof_core::name::NamespacedName;
+use gateproof_core::plan::TrialPlan;
+use gateproof_core::scenario::{Check, Claim};
+use gateproof_kubernetes::Cluster;
+use tokio::time::Instant;
+
+use crate::check::{self, Circumstances};
+
+/// How long reading the cluster may take.
+const READING: Duration = Duration::from_secs(45);
+/// How long the ports of a Gateway that no check looked at may be probed.
+const PROBING: Duration = Duration::from_secs(5);
+
+/// When a trial is diagnosed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Diagnose {
+    /// When it did not pass.
+    #[default]
+    NotPassed,
+    /// Whatever its verdict.
+    Always,
+}
+
+/// What a trial saw of its cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    checks: Vec<CheckResult>,
+    exposure: Vec<Exposure>,
+    targets: Vec<Targets>,
+}
+
+/// What a diagnosis amounts to.
+#[derive(Debug)]
+pub(crate) struct Diagnosed {
+    /// What it rests on.
+    pub(crate) dossier: Dossier,
+    /// What the rules found, ranked.
+    pub(crate) findings: Vec<Finding>,
+}
+
+impl Observed {
+    /// Takes in a decided check; the newest look at something replaces older ones.
+    pub(crate) fn take_in(&mut self, check: &Check, result: &CheckResult) {
+        match &check.claim {
+            Claim::Exposure(claim) => {
+                if let Some(grid) = &result.evidence.grid {
+                    self.exposure.retain(|older| older.gateway != claim.gateway);
+                    self.exposure
+                        .push(Exposure { gateway: claim.gateway.clone(), grid: grid.clone() });
+                }
+            }
+            Claim::TargetHealth(claim) => {
+                if let Some(report) = &result.evidence.targets {
+                    self.targets.retain(|older| older.gateway != claim.gateway);
+                    self.targets
+                        .push(Targets { gateway: claim.gateway.clone(), report: report.clone() });
+                }
+            }
+            Claim::Gateway(_)
+            | Claim::Route(_)
+            | Claim::Service(_)
+            | Claim::Certificate(_)
+            | Claim::Http(_)
+            | Claim::Tcp(_) => {}
+        }
+        self.checks.push(result.clone());
+    }
+}
+
+/// Collects a dossier and examines it.
+pub(crate) async fn diagnose(
+    plan: &TrialPlan,
+    cluster: &dyn Cluster,
+    observed: Observed,
+) -> Diagnosed {
+    let mut dossier = collected(plan, cluster).await;
+    let Observed { checks, exposure, targets } = observed;
+    dossier.http = checks.iter().flat_map(|check| check.evidence.http.clone()).collect();
+    dossier.checks = checks;
+    dossier.targets = targets;
+    dossier.exposure = exposure;
+    probe_the_rest(plan, cluster, &mut dossier).await;
+    let findings = finding::examine(&dossier);
+    Diagnosed { dossier, findings }
+}
+
+/// A diagnosis that did not come about.
+pub(crate) fn hidden_by(why: String) -> Unread {
+    Unread {
+        what: "the whole diagnosis".to_owned(),
+        why: Why::Failed(why),
+        hides: "why the trial did not pass".to_owned(),
+    }
+}
+
+/// What the cluster itself shows.
+async fn collected(plan: &TrialPlan, cluster: &dyn Cluster) -> Dossier {
+    let mut dossier = Dossier { nodes: cluster.nodes(), ..Dossier::default() };
+    for node in &mut dossier.nodes {
+        node.name = cluster.kubernetes_name(&node.name);
+    }
+    dossier.versions.cilium = Some(plan.cilium.clone());
+    dossier.cilium.config = Some(plan.config.clone());
+    let client = cluster.client();
+    let reading = client.snapshot(gateproof_kubernetes::snapshot::REFERENCE_KINDS);
+    let why = match tokio::time::timeout(READING, reading).await {
+        Ok(Ok(snapshot)) => {
+            dossier.objects = snapshot.objects;
+            return dossier;
+        }
+        Ok(Err(error)) => crate::cause::with_causes(&error),
+        Err(_) => format!("not done after {} s", READING.as_secs()),
+    };
+    dossier.unread.push(Unread {
+        what: "the cluster's objects".to_owned(),
+        why: Why::Failed(why),
+        hides: "what Cilium made of the Gateways".to_owned(),
+    });
+    dossier
+}
+
+/// Probes the ports of Gateways whose exposure no check looked at, so that rules can tell dead
+/// ports from other failures.
+async fn probe_the_rest(plan: &TrialPlan, cluster: &dyn Cluster, dossier: &mut Dossier) {
+    let known: BTreeSet<NamespacedName> =
+        dossier.exposure.iter().map(|exposure| exposure.gateway.clone()).collect();
+    let circumstances = Circumstances { plan, cluster, deadline: Instant::now() + PROBING };
+    for gateway in gateways(dossier).difference(&known) {
+        let probing = check::exposure_now(&circumstances, gateway);
+        let why = match tokio::time::timeout(PROBING, probing).await {
+            Ok(Ok(grid)) => {
+                dossier.exposure.push(Exposure { gateway: gateway.clone(), grid });
+                continue;
+            }
+            Ok(Err(failure)) => failure.seen,
+            Err(_) => format!("not done after {} s", PROBING.as_secs()),
+        };
+        dossier.unread.push(Unread {
+            what: format!("what Gateway {gateway} exposes"),
+            why: Why::Failed(why),
+            hides: "which of its ports carry traffic".to_owned(),
+        });
+    }
+    dossier.exposure.sort_by(|one, other| one.gateway.cmp(&other.gateway));
+}
+
+/// The Gateways that exist.
+fn gateways(dossier: &Dossier) -> BTreeSet<NamespacedName> {
+    let text = gateproof_core::dossier::text;
+    dossier
+        .list(gateproof_core::gateway_api::GROUP, "Gateway")
+        .filter_map(|object| {
+            let namespace = text(object, "/metadata/namespace")?;
+            Some(NamespacedName::new(namespace, text(object, "/metadata/name")?))
+        })
+        .collect()
+}
