@@ -38,6 +38,7 @@ const STEP_WITHIN: Duration = Duration::from_mins(1);
 /// Where everything is run.
 pub(crate) struct Bench {
     runtime: Runtime,
+    endpoint: Endpoint,
     engine: Engine,
     image: String,
     network: String,
@@ -67,7 +68,7 @@ pub(crate) fn engine_is_absent() -> Option<String> {
 
 /// The engine that the Docker CLI would use.
 #[expect(clippy::disallowed_methods, reason = "this is the entry point of a program")]
-fn endpoint() -> Result<Endpoint, String> {
+pub(crate) fn endpoint() -> Result<Endpoint, String> {
     match std::env::var("DOCKER_HOST") {
         Ok(host) => Endpoint::parse(&host).map_err(|error| format!("DOCKER_HOST: {error}")),
         Err(_) => Ok(Endpoint::Unix(PathBuf::from(DEFAULT_SOCKET))),
@@ -75,8 +76,8 @@ fn endpoint() -> Result<Endpoint, String> {
 }
 
 impl Bench {
-    /// Links the program, makes the image and the manifest of definitions.
-    pub(crate) fn make() -> Result<Self, String> {
+    /// Links the program, makes the image on an engine, and the manifest of definitions.
+    pub(crate) fn on(endpoint: Endpoint) -> Result<Self, String> {
         let program = image::program()?;
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -85,14 +86,15 @@ impl Bench {
         // Names of this process alone, so that several suites can run on one engine.
         let own = std::process::id();
         let reference = format!("gateproof-stand-in:{}-{own}", image::KUBERNETES);
-        let endpoint = endpoint()?;
         let engine = runtime.block_on(async {
-            let engine = Engine::connect(endpoint, None).await.map_err(|error| in_words(&error))?;
+            let engine =
+                Engine::connect(endpoint.clone(), None).await.map_err(|error| in_words(&error))?;
             image::make(&engine, &reference, &program).await?;
             Ok::<_, String>(engine)
         })?;
         let bench = Self {
             runtime,
+            endpoint,
             engine,
             image: reference,
             network: format!("gateproof-suite-{own}"),
@@ -133,7 +135,7 @@ impl Bench {
         image: &str,
         adjust: impl FnOnce(&mut Workplace),
     ) -> Result<Ran, Failed> {
-        let mut workplace = self.workplace(image)?;
+        let mut workplace = self.workplace(image);
         adjust(&mut workplace);
         let provider = Arc::new(KindProvider::new(workplace));
         self.run_with(plan, jobs, provider)
@@ -152,7 +154,17 @@ impl Bench {
         provider: Arc<dyn Provider>,
     ) -> Result<Ran, Failed> {
         let jobs = NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN);
-        let mut options = Options::new(clock::run_id(), jobs);
+        self.run_watched(plan, provider, Options::new(clock::run_id(), jobs), |_| {})
+    }
+
+    /// Runs a plan, and tells somebody what happens while it does.
+    pub(crate) fn run_watched(
+        &self,
+        plan: &Plan,
+        provider: Arc<dyn Provider>,
+        mut options: Options,
+        mut watch: impl FnMut(&Record),
+    ) -> Result<Ran, Failed> {
         options.evidence = self.folder.path().join("evidence").join(&options.run);
         let mut records: Vec<Record> = Vec::new();
         let started = std::time::Instant::now();
@@ -161,14 +173,17 @@ impl Bench {
             provider,
             &options,
             &Interrupt::new(),
-            |record| records.push(record.clone()),
+            |record| {
+                watch(record);
+                records.push(record.clone());
+            },
         ));
         let took = started.elapsed();
         Ok(Ran { report: RunReport::fold(&records)?, evidence: options.evidence, took })
     }
 
     /// What a user chooses, with the stand-ins in the place of what there is not.
-    pub(crate) fn workplace(&self, image: &str) -> Result<Workplace, Failed> {
+    pub(crate) fn workplace(&self, image: &str) -> Workplace {
         let file = |name: &str| self.folder.path().join(name);
         let mut settings = Settings::new(clock::now_rfc3339());
         settings.node_image = Some(image.to_owned());
@@ -182,7 +197,8 @@ impl Bench {
             ..gateproof_stack::Settings::default()
         };
         let folder = root().to_owned();
-        Ok(Workplace { endpoint: endpoint()?, search_path: None, folder, settings, stack })
+        let endpoint = self.endpoint.clone();
+        Workplace { endpoint, search_path: None, folder, settings, stack }
     }
 
     /// The containers of a cluster.

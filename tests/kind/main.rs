@@ -10,10 +10,12 @@
 
 mod bench;
 mod definitions;
+mod engine_restart;
 mod founding;
 mod image;
 mod misbehaviour;
 mod objects;
+mod second_engine;
 mod side_by_side;
 
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 use bench::Bench;
 use libtest_mimic::{Arguments, Failed, Trial};
+use second_engine::SecondEngine;
 
 /// The bench, made when the first test wants it: building the image takes a while.
 struct Lazy {
@@ -29,7 +32,7 @@ struct Lazy {
 
 impl Lazy {
     fn get(&self) -> Result<&Bench, Failed> {
-        self.made.get_or_init(Bench::make).as_ref().map_err(Failed::from)
+        self.made.get_or_init(|| Bench::on(bench::endpoint()?)).as_ref().map_err(Failed::from)
     }
 }
 
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
         .chain(objects::tests())
         .chain(misbehaviour::tests())
         .chain(side_by_side::tests());
-    let trials = tests
+    let mut trials: Vec<Trial> = tests
         .map(|(name, work)| match &absent {
             None => {
                 let lazy = Arc::clone(&lazy);
@@ -57,9 +60,27 @@ fn main() -> ExitCode {
                 .with_kind(format!("no Docker: {reason}")),
         })
         .collect();
+    trials.extend(engine_restart::trials(second_engine(&arguments, absent)));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Some(Ok(bench)) = lazy.made.get() {
         bench.clear();
     }
     conclusion.exit_code()
+}
+
+/// An engine of this suite's own, where its tests are going to run.
+fn second_engine(arguments: &Arguments, absent: Option<String>) -> Result<SecondEngine, String> {
+    if let Some(reason) = absent {
+        return Err(format!("no Docker: {reason}"));
+    }
+    let wanted = arguments.filter.as_ref().is_none_or(|filter| {
+        let names = engine_restart::names();
+        names
+            .iter()
+            .any(|name| if arguments.exact { name == filter } else { name.contains(filter) })
+    });
+    if arguments.list || !wanted {
+        return Err("not asked for".to_owned());
+    }
+    SecondEngine::start()
 }

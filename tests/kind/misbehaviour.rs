@@ -82,7 +82,7 @@ fn ends_with_a_message(bench: &Bench, how: &str, node: &str) -> Result<(), Faile
 }
 
 /// The usual deadlines, shorter: nothing here takes long unless it hangs.
-fn impatient() -> Deadlines {
+pub(crate) fn impatient() -> Deadlines {
     Deadlines {
         boot: Duration::from_secs(8),
         command: Duration::from_secs(10),
@@ -94,7 +94,7 @@ fn impatient() -> Deadlines {
     }
 }
 
-fn reason(ran: &Ran) -> Result<String, Failed> {
+pub(crate) fn reason(ran: &Ran) -> Result<String, Failed> {
     match &ran.report.clusters[0].bring_up {
         BringUp::Failed { reason } => Ok(reason.clone()),
         other => Err(format!("the cluster came up: {other:?}").into()),

@@ -21,7 +21,7 @@ pub(crate) fn tests() -> Vec<(String, Work)> {
 fn as_kind_makes_them(bench: &Bench) -> Result<(), Failed> {
     let cluster = Bench::small_plan()?;
     let plan = Plan { provider: ProviderKind::Kind, clusters: vec![cluster.clone()] };
-    let provider = KindProvider::new(bench.workplace(bench.image())?);
+    let provider = KindProvider::new(bench.workplace(bench.image()));
     let surroundings = Surroundings::none("suite");
     let up = bench.block_on(provider.provision(&cluster, &surroundings))?;
     let found = bench.containers(&cluster.name)?;

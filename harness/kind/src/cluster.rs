@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
@@ -29,7 +29,7 @@ use crate::bring_up::Access;
 use crate::cidr::Cidr;
 use crate::container::ContainerState;
 use crate::engine::Engine;
-use crate::evidence;
+use crate::evidence::{self, remains};
 use crate::kept;
 use crate::kubeconfig::{self, KubeconfigError, Server};
 use crate::network::NetworkState;
@@ -339,10 +339,12 @@ impl Cluster for KindCluster {
             Belongs::ToRun { .. } => Whose::Run(&self.surroundings.run),
             Belongs::ToSomebodyElse => Whose::Anybody,
         };
-        let containers = removal::containers(&self.engine, self.name.as_str(), now).await;
+        let started = Instant::now();
+        let (name, deadline) = (self.name.as_str(), self.deadlines.evidence);
+        let containers = remains::containers(&self.engine, name, now, deadline / 2).await;
         let containers = containers.unwrap_or_else(|_| self.containers.clone());
-        let collected =
-            evidence::collect(&self.engine, &containers, folder, self.deadlines.evidence).await;
+        let left = deadline.saturating_sub(started.elapsed());
+        let collected = evidence::collect(&self.engine, &containers, folder, left).await;
         let mut written =
             collected.map_err(|error| self.fail("collect evidence of", error.to_string()))?;
         written.extend(self.transcripts.save(folder).await);

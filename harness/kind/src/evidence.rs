@@ -23,6 +23,7 @@ use crate::nodes;
 
 mod archive;
 pub mod redaction;
+pub(crate) mod remains;
 pub(crate) mod tail;
 
 use redaction::redact;

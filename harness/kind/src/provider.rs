@@ -37,7 +37,7 @@ use crate::cluster::{Belongs, KindCluster, Parts, kube_proxy};
 use crate::endpoint::Endpoint;
 use crate::engine::{Engine, EngineError};
 use crate::engine_facts::EngineFacts;
-use crate::evidence;
+use crate::evidence::remains::collect_remains;
 use crate::images::needed;
 use crate::kept;
 use crate::label;
@@ -465,20 +465,11 @@ impl Provider for KindProvider {
                 self.attempts().remove(&plan.name);
                 Ok(Arc::new(cluster))
             }
-            Err(error) => {
-                let has_created = self.attempts().contains_key(&plan.name);
-                let folder = surroundings.evidence.join(plan.name.as_str());
-                let evidence = if has_created && !surroundings.evidence.as_os_str().is_empty() {
-                    format!("\nlogs of its containers: {}", folder.display())
-                } else {
-                    String::new()
-                };
-                Err(ProviderError {
-                    operation: format!("bring up kind cluster {}", plan.name),
-                    detail: format!("{error}{evidence}"),
-                    source: None,
-                })
-            }
+            Err(error) => Err(ProviderError {
+                operation: format!("bring up kind cluster {}", plan.name),
+                detail: error.to_string(),
+                source: None,
+            }),
         }
     }
 
@@ -504,20 +495,24 @@ impl Provider for KindProvider {
         let all_ended = creations.close(deadlines.request).await;
         let whose = Whose::Run(&surroundings.run);
         let folder = surroundings.evidence.join(plan.name.as_str());
-        let mut written =
-            save_evidence(engine, &plan.name, whose, &folder, deadlines.evidence).await;
+        let name = plan.name.as_str();
+        let mut written = Vec::new();
+        // An empty folder is for nobody.
+        if !surroundings.evidence.as_os_str().is_empty() {
+            written = collect_remains(engine, name, whose, &folder, deadlines.evidence).await;
+        }
         if !written.is_empty() {
             written.extend(transcripts.save(&folder).await);
             written.sort();
         }
         if remains == Remains::Keep {
-            kept::mark(engine, plan.name.as_str(), surroundings)
+            kept::mark(engine, name, surroundings)
                 .await
                 .map_err(|error| fail(error.to_string()))?;
             creations.hand_over().map_err(|seen| fail(seen.to_string()))?;
             return Ok(written);
         }
-        let removed = removal::remove(engine, plan.name.as_str(), whose, deadlines.removal).await;
+        let removed = removal::remove(engine, name, whose, deadlines.removal).await;
         let removed = match removed {
             Ok(removed) => removed,
             Err(remaining) => return Err(fail(remaining.to_string())),
@@ -538,31 +533,4 @@ impl Provider for KindProvider {
         let Deadlines { evidence, removal, request, .. } = *self.deadlines();
         Limits { evidence: evidence + request + GRACE, removal: removal + GRACE }
     }
-}
-
-/// Collects evidence of what there is of a cluster; an empty folder is for nobody.
-async fn save_evidence(
-    engine: &Engine,
-    cluster: &ClusterName,
-    whose: Whose<'_>,
-    folder: &std::path::Path,
-    deadline: Duration,
-) -> Vec<PathBuf> {
-    if folder.parent().is_none_or(|parent| parent.as_os_str().is_empty()) {
-        return Vec::new();
-    }
-    let containers = match removal::containers(engine, cluster.as_str(), whose).await {
-        Ok(containers) => containers,
-        Err(error) => {
-            tracing::warn!(%cluster, %error, "no evidence: its containers cannot be listed");
-            return Vec::new();
-        }
-    };
-    if containers.is_empty() {
-        return Vec::new();
-    }
-    evidence::collect(engine, &containers, folder, deadline).await.unwrap_or_else(|error| {
-        tracing::warn!(%cluster, %error, "no evidence: its folder cannot be made");
-        Vec::new()
-    })
 }

@@ -91,8 +91,9 @@ impl Life<'_> {
                 Some(cluster)
             }
             Err(reason) => {
-                self.abandon(&surroundings).await;
-                self.cluster_failed(&reason);
+                let evidence = self.abandon(&surroundings).await;
+                let evidence = evidence.map(|it| format!("\nevidence: {}", it.display()));
+                self.cluster_failed(&(reason + &evidence.unwrap_or_default()));
                 None
             }
         }
@@ -134,8 +135,9 @@ impl Life<'_> {
         }
     }
 
-    /// Puts away and removes what there is of a cluster that did not come up.
-    async fn abandon(&self, surroundings: &Surroundings) {
+    /// Puts away and removes what there is of a cluster that did not come up, and says where its
+    /// evidence is, when there is any.
+    async fn abandon(&self, surroundings: &Surroundings) -> Option<PathBuf> {
         let limits = self.provider.limits();
         let limit = limits.evidence + limits.removal;
         let remains = match self.options.keep {
@@ -149,7 +151,7 @@ impl Life<'_> {
             Err(problem) => (files_below(&folder), Some(problem)),
         };
         if files.is_empty() && problem.is_none() {
-            return;
+            return None;
         }
         self.evidence_collected(None, &folder, files.len(), None);
         let cluster = self.plan.name.clone();
@@ -157,6 +159,7 @@ impl Life<'_> {
             (None, Remains::Keep) => Event::ClusterKept { cluster },
             (problem, _) => Event::ClusterRemoved { cluster, problem },
         });
+        (!files.is_empty()).then_some(folder)
     }
 
     fn cluster_failed(&self, reason: &str) {
@@ -308,7 +311,7 @@ fn write_dossier(folder: &Path, dossier: &Dossier) -> Result<PathBuf, String> {
 
 /// The files below a folder; none when it cannot be read, which is the same to whoever wants to
 /// look into it.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()

@@ -14,6 +14,7 @@ use gateproof_kubernetes::{
 
 use crate::cause::with_causes;
 use crate::interrupt::Interrupt;
+use crate::life::files_below;
 use crate::process;
 
 /// What to bring up, and with what.
@@ -76,7 +77,7 @@ pub async fn raise(
             let (evidence, left) = match bounded(limits.evidence + limits.removal, abandoned).await
             {
                 Ok(files) => (files, None),
-                Err(problem) => (Vec::new(), Some(problem)),
+                Err(problem) => (files_below(&raising.evidence), Some(problem)),
             };
             return Err(NotRaised { reason, evidence, left });
         }
