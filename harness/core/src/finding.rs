@@ -2,17 +2,30 @@
 //!
 //! A rule reads a [`Dossier`] and nothing else. Each is a file of its own in [`rules`]; the list
 //! there is closed and its numbers are never used again. Several rules may fire: they are ranked,
-//! causes before what merely takes part, and what is certain before what is likely. What looks
+//! causes before what merely takes part, and what is certain before what is likely. A rule says what
+//! it read and where ([`Seen`]), apart from what follows ([`Finding::inferred`]); what was not read
+//! is nothing that it may lean on. What looks
 //! like a cause and is none (the placeholder endpoint of every Gateway) is told as an
 //! [`Role::Explanation`], which never explains a failure.
 
+mod firing;
+#[cfg(test)]
+mod fixture;
+#[expect(dead_code, unused_imports, reason = "words that the rules to come will use")]
+mod reading;
+pub mod releases;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::dossier::Dossier;
+use releases::Releases;
+
+pub use firing::Firing;
 
 /// The number of a rule, written `GP0001`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,7 +58,8 @@ pub struct Rule {
     pub remedy: &'static [&'static str],
     /// Where the facts come from: project, file, version.
     pub sources: &'static [&'static str],
-    /// Upstream issues, and the versions each is about.
+    /// Upstream issues, and the versions each is about. A finding cites only those that are about
+    /// the version at hand.
     pub issues: &'static [Issue],
     /// Looks for it. Gives one [`Firing`] for each independent occurrence, none when what the
     /// dossier holds does not show it.
@@ -57,25 +71,17 @@ pub struct Rule {
 pub struct Issue {
     /// Such as `cilium/cilium#42786`.
     pub reference: &'static str,
-    /// The versions it is about, in words, such as `1.18.3 to 1.19.5`.
-    pub versions: &'static str,
+    /// The versions it is about.
+    pub about: About,
 }
 
-/// What a rule found in a dossier.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Firing {
-    /// What it is to the failure.
-    pub role: Role,
-    /// How sure the rule is.
-    pub confidence: Confidence,
-    /// What it is about, such as `Gateway gateway/shared-gateway`, `node worker2`.
-    pub subjects: Vec<String>,
-    /// What was read, each with its source.
-    pub seen: Vec<Seen>,
-    /// What follows from it and was not measured.
-    pub inferred: Vec<String>,
-    /// What to do here, before the rule's general remedy.
-    pub remedy: Vec<String>,
+/// Which versions of what an issue is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// Releases of Cilium.
+    Cilium(Releases),
+    /// Another project, with its versions in words, such as `cert-manager before 1.21`.
+    Other(&'static str),
 }
 
 /// A rule's explanation of a failure.
@@ -147,21 +153,44 @@ pub enum Confidence {
 }
 
 /// Runs every rule on a dossier; findings by rank, then by number.
+///
+/// An explanation is kept where something is amiss that could be mistaken for: where everything is
+/// well, nobody asks.
 #[must_use]
 pub fn examine(dossier: &Dossier) -> Vec<Finding> {
     let mut findings: Vec<Finding> = rules::ALL
         .iter()
-        .flat_map(|rule| (rule.examine)(dossier).into_iter().map(|firing| rule.finding(firing)))
+        .flat_map(|rule| {
+            let firings = (rule.examine)(dossier).into_iter();
+            firings.map(|firing| rule.finding(firing, dossier))
+        })
         .collect();
+    let explained = |finding: &Finding| finding.role == Role::Explanation;
+    if findings.iter().all(explained) && !reading::in_trouble(dossier) {
+        findings.retain(|finding| !NEEDS_TROUBLE.contains(&finding.rule.as_str()));
+    }
     findings.sort_by(|one, other| {
         (one.role, one.confidence, &one.rule).cmp(&(other.role, other.confidence, &other.rule))
     });
     findings
 }
 
+/// Explanations of what is there on healthy clusters too.
+const NEEDS_TROUBLE: &[&str] = &["GP0002"];
+
+/// The rule of a number, whatever the case of its letters.
+#[must_use]
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    rules::ALL.iter().find(|rule| rule.id.eq_ignore_ascii_case(id)).copied()
+}
+
 impl Rule {
-    fn finding(&self, firing: Firing) -> Finding {
+    fn finding(&self, firing: Firing, dossier: &Dossier) -> Finding {
         let general = self.remedy.iter().map(|text| (*text).to_owned());
+        let applies = |issue: &&Issue| match (issue.about, &dossier.versions.cilium) {
+            (About::Cilium(releases), Some(version)) => releases.hold(version),
+            (About::Cilium(_), None) | (About::Other(_), _) => true,
+        };
         Finding {
             rule: RuleId(self.id.to_owned()),
             title: self.title.to_owned(),
@@ -171,14 +200,39 @@ impl Rule {
             seen: firing.seen,
             inferred: firing.inferred,
             remedy: firing.remedy.into_iter().chain(general).collect(),
-            issues: self
-                .issues
-                .iter()
-                .map(|issue| UpstreamIssue {
-                    reference: issue.reference.to_owned(),
-                    versions: issue.versions.to_owned(),
-                })
-                .collect(),
+            issues: self.issues.iter().filter(applies).map(Issue::cited).collect(),
         }
+    }
+}
+
+impl Issue {
+    fn cited(&self) -> UpstreamIssue {
+        UpstreamIssue {
+            reference: self.reference.to_owned(),
+            versions: match self.about {
+                About::Cilium(releases) => releases.to_string(),
+                About::Other(words) => words.to_owned(),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Cause => "cause",
+            Self::Contributing => "contributing",
+            Self::Explanation => "explanation",
+        })
+    }
+}
+
+impl fmt::Display for Confidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        })
     }
 }

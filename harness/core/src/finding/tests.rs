@@ -1,0 +1,82 @@
+//! What holds for every rule.
+
+use super::fixture::{Change, NODES, Variant, healthy};
+use super::{Role, examine, rule, rules};
+use crate::dossier::Dossier;
+use crate::observation::TcpOutcome;
+
+const VARIANTS: [Variant; 3] =
+    [Variant::Dedicated, Variant::HostNetwork, Variant::HostNetworkNodeSelector];
+
+#[test]
+fn rules_are_numbered_in_order_and_each_says_what_it_knows() {
+    let ids: Vec<&str> = rules::ALL.iter().map(|rule| rule.id).collect();
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(ids, sorted, "numbers are unique and ascending");
+    for rule in rules::ALL {
+        let id = rule.id;
+        let number = id.strip_prefix("GP").expect("ids begin with GP");
+        assert!(number.len() == 4 && number.parse::<u16>().is_ok(), "{id}");
+        assert!(!rule.remedy.is_empty(), "{id} says what to do");
+        assert!(!rule.sources.is_empty(), "{id} says where its facts come from");
+        assert!(!rule.title.ends_with('.') && rule.title.len() < 90, "{id}: {}", rule.title);
+        assert!(rule.explanation.len() > 200, "{id} explains");
+        for paragraph in rule.explanation.split("\n\n") {
+            assert!(!paragraph.contains('\n'), "{id}: paragraphs are one line each: {paragraph}");
+            assert!(
+                paragraph.trim() == paragraph && paragraph.ends_with(['.', ':']),
+                "{id}: {paragraph}"
+            );
+            assert!(!paragraph.contains("  "), "{id}: no doubled spaces: {paragraph}");
+        }
+        for issue in rule.issues {
+            let (repository, number) = issue.reference.split_once('#').expect("owner/name#number");
+            assert!(repository.contains('/') && number.parse::<u32>().is_ok(), "{id}");
+        }
+    }
+}
+
+#[test]
+fn no_rule_fires_on_healthy_clusters() {
+    for variant in VARIANTS {
+        let dossier = healthy(variant);
+        let findings = examine(&dossier);
+        assert!(findings.is_empty(), "{variant:?}: {findings:#?}");
+        let findings = examine(&dossier.unprobed());
+        assert!(findings.is_empty(), "{variant:?} without probes: {findings:#?}");
+    }
+}
+
+#[test]
+fn no_rule_finds_anything_where_nothing_was_read() {
+    assert!(examine(&Dossier::default()).is_empty());
+    for variant in VARIANTS {
+        let mut dossier = healthy(variant).dead(&NODES, &TcpOutcome::Refused);
+        dossier.objects.clear();
+        let findings = examine(&dossier.unread("everything"));
+        let causes: Vec<_> =
+            findings.iter().filter(|finding| finding.role == Role::Cause).collect();
+        assert!(causes.is_empty(), "{variant:?}: {causes:#?}");
+    }
+}
+
+#[test]
+fn findings_come_causes_first_and_the_surest_first() {
+    let dossier = healthy(Variant::Dedicated).dead(&NODES, &TcpOutcome::Refused);
+    let findings = examine(&dossier);
+    let ranks: Vec<_> = findings
+        .iter()
+        .map(|finding| (finding.role, finding.confidence, finding.rule.clone()))
+        .collect();
+    let mut sorted = ranks.clone();
+    sorted.sort();
+    assert_eq!(ranks, sorted);
+}
+
+#[test]
+fn a_rule_is_found_by_its_number_in_any_case() {
+    assert_eq!(rule("gp0001").map(|rule| rule.id), Some("GP0001"));
+    assert!(rule("GP9999").is_none());
+}
