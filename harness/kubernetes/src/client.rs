@@ -7,16 +7,20 @@ use http::{Request, Response};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
+use tokio::time::timeout;
 use tower::{BoxError, Service};
 
 use crate::discovery::{Discovery, Resource};
 use crate::error::{Cause, Operation, ReadError};
+use crate::patience::Patience;
+use crate::wait;
 
 /// A client of one cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     inner: kube::Client,
     discovery: Arc<Discovery>,
+    patience: Option<Patience>,
 }
 
 /// A cluster could not be addressed.
@@ -47,7 +51,13 @@ pub enum ConnectError {
 impl Client {
     /// Wraps a `kube` client.
     pub fn new(inner: kube::Client) -> Self {
-        Self { inner, discovery: Arc::default() }
+        Self { inner, discovery: Arc::default(), patience: None }
+    }
+
+    /// The same client, which bounds every request and repeats those that may be repeated.
+    #[must_use]
+    pub fn patient(self, patience: Patience) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// A client of an API in this process: a tower service that takes requests as `kube` makes
@@ -117,15 +127,20 @@ impl Client {
     /// # Errors
     /// When the API does not answer.
     pub async fn kubernetes_version(&self) -> Result<String, ReadError> {
-        match self.inner.apiserver_version().await {
-            Ok(told) => Ok(told.git_version.trim_start_matches('v').to_owned()),
-            Err(error) => Err(ReadError {
-                operation: Operation::Get,
-                target: "the version of Kubernetes".to_owned(),
-                origin: None,
-                cause: Cause::of(&error),
-            }),
-        }
+        let failed = |cause| ReadError {
+            operation: Operation::Get,
+            target: "the version of Kubernetes".to_owned(),
+            origin: None,
+            cause,
+        };
+        let request = Request::get("/version").body(Vec::new());
+        let request = request.map_err(kube::core::request::Error::BuildRequest);
+        let told = self.send(request).await.map_err(failed)?;
+        let Some(version) = told.get("gitVersion").and_then(Value::as_str) else {
+            let words = "the answer says no `gitVersion`: is this a Kubernetes API?";
+            return Err(failed(Cause::Unreachable(words.to_owned())));
+        };
+        Ok(version.trim_start_matches('v').to_owned())
     }
 
     /// The wrapped client.
@@ -135,7 +150,7 @@ impl Client {
 
     /// The kind as this cluster serves it.
     pub(crate) async fn resource(&self, api_version: &str, kind: &str) -> Result<Resource, Cause> {
-        self.discovery.find(&self.inner, api_version, kind).await
+        self.discovery.find(self, api_version, kind).await
     }
 
     /// Forgets what was discovered of a group and version, because a definition came or went.
@@ -150,9 +165,34 @@ impl Client {
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Value, Cause> {
         let request = request.map_err(|error| Cause::NotAnObject(error.to_string()))?;
-        let text = self.inner.request_text(request).await.map_err(|error| Cause::of(&error))?;
+        let text = self.send_text(request).await?;
         serde_json::from_str(&text)
             .map_err(|error| Cause::Unreachable(format!("the answer is not JSON: {error}")))
+    }
+
+    /// Sends a request and gives the answer's text; repeats it as far as the client's patience and
+    /// the request's nature allow.
+    pub(crate) async fn send_text(&self, request: Request<Vec<u8>>) -> Result<String, Cause> {
+        let Some(patience) = self.patience else {
+            return self.inner.request_text(request).await.map_err(|error| Cause::of(&error));
+        };
+        let mut attempt = 1;
+        loop {
+            let asked = self.inner.request_text(request.clone());
+            let answer = match timeout(patience.request, asked).await {
+                Ok(Ok(text)) => return Ok(text),
+                Ok(Err(error)) => Cause::of(&error),
+                Err(_) => {
+                    Cause::Unreachable(format!("none within {} s", patience.request.as_secs_f64()))
+                }
+            };
+            match patience.pause_after(attempt, request.method(), &answer) {
+                Some(pause) => wait::pause(pause).await,
+                None => return Err(answer),
+            }
+            tracing::debug!(attempt, cause = %answer, path = %request.uri().path(), "asking again");
+            attempt += 1;
+        }
     }
 }
 

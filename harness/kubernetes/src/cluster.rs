@@ -92,6 +92,11 @@ pub trait Cluster: Send + Sync {
     /// Installs or reconfigures Gateway API, Cilium and cert-manager.
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError>;
 
+    /// Whether nothing is ever installed here, so that there is no such step to tell of.
+    fn is_taken_as_it_is(&self) -> bool {
+        false
+    }
+
     /// The longest that anything in this cluster takes to become true after a change, where that
     /// is known: waiting longer would only delay the news.
     fn settles_within(&self) -> Option<Duration> {

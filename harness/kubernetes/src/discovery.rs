@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use http::Request;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
+use serde::Deserialize;
 
+use crate::client::Client;
 use crate::error::Cause;
 
 /// A kind as the cluster serves it.
@@ -63,7 +66,7 @@ impl Discovery {
     /// Finds a kind; asks the cluster when it is not known yet.
     pub(crate) async fn find(
         &self,
-        client: &kube::Client,
+        client: &Client,
         api_version: &str,
         kind: &str,
     ) -> Result<Resource, Cause> {
@@ -97,16 +100,18 @@ impl Discovery {
 }
 
 /// The kinds of one group and version; none when the cluster does not know it.
-async fn served(client: &kube::Client, api_version: &str) -> Result<Vec<Resource>, Cause> {
-    let answer = if api_version.contains('/') {
-        client.list_api_group_resources(api_version).await
-    } else {
-        client.list_core_api_resources(api_version).await
-    };
-    match answer {
-        Ok(list) => Ok(resources(api_version, list)),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
-        Err(error) => Err(Cause::of(&error)),
+async fn served(client: &Client, api_version: &str) -> Result<Vec<Resource>, Cause> {
+    let root = if api_version.contains('/') { "/apis" } else { "/api" };
+    let request = Request::get(format!("{root}/{api_version}")).body(Vec::new());
+    match client.send(request.map_err(kube::core::request::Error::BuildRequest)).await {
+        Ok(list) => match APIResourceList::deserialize(list) {
+            Ok(list) => Ok(resources(api_version, list)),
+            Err(error) => {
+                Err(Cause::Unreachable(format!("the answer is no list of resources: {error}")))
+            }
+        },
+        Err(Cause::Rejected(refusal)) if refusal.code == 404 => Ok(Vec::new()),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -197,7 +197,10 @@ fn at(origin: Option<&str>) -> String {
 }
 
 /// An error with its causes on one line, without saying the same twice.
-fn in_words(error: &kube::Error) -> String {
+pub(crate) fn in_words(error: &kube::Error) -> String {
+    if let Some(words) = credentials_in_words(error) {
+        return words;
+    }
     let mut words = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
@@ -209,6 +212,34 @@ fn in_words(error: &kube::Error) -> String {
         cause = current.source();
     }
     words
+}
+
+/// What went wrong with credentials, if that is what it is. A plugin's output holds tokens also when
+/// it fails, so only what it wrote to standard error is told.
+fn credentials_in_words(error: &kube::Error) -> Option<String> {
+    use kube::client::AuthError;
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<AuthError>() {
+            return Some(match error {
+                AuthError::AuthExecRun { cmd, status, out } => {
+                    let program = cmd.split_whitespace().next().unwrap_or_default();
+                    let said = String::from_utf8_lossy(&out.stderr);
+                    let program = program.trim_matches('"');
+                    format!("the credential plugin `{program}` failed ({status}): {}", said.trim())
+                }
+                AuthError::AuthExecParse(_) => {
+                    "the output of the credential plugin is no ExecCredential".to_owned()
+                }
+                AuthError::AuthExecStart(error) => {
+                    format!("the credential plugin cannot be started: {error}; is it installed?")
+                }
+                other => format!("no credentials: {other}"),
+            });
+        }
+        cause = current.source();
+    }
+    None
 }
 
 #[cfg(test)]

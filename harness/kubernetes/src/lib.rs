@@ -3,12 +3,14 @@
 //! The only crate that knows `kube`: objects go in and come out as JSON values, so the same code
 //! serves the API in process, kind clusters and clusters that somebody runs already.
 //!
-//! Read in this order: [`client`] (how to reach a cluster), [`object`] (one object at a time),
+//! Read in this order: [`client`] (how to reach a cluster), [`access`] and [`patience`] (one that
+//! somebody else runs), [`object`] (one object at a time),
 //! [`error`] (what the API refused and why), [`apply`] (many objects, in an order that works),
 //! [`snapshot`] (everything the reference model reads), [`replica`] (a copy that follows), [`wait`]
 //! (the only module that polls), [`condition`] (status conditions as enums), [`cluster`] (what a
 //! provider hands over), [`provision`] (what it works with) and [`owner`] (whose its things are).
 
+pub mod access;
 pub mod apply;
 pub mod client;
 pub mod cluster;
@@ -19,6 +21,7 @@ pub mod error;
 mod memory_api;
 pub mod object;
 pub mod owner;
+pub mod patience;
 pub mod pod_log;
 pub mod provision;
 mod redaction;
@@ -27,12 +30,14 @@ pub mod secret;
 pub mod snapshot;
 pub mod wait;
 
+pub use access::{Access, AccessError, Place};
 pub use apply::{ApplyAllError, ApplyOptions};
 pub use client::{Client, ConnectError};
 pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, StackRequest};
 pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
 pub use object::Deleted;
 pub use owner::{Owner, Standing};
+pub use patience::Patience;
 pub use pod_log::{Life, LogRequest};
 pub use provision::{
     Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,

@@ -60,6 +60,6 @@ impl Client {
         let request = Request::new(path)
             .logs(wanted.pod, &params)
             .map_err(|error| failed(Cause::NotAnObject(error.to_string())))?;
-        self.inner().request_text(request).await.map_err(|error| failed(Cause::of(&error)))
+        self.send_text(request).await.map_err(failed)
     }
 }
