@@ -52,6 +52,9 @@ pub enum Subject {
 /// such nodes, and their reports must not speak of Cilium.
 pub const STAND_IN: &str = "Gateproof stand-in";
 
+/// What nodes of an embedded cluster say there, to whoever comes through its API.
+pub const EMBEDDED: &str = "Gateproof embedded cluster";
+
 impl Subject {
     /// What carries traffic in a cluster on which a Cilium of this version was installed, by what
     /// its nodes say of their operating system.
@@ -59,7 +62,8 @@ impl Subject {
         cilium: &CiliumVersion,
         os_images: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        if os_images.into_iter().any(|image| image.starts_with(STAND_IN)) {
+        let is_model = |image: &str| image.starts_with(STAND_IN) || image.starts_with(EMBEDDED);
+        if os_images.into_iter().any(is_model) {
             let version = cilium.as_semver();
             return Self::ReferenceModel { cilium: format!("{}.{}", version.major, version.minor) };
         }
@@ -159,7 +163,7 @@ impl fmt::Display for NodeSelector {
 
 #[cfg(test)]
 mod tests {
-    use super::{STAND_IN, Subject};
+    use super::{EMBEDDED, STAND_IN, Subject};
 
     #[test]
     fn stand_in_of_a_node_never_passes_for_cilium() {
@@ -170,5 +174,6 @@ mod tests {
         assert_eq!(Subject::installed(&cilium, [debian, debian]), real);
         let model = Subject::ReferenceModel { cilium: "1.20".to_owned() };
         assert_eq!(Subject::installed(&cilium, [debian, &stand_in]), model, "one is enough");
+        assert_eq!(Subject::installed(&cilium, [EMBEDDED]), model);
     }
 }

@@ -20,6 +20,8 @@ mod gateway;
 
 mod route;
 
+mod routes;
+
 mod service;
 
 mod certificate;
@@ -27,6 +29,8 @@ mod certificate;
 mod http;
 
 mod response;
+
+mod carried;
 
 mod tls;
 
@@ -49,6 +53,7 @@ pub use exposure::{expected_cells, exposure};
 pub use gateway::gateway;
 pub use http::{http, http_everywhere};
 pub use route::route;
+pub use routes::routes;
 pub use service::service;
 pub use target_health::{RegisteredTarget, target_health};
 pub use tcp::{tcp, tcp_everywhere};

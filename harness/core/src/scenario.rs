@@ -212,6 +212,9 @@ pub enum Claim {
     Gateway(GatewayClaim),
     /// Conditions of a route for its parents.
     Route(RouteClaim),
+    /// Every route that names a Gateway as its parent is accepted there. Made for clusters that
+    /// exist; scenario files name their routes.
+    Routes(RoutesClaim),
     /// Annotations, labels, type and addresses of a Service.
     Service(ServiceClaim),
     /// A cert-manager Certificate.
@@ -277,6 +280,14 @@ pub struct RouteClaim {
     pub parent: Option<NamespacedName>,
     /// Condition type → wanted status and reason, for every parent looked at.
     pub conditions: BTreeMap<String, ConditionClaim>,
+}
+
+/// The claim that every route that names a Gateway as its parent is accepted there, with resolved
+/// references.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutesClaim {
+    /// The Gateway.
+    pub gateway: NamespacedName,
 }
 
 /// Claims about a Service.
@@ -383,6 +394,11 @@ pub enum HttpExpectation {
     Response(ResponseExpectation),
     /// A share of many requests for each backend.
     Distribution(Distribution),
+    /// Any response that shows that the request was carried: one of a backend, whatever its
+    /// status, or one that a filter gives. What Envoy answers because it has nowhere to send is
+    /// none. Over TLS the certificate must be within its dates and hold for the name; who signed
+    /// it is left open. Made for clusters that exist.
+    Carried,
     /// No response: the TLS handshake fails.
     TlsFailure,
     /// No response: no TCP connection.
@@ -494,6 +510,8 @@ pub enum ExposureExpectation {
     ListenerPorts(NodeSelector),
     /// Nothing accepts.
     Nothing,
+    /// Nobody can say, for this reason: the claim stays open.
+    Unknowable(String),
 }
 
 /// What a load balancer would conclude.

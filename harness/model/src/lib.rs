@@ -25,6 +25,8 @@ pub mod routing;
 
 pub mod predict;
 
+pub mod unread_secrets;
+
 mod re2;
 
 #[cfg(test)]

@@ -19,6 +19,12 @@ pub fn claim_text(claim: &Claim) -> String {
     match claim {
         Claim::Gateway(claim) => gateway(claim),
         Claim::Route(claim) => route(claim),
+        Claim::Routes(claim) => {
+            format!(
+                "every route of Gateway {} is accepted and its references are resolved",
+                claim.gateway
+            )
+        }
         Claim::Service(claim) => service(claim),
         Claim::Certificate(claim) => certificate(claim),
         Claim::Http(claim) => http(claim),
@@ -94,6 +100,7 @@ fn http(claim: &HttpClaim) -> String {
     parts.push(match &claim.expect {
         HttpExpectation::Response(wanted) => response(wanted),
         HttpExpectation::Distribution(wanted) => shares(wanted),
+        HttpExpectation::Carried => "is carried: Envoy has somewhere to send it".to_owned(),
         HttpExpectation::TlsFailure => "fails in the TLS handshake".to_owned(),
         HttpExpectation::NoConnection => "finds no connection".to_owned(),
     });
@@ -165,6 +172,7 @@ fn exposure(claim: &ExposureClaim) -> String {
             format!("on the listener ports of {nodes}, and nowhere else")
         }
         ExposureExpectation::Nothing => "nowhere".to_owned(),
+        ExposureExpectation::Unknowable(_) => "where it should".to_owned(),
     };
     format!("Gateway {} accepts connections {place}", claim.gateway)
 }

@@ -36,7 +36,7 @@ pub fn expected_cells(
     };
     let serving = endpoints.iter().filter(|at| at.role != PortRole::HealthCheckNodePort);
     let cells = match expect {
-        ExposureExpectation::Reference => return None,
+        ExposureExpectation::Reference | ExposureExpectation::Unknowable(_) => return None,
         ExposureExpectation::Nothing => endpoints.iter().map(|at| cell(at, false)).collect(),
         ExposureExpectation::NodePorts(selector) => serving
             .map(|at| {
@@ -134,7 +134,7 @@ fn nothing_expected(claim: &ExposureClaim, gateway: &str, expected: &[Cell]) -> 
     let open = any(|expected| matches!(expected, Expectation::Unmodelled(_)));
     (claim.expect != ExposureExpectation::Nothing && !accepting && !open).then(|| {
         let why = match &claim.expect {
-            ExposureExpectation::Reference => {
+            ExposureExpectation::Reference | ExposureExpectation::Unknowable(_) => {
                 "the reference expects no socket of this Gateway to accept: look at the Gateway's conditions, and at gatewayAPI and kubeProxyReplacement in the variant's values"
             }
             ExposureExpectation::NodePorts(_) => {

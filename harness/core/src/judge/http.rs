@@ -1,5 +1,6 @@
 //! Claims about HTTP and HTTPS requests, one answer at a time.
 
+use super::carried;
 use super::everywhere::{Contact, Fared, across};
 use super::hint::{connection, reply};
 use super::response::{self, described};
@@ -23,6 +24,12 @@ pub fn http(claim: &HttpClaim, point: &EntryPoint, seen: &HttpObservation) -> Ju
         },
         HttpExpectation::Distribution(_) => match &seen.outcome {
             HttpOutcome::Response(answer) => response::countable(claim, point, answer),
+            outcome => vec![no_answer(claim, point, "a response", outcome)],
+        },
+        HttpExpectation::Carried => match &seen.outcome {
+            HttpOutcome::Response(answer) => {
+                carried::judge(claim, point, answer, seen.tls.as_ref())
+            }
             outcome => vec![no_answer(claim, point, "a response", outcome)],
         },
         HttpExpectation::TlsFailure => tls_failure(claim, point, seen).into_iter().collect(),

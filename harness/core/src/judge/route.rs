@@ -4,12 +4,15 @@
 //! to that one) must be reported on by Cilium's controller. Entries of other controllers are left
 //! out of account, as Cilium leaves them alone.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::condition::Conditions;
 use super::hint::condition::Owner;
 use super::{hints, refuted};
-use crate::scenario::RouteClaim;
+use crate::name::NamespacedName;
+use crate::scenario::{ConditionClaim, RouteClaim};
 use crate::verdict::{Failure, Judgement};
 
 /// The controller whose word counts (cilium/cilium: `operator/pkg/gateway-api/controller.go`).
@@ -22,16 +25,7 @@ pub fn route(claim: &RouteClaim, object: Option<&Value>) -> Judgement {
         let hints = hints(&["is it among the applied manifests, in this namespace?"]);
         return vec![refuted(place, "an HTTPRoute", "no such object", hints)].into();
     };
-    let namespace = claim.route.namespace.as_str();
-    let references = object.pointer("/spec/parentRefs").and_then(Value::as_array);
-    let mut parents: Vec<Parent> =
-        references.into_iter().flatten().map(|found| Parent::read(found, namespace)).collect();
-    if let Some(wanted) = &claim.parent {
-        parents.retain(|parent| {
-            parent.kind == "Gateway"
-                && (parent.namespace, parent.name) == (&wanted.namespace, &wanted.name)
-        });
-    }
+    let parents = parents(object, &claim.route.namespace, claim.parent.as_ref());
     if parents.is_empty() {
         let expected = claim.parent.as_ref().map_or_else(
             || "at least one parentRef".to_owned(),
@@ -40,13 +34,56 @@ pub fn route(claim: &RouteClaim, object: Option<&Value>) -> Judgement {
         let hints = hints(&["look at spec.parentRefs: name, and namespace where it differs"]);
         return vec![refuted(place, expected, "none in spec.parentRefs", hints)].into();
     }
-    let judged = parents.iter().flat_map(|parent| reported(claim, object, &place, parent));
+    let looked_at = Reported { object, namespace: &claim.route.namespace, place: &place };
+    let judged = parents.iter().flat_map(|parent| looked_at.judge(&claim.conditions, parent));
     judged.collect::<Vec<_>>().into()
 }
 
-fn reported(claim: &RouteClaim, object: &Value, place: &str, parent: &Parent<'_>) -> Vec<Failure> {
+/// The parents that a route names; those that are this Gateway, when one is given.
+pub(super) fn parents<'v>(
+    object: &'v Value,
+    namespace: &'v str,
+    gateway: Option<&NamespacedName>,
+) -> Vec<Parent<'v>> {
+    let references = object.pointer("/spec/parentRefs").and_then(Value::as_array);
+    let read = references.into_iter().flatten().map(|found| Parent::read(found, namespace));
+    read.filter(|parent| {
+        gateway.is_none_or(|wanted| {
+            parent.kind == "Gateway"
+                && (parent.namespace, parent.name) == (&*wanted.namespace, &*wanted.name)
+        })
+    })
+    .collect()
+}
+
+/// A route, to see what was reported on it.
+pub(super) struct Reported<'a> {
+    /// The route.
+    pub(super) object: &'a Value,
+    /// Its namespace.
+    pub(super) namespace: &'a str,
+    /// How it is called.
+    pub(super) place: &'a str,
+}
+
+impl Reported<'_> {
+    /// Judges what Cilium's controller reports for one parent.
+    pub(super) fn judge(
+        &self,
+        conditions: &BTreeMap<String, ConditionClaim>,
+        parent: &Parent<'_>,
+    ) -> Vec<Failure> {
+        reported(self, conditions, parent)
+    }
+}
+
+fn reported(
+    route: &Reported<'_>,
+    conditions: &BTreeMap<String, ConditionClaim>,
+    parent: &Parent<'_>,
+) -> Vec<Failure> {
+    let Reported { object, namespace, place } = *route;
     let place = format!("{place}, parent {}", parent.told());
-    let namespace = claim.route.namespace.as_str();
     let entries = object.pointer("/status/parents").and_then(Value::as_array);
     let entry = entries.into_iter().flatten().find(|entry| {
         entry.get("controllerName").and_then(Value::as_str) == Some(CONTROLLER)
@@ -60,12 +97,12 @@ fn reported(claim: &RouteClaim, object: &Value, place: &str, parent: &Parent<'_>
         let seen = "no such entry in status.parents";
         return vec![refuted(place, format!("a report of {CONTROLLER}"), seen, hints)];
     };
-    Conditions::of(object, Some(entry)).judge(Owner::Route, &place, &claim.conditions)
+    Conditions::of(object, Some(entry)).judge(Owner::Route, &place, conditions)
 }
 
 /// A parent reference with its defaults filled in (Gateway API v1: `ParentReference`).
 #[derive(Debug, PartialEq, Eq)]
-struct Parent<'a> {
+pub(super) struct Parent<'a> {
     group: &'a str,
     kind: &'a str,
     namespace: &'a str,

@@ -85,7 +85,7 @@ fn asked_for(claim: &HttpClaim) -> Option<&str> {
     }
 }
 
-fn name_hints(claim: &HttpClaim) -> Vec<String> {
+pub(super) fn name_hints(claim: &HttpClaim) -> Vec<String> {
     let mut hints = match asked_for(claim) {
         Some(name) => vec![format!(
             "the server name {name} chooses the certificate: compare the listeners' hostnames, and the Secret of the listener that matches"
@@ -99,7 +99,7 @@ fn name_hints(claim: &HttpClaim) -> Vec<String> {
     hints
 }
 
-fn described(leaf: &Certificate) -> String {
+pub(super) fn described(leaf: &Certificate) -> String {
     format!(
         "served: {} for {}, issuer {}, serial {}, valid {} to {}",
         leaf.subject,
@@ -113,7 +113,7 @@ fn described(leaf: &Certificate) -> String {
 
 /// Whether a name of a certificate covers a host; a wildcard stands for exactly one label
 /// (RFC 9525, 6.3).
-fn covers(pattern: &str, host: &str) -> bool {
+pub(super) fn covers(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(suffix) => {
             host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(suffix))

@@ -10,7 +10,7 @@ use crate::scenario::{HttpClaim, HttpExpectation, ResponseExpectation, ServerNam
 
 /// Who made an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Author {
+pub(in crate::judge) enum Author {
     /// Envoy itself.
     Envoy,
     /// A backend behind Envoy.
@@ -19,7 +19,7 @@ enum Author {
     Unknown,
 }
 
-fn author(answer: &HttpResponse) -> Author {
+pub(in crate::judge) fn author(answer: &HttpResponse) -> Author {
     if answer.echo.is_some() || answer.header("x-envoy-upstream-service-time").is_some() {
         Author::Backend
     } else if answer.header("server") == Some("envoy") {

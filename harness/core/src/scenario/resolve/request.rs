@@ -259,7 +259,9 @@ fn polarity(expect: &HttpExpectation) -> Polarity {
         HttpExpectation::Response(response) if response.status.is_some_and(|s| s >= 400) => {
             Polarity::Negative
         }
-        HttpExpectation::Response(_) | HttpExpectation::Distribution(_) => Polarity::Positive,
+        HttpExpectation::Response(_)
+        | HttpExpectation::Carried
+        | HttpExpectation::Distribution(_) => Polarity::Positive,
     }
 }
 
@@ -403,6 +405,7 @@ fn name(file: &HttpCheckFile, expect: &HttpExpectation) -> String {
     let outcome = match expect {
         HttpExpectation::TlsFailure => "TLS fails".to_owned(),
         HttpExpectation::NoConnection => "no connection".to_owned(),
+        HttpExpectation::Carried => "carried".to_owned(),
         HttpExpectation::Distribution(_) => "shares of the backends".to_owned(),
         HttpExpectation::Response(response) => {
             let status = response.status.map_or("response".to_owned(), |status| status.to_string());

@@ -74,7 +74,7 @@ pub(crate) fn node_object(node: &Node, control_plane: ControlPlane, now: &str) -
             "kubeletVersion": KUBELET_VERSION,
             "operatingSystem": "linux",
             "architecture": "amd64",
-            "osImage": "Gateproof embedded cluster",
+            "osImage": gateproof_core::cluster::EMBEDDED,
             "containerRuntimeVersion": "gateproof://embedded",
         },
     });
