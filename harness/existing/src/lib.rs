@@ -1,1 +1,20 @@
-//! Clusters that somebody runs already, by kubeconfig context. Nothing is created unless asked.
+//! Clusters that somebody runs already.
+//!
+//! Nothing is brought up here and nothing is installed: a kubeconfig's context names the cluster,
+//! and what it has is read. Read in this order: [`connect`] (which cluster, and whether it
+//! answers), [`survey`] (which nodes it has and how they are reached from here), [`prober`] (why
+//! silence proves nothing where nothing ever answered), [`cluster`] and [`provider`] (what every
+//! provider hands over), and [`mod@plan`] (what `gateproof check` claims of a cluster as it is).
+
+pub mod address_book;
+pub mod cluster;
+pub mod connect;
+pub mod plan;
+pub mod prober;
+pub mod provider;
+pub mod survey;
+
+pub use connect::{Connected, connect};
+pub use plan::plan;
+pub use provider::ExistingProvider;
+pub use survey::{Survey, survey};

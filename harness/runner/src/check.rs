@@ -52,9 +52,11 @@ pub(crate) async fn decide(
     progress: Progress<'_>,
 ) -> Decided {
     match claim {
-        Claim::Gateway(_) | Claim::Route(_) | Claim::Service(_) | Claim::Certificate(_) => {
-            object::decide(circumstances, claim, progress).await
-        }
+        Claim::Gateway(_)
+        | Claim::Route(_)
+        | Claim::Routes(_)
+        | Claim::Service(_)
+        | Claim::Certificate(_) => object::decide(circumstances, claim, progress).await,
         Claim::Http(claim) => http::decide(circumstances, claim, progress).await,
         Claim::Tcp(claim) => tcp::decide(circumstances, claim, progress).await,
         Claim::Exposure(claim) => exposure::decide(circumstances, claim, progress).await,
@@ -74,7 +76,7 @@ pub(crate) async fn exposure_now(
 pub(crate) fn kind(claim: &Claim) -> &'static str {
     match claim {
         Claim::Gateway(_) => "gateway",
-        Claim::Route(_) => "route",
+        Claim::Route(_) | Claim::Routes(_) => "route",
         Claim::Service(_) => "service",
         Claim::Certificate(_) => "certificate",
         Claim::Http(claim) if claim.tls => "https",

@@ -70,6 +70,7 @@ impl Observed {
             }
             Claim::Gateway(_)
             | Claim::Route(_)
+            | Claim::Routes(_)
             | Claim::Service(_)
             | Claim::Certificate(_)
             | Claim::Http(_)

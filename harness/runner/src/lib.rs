@@ -17,6 +17,7 @@ pub mod journal;
 pub mod kind_clusters;
 pub mod kubeconfig_file;
 pub mod leftovers;
+pub mod offline;
 pub mod process;
 pub mod provider;
 pub mod raise;

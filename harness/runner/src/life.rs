@@ -13,7 +13,7 @@ use gateproof_core::event::Event;
 use gateproof_core::name::{ClusterName, TrialName};
 use gateproof_core::plan::{ClusterPlan, TrialPlan};
 use gateproof_core::verdict::Verdict;
-use gateproof_kubernetes::{Cluster, Provider, ProviderError, Remains, Surroundings};
+use gateproof_kubernetes::{Cluster, Provider, ProviderError, Remains, Surroundings, wait};
 
 use crate::cause::{unpanicked, with_causes};
 use crate::dispatcher::Emitter;
@@ -27,6 +27,8 @@ use crate::witness::ActionWitness;
 pub(crate) struct Life<'a> {
     pub(crate) plan: &'a ClusterPlan,
     pub(crate) options: &'a Options,
+    /// When all trials together must be decided.
+    pub(crate) deadline: Option<Instant>,
     pub(crate) provider: &'a dyn Provider,
     pub(crate) emitter: Emitter,
     pub(crate) interrupt: &'a Interrupt,
@@ -45,6 +47,12 @@ impl Life<'_> {
             if let Some(cause) = self.interrupt.cause() {
                 let left = &self.plan.trials[position..];
                 self.give_up(left, Verdict::Skipped, &format!("not started: {cause}"));
+                break;
+            }
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                let left = &self.plan.trials[position..];
+                let reason = format!("not begun: {}", self.too_late());
+                self.give_up(left, Verdict::Inconclusive, &reason);
                 break;
             }
             let Concluded { verdict, dossier } = Box::pin(self.run_trial(&cluster, trial)).await;
@@ -202,6 +210,9 @@ impl Life<'_> {
                 let cause = self.interrupt.cause().unwrap_or("unknown cause");
                 (open, Some(format!("interrupted by {cause}")))
             }
+            () = self.deadline_passed() => {
+                (open, Some(format!("not decided: {}", self.too_late())))
+            }
         };
         self.emitter.emit(Event::TrialFinished {
             trial: plan.name.clone(),
@@ -210,6 +221,19 @@ impl Life<'_> {
             took: started.elapsed(),
         });
         concluded
+    }
+
+    /// Waits until the trials had their time; for ever when nobody limits it.
+    async fn deadline_passed(&self) {
+        match self.deadline {
+            Some(deadline) => wait::pause_until(deadline.into()).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn too_late(&self) -> String {
+        let within = self.options.within.unwrap_or_default().as_secs();
+        format!("the {within} s for all trials together were over")
     }
 
     /// Puts away what helps to understand a trial that did not pass; what its diagnosis rests on

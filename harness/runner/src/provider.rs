@@ -7,6 +7,8 @@ use std::sync::Arc;
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::Plan;
 use gateproof_embedded::EmbeddedProvider;
+use gateproof_existing::ExistingProvider;
+use gateproof_existing::provider::Found;
 use gateproof_kind::provider::{KindProvider, Workplace};
 use gateproof_kubernetes::Provider;
 
@@ -15,7 +17,7 @@ use crate::reuse::Reusing;
 
 /// A provider that this build does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("provider `{0}` is not built into this gateproof; available: embedded, kind")]
+#[error("provider `{0}` is not built into this gateproof; available: embedded, kind, existing")]
 pub struct NotAvailable(pub String);
 
 /// Clusters in this process side by side when the machine has few processors: a trial mostly
@@ -38,6 +40,7 @@ pub fn named(name: &str) -> Result<ProviderKind, NotAvailable> {
     match name {
         "embedded" => Ok(ProviderKind::Embedded),
         "kind" => Ok(ProviderKind::Kind),
+        "existing" => Ok(ProviderKind::Existing),
         other => Err(NotAvailable(other.to_owned())),
     }
 }
@@ -56,12 +59,15 @@ pub enum Setup {
         /// The state folder: who uses a cluster holds a lock there.
         state: PathBuf,
     },
+    /// A cluster that somebody runs.
+    Existing(Box<Found>),
 }
 
 /// Makes the provider.
 pub fn make(setup: Setup) -> Arc<dyn Provider> {
     match setup {
         Setup::Embedded => Arc::new(EmbeddedProvider::new()),
+        Setup::Existing(found) => Arc::new(ExistingProvider::new(*found)),
         Setup::Kind(workplace) => Arc::new(KindProvider::new(*workplace)),
         Setup::KindOrReused { workplace, state } => Arc::new(Reusing {
             engines: Engines {
@@ -79,8 +85,11 @@ pub fn make(setup: Setup) -> Arc<dyn Provider> {
 /// are containers have to fit into memory, of which `available_mib` is left, and a control plane
 /// that comes up keeps two processors busy.
 pub fn usual_jobs(plan: &Plan, cores: NonZeroUsize, available_mib: Option<u64>) -> NonZeroUsize {
-    if plan.provider != ProviderKind::Kind {
-        return cores.max(FEWEST_EMBEDDED);
+    match plan.provider {
+        ProviderKind::Embedded => return cores.max(FEWEST_EMBEDDED),
+        // There is one, and trials follow each other on it.
+        ProviderKind::Existing => return NonZeroUsize::MIN,
+        ProviderKind::Kind => {}
     }
     let largest = plan.clusters.iter().map(memory_of).max().unwrap_or(MIB_PER_CONTROL_PLANE);
     let by_memory = available_mib.map_or(u64::MAX, |available| available / largest);
@@ -114,7 +123,7 @@ mod tests {
     fn providers_are_known_by_name() {
         assert_eq!(named("kind"), Ok(ProviderKind::Kind));
         let error = named("kinds").expect_err("there is none").to_string();
-        assert!(error.contains("available: embedded, kind"), "{error}");
+        assert!(error.contains("available: embedded, kind, existing"), "{error}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use gateproof_core::event::{Event, FORMAT, Record, Shard, TrialSummary};
@@ -35,6 +35,8 @@ pub struct Options {
     pub keep: Keep,
     /// Which trials are diagnosed.
     pub diagnose: Diagnose,
+    /// How long all trials together may take; what is not decided by then is inconclusive.
+    pub within: Option<Duration>,
 }
 
 /// Which clusters are handed over to the user in the end, instead of being taken away.
@@ -62,6 +64,7 @@ impl Options {
             evidence: none.evidence,
             keep: Keep::Never,
             diagnose: Diagnose::NotPassed,
+            within: None,
         }
     }
 }
@@ -115,12 +118,14 @@ async fn conduct(
     });
     // One task for all clusters: they mostly wait, and what works hard (the embedded cluster,
     // Docker) does so elsewhere.
+    let deadline = options.within.map(|within| started + within);
     let clusters = futures_util::stream::iter(&plan.clusters).for_each_concurrent(
         options.jobs.get(),
         |cluster| {
             let life = Life {
                 plan: cluster,
                 options,
+                deadline,
                 provider: provider.as_ref(),
                 emitter: emitter.clone(),
                 interrupt,
@@ -149,7 +154,7 @@ async fn conduct(
     emitter.emit(Event::RunFinished { took: started.elapsed() });
 }
 
-fn summaries(plan: &Plan) -> Vec<TrialSummary> {
+pub(crate) fn summaries(plan: &Plan) -> Vec<TrialSummary> {
     let of = |cluster: &ClusterPlan, trial: &TrialPlan| TrialSummary {
         trial: trial.name.clone(),
         scenario: trial.scenario.clone(),

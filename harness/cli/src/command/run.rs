@@ -162,9 +162,11 @@ fn reusing(
         Setup::Kind(workplace) => {
             Ok(Setup::KindOrReused { workplace, state: environment.state.clone() })
         }
-        Setup::Embedded | Setup::KindOrReused { .. } => Err(CommandError::Usage(
-            "--reuse: only kind clusters outlive a run; `--provider kind` uses them".to_owned(),
-        )),
+        Setup::Embedded | Setup::Existing(_) | Setup::KindOrReused { .. } => {
+            Err(CommandError::Usage(
+                "--reuse: only kind clusters outlive a run; `--provider kind` uses them".to_owned(),
+            ))
+        }
     }
 }
 

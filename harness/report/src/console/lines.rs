@@ -1,5 +1,6 @@
 //! The lines that events leave on the console while the run goes on.
 
+use gateproof_core::cluster::ProviderKind;
 use gateproof_core::event::{CheckResult, Event, Record};
 use gateproof_core::name::TrialName;
 use gateproof_core::report::{EvidenceReport, RunReport};
@@ -61,7 +62,11 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
             count(trials.len(), "trial")
         )),
         Event::ClusterStarted { cluster, nodes } if streaming || verbose => {
-            Said::plain(format!("cluster {cluster}: bringing up {}", count(*nodes, "node")))
+            let doing = match report.provider {
+                ProviderKind::Existing => "taking as it is:",
+                ProviderKind::Embedded | ProviderKind::Kind => "bringing up",
+            };
+            Said::plain(format!("cluster {cluster}: {doing} {}", count(*nodes, "node")))
         }
         Event::ClusterReady { cluster, took, .. } if streaming || verbose => {
             let longest = report.cluster(cluster).map(longest_actions).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! Exposure claims: the grid node × port, expected and seen.
 
+mod unreadable_kinds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -7,7 +9,8 @@ use gateproof_core::event::Evidence;
 use gateproof_core::exposure::{Cell, Endpoint, Expectation, Grid};
 use gateproof_core::judge;
 use gateproof_core::name::{NamespacedName, NodeName};
-use gateproof_core::scenario::{ExposureClaim, Hold};
+use gateproof_core::scenario::{ExposureClaim, ExposureExpectation, Hold};
+use gateproof_core::verdict::Failure;
 use gateproof_model::{Input, Resources};
 
 use super::place::{self, Unreadable};
@@ -25,8 +28,15 @@ pub(super) async fn decide(
     progress: Progress<'_>,
 ) -> Decided {
     let policy = Policy { in_a_row: 3, hold: Some(HOLD) };
+    // Where the run changes nothing, what was expected a moment ago still is: reading it again in
+    // every round would take long where answers are slow.
+    let mut known = None;
     rounds::decide(circumstances.deadline, policy, progress, async || {
-        look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
+        let found = look(circumstances, claim, &mut known).await;
+        if !circumstances.cluster.is_taken_as_it_is() {
+            known = None;
+        }
+        found.unwrap_or_else(|failure| Round::without(*failure))
     })
     .await
 }
@@ -34,8 +44,13 @@ pub(super) async fn decide(
 async fn look(
     circumstances: &Circumstances<'_>,
     claim: &ExposureClaim,
+    known: &mut Option<Vec<Cell>>,
 ) -> Result<Round, Unreadable> {
-    let expected = expected(circumstances, claim).await?;
+    let expected = match known.take() {
+        Some(expected) => expected,
+        None => expected(circumstances, claim).await?,
+    };
+    *known = Some(expected.clone());
     let grid = seen(circumstances, &expected).await?;
     let probes = grid.cells.len() as u64;
     let judgement = judge::exposure(claim, &expected, &grid);
@@ -68,6 +83,9 @@ async fn expected(
     circumstances: &Circumstances<'_>,
     claim: &ExposureClaim,
 ) -> Result<Vec<Cell>, Unreadable> {
+    if let ExposureExpectation::Unknowable(why) = &claim.expect {
+        return Err(Box::new(undecided("it is known where this Gateway should accept", why)));
+    }
     let now = place::gateway_now(circumstances, &claim.gateway).await?;
     let sockets = now.site().sockets().map_err(|none| Box::new(none.failure()))?;
     match judge::expected_cells(&claim.expect, &sockets, now.nodes()) {
@@ -82,9 +100,11 @@ async fn reference(
     gateway: &NamespacedName,
 ) -> Result<Vec<Cell>, Unreadable> {
     let client = circumstances.cluster.client();
-    let snapshot = client.snapshot(gateproof_kubernetes::snapshot::REFERENCE_KINDS).await.map_err(
-        |error| Box::new(undecided("the cluster's objects can be read", &with_causes(&error))),
-    )?;
+    let mut snapshot = client
+        .snapshot_of_readable(gateproof_kubernetes::snapshot::REFERENCE_KINDS)
+        .await
+        .map_err(|error| Box::new(unread(&with_causes(&error))))?;
+    unreadable_kinds::make_up_for(&mut snapshot).map_err(|missing| Box::new(unread(&missing)))?;
     let (resources, _) = Resources::from_objects(&snapshot.objects);
     let plan = circumstances.plan;
     let input = Input::new(&plan.cilium, &plan.config, &resources);
@@ -97,6 +117,10 @@ async fn reference(
         .map(|node| (circumstances.cluster.kubernetes_name(&node.name), node.name))
         .collect();
     Ok(cells(expected, &names))
+}
+
+fn unread(why: &str) -> Failure {
+    undecided("the cluster's objects can be read", why)
 }
 
 /// What the model expects, with its names of nodes, which are those of Kubernetes, turned into

@@ -42,6 +42,7 @@ async fn look(
             let object = get(place::route_ref(&claim.route)).await?;
             judge::route(claim, object.as_ref())
         }
+        Claim::Routes(claim) => judge::routes(claim, &place::routes(&client).await?),
         Claim::Service(claim) => {
             let object = match &claim.service {
                 ServiceRef::Name(name) => get(place::service_ref(name)).await?,

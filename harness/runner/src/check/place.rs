@@ -8,7 +8,7 @@ use gateproof_core::entry::{self, GatewayFacts, ServiceFacts, Site};
 use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::ObjectRef;
 use gateproof_core::verdict::Failure;
-use gateproof_kubernetes::Client;
+use gateproof_kubernetes::{Client, KindRef, REFERENCE_KINDS};
 use gateproof_probe::ProbeError;
 use serde_json::Value;
 
@@ -49,6 +49,14 @@ fn object_ref(api_version: &str, kind: &str, name: &NamespacedName) -> ObjectRef
 /// Reads one object; `None` when it does not exist.
 pub(super) async fn read(client: &Client, object: &ObjectRef) -> Result<Option<Value>, Unreadable> {
     client.get(object).await.map_err(|error| Box::new(unreadable(&error)))
+}
+
+/// Lists every route, whatever its kind; kinds that are not served have none.
+pub(super) async fn routes(client: &Client) -> Result<Vec<Value>, Unreadable> {
+    let kinds: Vec<KindRef> =
+        REFERENCE_KINDS.iter().filter(|kind| kind.kind.ends_with("Route")).copied().collect();
+    let snapshot = client.snapshot(&kinds).await.map_err(|error| Box::new(unreadable(&error)))?;
+    Ok(snapshot.objects)
 }
 
 /// Lists every object of a kind.

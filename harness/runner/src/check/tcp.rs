@@ -20,8 +20,8 @@ use crate::step::undecided;
 /// How long a handshake may take. A refusal is answered at once, so this only bounds silence.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 
-/// How many sockets are probed side by side.
-const SIDE_BY_SIDE: usize = 8;
+/// How many sockets are probed side by side. Silence of a large cluster takes long otherwise.
+const SIDE_BY_SIDE: usize = 32;
 
 /// A negative claim without a duration of its own is held this long and this often: "closed right
 /// now" says little about a port that is still being programmed.
