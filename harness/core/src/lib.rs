@@ -9,6 +9,7 @@
 //! (what a load balancer would conclude), [`dossier`] and [`finding`] (why something fails),
 //! [`event`] and [`report`] (what is told).
 
+pub mod cert_manager;
 pub mod cilium;
 pub mod cluster;
 pub mod dossier;

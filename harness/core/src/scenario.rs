@@ -51,6 +51,8 @@ pub struct Scenario {
     pub gateway_api: GatewayApi,
     /// The cert-manager version; `None` takes what fits.
     pub cert_manager: Option<String>,
+    /// Helm values for cert-manager.
+    pub cert_manager_values: Value,
     /// Helm values of every variant.
     pub values: Value,
     /// The variants, in order.

@@ -233,6 +233,7 @@ impl Checked<'_> {
             cilium: vec![self.version.clone()],
             gateway_api: GatewayApi::default(),
             cert_manager: None,
+            cert_manager_values: serde_json::Value::Null,
             values: values.clone(),
             variants: vec![Variant { name: variant.clone(), values: values.clone() }],
             issuer: Issuer::None,

@@ -166,6 +166,8 @@ pub struct StackRequest {
     pub gateway_api: gateproof_core::scenario::GatewayApi,
     /// The cert-manager version asked for; `None` takes one that fits.
     pub cert_manager: Option<String>,
+    /// Helm values for cert-manager, over what Gateways need.
+    pub cert_manager_values: serde_json::Value,
     /// LB-IPAM pools the scenario asks for (CIDRs); empty lets the provider choose one.
     pub address_pools: Vec<String>,
     /// Deviations to inject, where the provider can.

@@ -36,6 +36,7 @@ impl StandingPlan {
             values: self.cilium.values.clone(),
             gateway_api: GatewayApi::default(),
             cert_manager: None,
+            cert_manager_values: serde_json::Value::default(),
             address_pools: self.address_pools.clone(),
             faults: Vec::new(),
         }

@@ -94,6 +94,7 @@ impl Trial<'_> {
             values: self.plan.values.clone(),
             gateway_api: self.plan.definition.gateway_api.clone(),
             cert_manager: self.plan.definition.cert_manager.clone(),
+            cert_manager_values: self.plan.definition.cert_manager_values.clone(),
             address_pools: self.plan.definition.address_pools.clone(),
             faults: self.plan.definition.faults.clone(),
         };

@@ -1,4 +1,4 @@
-//! The order of the steps: definitions, Cilium, cert-manager.
+//! The order of the steps: what the charts are told, definitions, Cilium, cert-manager.
 //!
 //! Cilium's operator looks for the Gateway API's definitions once, when it starts, and
 //! cert-manager's controller does not start without them; so the definitions come first. Pods need
@@ -97,13 +97,15 @@ pub async fn install(
         warnings: chosen.warnings,
         evidence: Vec::new(),
     };
+    let of_cilium = cilium::plan(&work, &mut installed).await?;
+    let of_cert_manager = cert_manager::plan(&work, &chosen.cert_manager, &mut installed).await?;
     definitions::install(&work, &bundle, &mut installed).await?;
-    cilium::install(&work, &mut installed).await?;
+    cilium::install(&work, of_cilium, &mut installed).await?;
     restart::bring_up_to_date(&work).await?;
     working::nodes_are_ready(&work).await?;
     working::class_is_accepted(&work, &installed.cilium_values).await?;
     address_pools::provide(&work).await?;
-    cert_manager::install(&work, &chosen.cert_manager, &mut installed).await?;
+    cert_manager::install(&work, &chosen.cert_manager, &of_cert_manager).await?;
     tell_warnings(&work, &mut installed)?;
     Ok(installed)
 }

@@ -4,7 +4,6 @@
 //! A value that a person wrote is never replaced. Where it contradicts what the cluster needs it
 //! stays, and the contradiction is told.
 
-use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cilium::values::merge;
 use serde_json::{Map, Value, json};
 
@@ -84,8 +83,8 @@ impl Merged {
     /// The values as a file for people: with a comment for every value that was added, and without
     /// secrets.
     #[must_use]
-    pub fn as_evidence(&self, version: &CiliumVersion) -> String {
-        let mut text = format!("# Values for Cilium {version}, as Helm was given them.\n");
+    pub fn as_evidence(&self, of: &str) -> String {
+        let mut text = format!("# Values for {of}, as Helm was given them.\n");
         for (need, outcome) in &self.needs {
             let Need { path, value, reason, .. } = need;
             let line = match outcome {

@@ -20,7 +20,7 @@ pub(crate) mod request;
 pub(crate) mod socket;
 
 use check::CheckFile;
-use form::{ManifestForm, NodesForm, OneOrMany};
+use form::{CertManagerForm, ManifestForm, NodesForm, OneOrMany};
 
 /// A scenario: Cilium configurations to try, what to apply, and what must be true then.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -111,8 +111,8 @@ pub(crate) struct StackFile {
     /// The Gateway API bundle.
     #[serde(rename = "gatewayAPI")]
     pub(crate) gateway_api: Option<GatewayApiFile>,
-    /// The cert-manager version; without it, one that fits.
-    pub(crate) cert_manager: Option<Release>,
+    /// cert-manager: its version, or version and Helm values; without it, a version that fits.
+    pub(crate) cert_manager: Option<CertManagerForm>,
     /// Helm values for every variant.
     #[serde(default)]
     pub(crate) values: Map<String, Value>,

@@ -89,6 +89,8 @@ pub(crate) fn resolve(
     let topology = topology(&file.spec.topology.0, spec, around, problems);
     let cilium = versions(file, spec, problems);
     report_misfits(file, spec, &cilium, problems);
+    let chosen = cert_manager_version(file);
+    values::check_cert_manager(spec.at(&["stack", "certManager", "values"]), chosen, problems);
     let variants = variants::resolve(file, spec, &cilium, topology, problems);
     let issuer = issuer(file);
     let backends = backends(file, spec, problems);
@@ -114,7 +116,8 @@ pub(crate) fn resolve(
         topology: topology?.clone(),
         cilium,
         gateway_api: gateway_api(file),
-        cert_manager: file.spec.stack.cert_manager.as_ref().map(|version| version.0.clone()),
+        cert_manager: cert_manager_version(file).map(str::to_owned),
+        cert_manager_values: cert_manager_values(file),
         values: serde_json::Value::Object(file.spec.stack.values.clone()),
         variants: scope.variants.iter().map(VariantScope::variant).collect(),
         issuer,
@@ -169,7 +172,7 @@ fn report_misfits(
         let asked = Asked {
             cilium: version,
             gateway_api: &gateway_api(file),
-            cert_manager: stack.cert_manager.as_ref().map(|version| version.0.as_str()),
+            cert_manager: cert_manager_version(file),
             kubernetes: None,
         };
         let Err(Misfit(lines)) = choose(asked) else { continue };
@@ -179,6 +182,16 @@ fn report_misfits(
             }
         }
     }
+}
+
+/// The version of cert-manager that was asked for.
+fn cert_manager_version(file: &ScenarioFile) -> Option<&str> {
+    Some(file.spec.stack.cert_manager.as_ref()?.version.as_ref()?.0.as_str())
+}
+
+fn cert_manager_values(file: &ScenarioFile) -> serde_json::Value {
+    let asked = file.spec.stack.cert_manager.as_ref();
+    asked.map(|asked| asked.values.clone()).unwrap_or_default().into()
 }
 
 fn issuer(file: &ScenarioFile) -> Issuer {

@@ -13,6 +13,7 @@ mod go_duration;
 mod issuer;
 mod signing;
 
+use gateproof_core::cert_manager::GatewaySupport;
 use gateproof_model::Unmodelled;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -49,19 +50,10 @@ impl Outcome {
     }
 }
 
-/// Whether certificates are made for Gateways: `config.enableGatewayAPI` of the chart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GatewayShim {
-    /// They are.
-    On,
-    /// They are not, which is the chart's default.
-    Off,
-}
-
 /// Runs issuers, gateway-shim and certificates once, in this order. `now` is RFC 3339.
-pub(crate) fn reconcile(snapshot: &Snapshot, shim: GatewayShim, now: &str) -> Outcome {
+pub(crate) fn reconcile(snapshot: &Snapshot, shim: GatewaySupport, now: &str) -> Outcome {
     let mut outcome = issuer::desired(snapshot, now);
-    if shim == GatewayShim::On {
+    if shim == GatewaySupport::On {
         outcome.add(gateway_shim::desired(snapshot, now));
     }
     match OffsetDateTime::parse(now, &Rfc3339) {

@@ -8,11 +8,11 @@
 
 use std::collections::BTreeMap;
 
+use gateproof_core::cert_manager::{GatewaySupport, gateway_support};
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion, values};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use super::cert_manager::GatewayShim;
 use super::cilium::{NodeFaults, Stack};
 use super::component_log::component_pods::runs;
 use super::kind::{CONFIG_MAP, NODE, POD, SECRET};
@@ -85,22 +85,10 @@ pub(crate) fn stack(snapshot: &Snapshot) -> Option<Stack> {
 }
 
 /// Whether cert-manager is installed, and how.
-pub(crate) fn cert_manager(snapshot: &Snapshot) -> Option<GatewayShim> {
+pub(crate) fn cert_manager(snapshot: &Snapshot) -> Option<GatewaySupport> {
     let release = newest(snapshot, "cert-manager")?;
-    let is_on = |pointer: &str| release.values.pointer(pointer) == Some(&Value::Bool(true));
-    // Until 1.14 a feature gate, until 1.20 one switch, then a part of its own (cert-manager
-    // `pkg/apis/config/controller/v1alpha1/types.go`).
-    let gates = text(&release.values, "/featureGates").unwrap_or_default();
-    let on = match minor_of(&release.chart_version) {
-        Some(..=14) => gates.contains("ExperimentalGatewayAPISupport=true"),
-        Some(..=20) => is_on("/config/enableGatewayAPI"),
-        _ => is_on("/config/gatewayAPI/enabled") || is_on("/config/enableGatewayAPI"),
-    };
-    Some(if on { GatewayShim::On } else { GatewayShim::Off })
-}
-
-fn minor_of(version: &str) -> Option<u32> {
-    version.trim_start_matches('v').split('.').nth(1)?.parse().ok()
+    let version = release.chart_version.trim_start_matches('v').parse().ok()?;
+    Some(gateway_support(&version, &release.values))
 }
 
 fn agent_key(node: &str) -> String {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gateproof_core::cert_manager::GatewaySupport;
 use gateproof_model::{Resources, SkipReason, Unmodelled};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::cert_manager::{self, GatewayShim};
+use super::cert_manager;
 use super::cilium::agent::{drift_log, envoy_log};
 use super::cilium::endpoint::Backends;
 use super::cilium::operator::Operator;
@@ -112,7 +113,7 @@ impl Reconciler {
     }
 
     /// What is installed, by `told` or by what is recorded in the cluster.
-    fn installed(&self, told: Option<&Stack>) -> (Option<Stack>, Option<GatewayShim>) {
+    fn installed(&self, told: Option<&Stack>) -> (Option<Stack>, Option<GatewaySupport>) {
         match self.surroundings.installation {
             Installation::Told => {
                 let snapshot = self.snapshot();
@@ -120,7 +121,7 @@ impl Reconciler {
                     faults: stack.faults.clone().still_there(&snapshot),
                     ..stack
                 });
-                (stack, told.map(|_| GatewayShim::On))
+                (stack, told.map(|_| GatewaySupport::On))
             }
             Installation::Recorded => {
                 let snapshot = self.snapshot();
@@ -171,7 +172,7 @@ impl Reconciler {
         round
     }
 
-    fn cert_manager(&mut self, shim: GatewayShim, now: &str, round: &mut Round) {
+    fn cert_manager(&mut self, shim: GatewaySupport, now: &str, round: &mut Round) {
         let outcome = cert_manager::reconcile(&self.snapshot(), shim, now);
         self.say(outcome.log, now);
         round.unmodelled.extend(outcome.unmodelled);

@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use gateproof_core::cert_manager::{GatewaySupport, gateway_support, with_switches};
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::{Node, Subject};
 use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
+use gateproof_core::versions::CERT_MANAGER;
 use gateproof_kubernetes::{AddressBook, Client, Cluster, Component, ProviderError, StackRequest};
 use gateproof_model::Unmodelled;
 use serde_json::json;
@@ -184,6 +186,13 @@ pub(super) fn refusal(operation: &str, detail: String) -> ProviderError {
     ProviderError { operation: operation.to_owned(), detail, source: None }
 }
 
+/// Whether cert-manager would make certificates for Gateways with the values of a request.
+fn cert_manager_support(stack: &StackRequest) -> GatewaySupport {
+    let asked = stack.cert_manager.as_deref().and_then(|version| version.parse().ok());
+    let version = asked.unwrap_or_else(|| CERT_MANAGER[0].version());
+    gateway_support(&version, &with_switches(&version, &stack.cert_manager_values))
+}
+
 #[async_trait]
 impl Cluster for EmbeddedCluster {
     fn name(&self) -> &ClusterName {
@@ -212,6 +221,12 @@ impl Cluster for EmbeddedCluster {
     }
 
     async fn install(&self, stack: &StackRequest) -> Result<(), ProviderError> {
+        if cert_manager_support(stack) == GatewaySupport::Off {
+            let operation = format!("install Cilium {} in cluster {}", stack.cilium, self.name);
+            let detail = "the values for cert-manager switch its support for Gateways off, which \
+                          this cluster does not follow; use --provider kind";
+            return Err(refusal(&operation, detail.to_owned()));
+        }
         self.install_stack(stack).await
     }
 

@@ -68,6 +68,7 @@ pub(crate) fn stack(config: CiliumConfig) -> StackRequest {
         values: Value::Null,
         gateway_api: GatewayApi::default(),
         cert_manager: None,
+        cert_manager_values: serde_json::Value::default(),
         address_pools: Vec::new(),
         faults: Vec::new(),
     }

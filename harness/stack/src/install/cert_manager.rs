@@ -1,37 +1,67 @@
 //! cert-manager, by its Helm chart, with support for Gateways switched on as its version wants.
 
+use gateproof_core::cert_manager::{definitions_switch, switches};
 use gateproof_kubernetes::wait;
 use semver::Version;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Installed, MANAGER, Work, chart_step};
 use crate::component::{CERT_MANAGER, cert_manager};
 use crate::error::StackError;
 use crate::evidence;
-use crate::helm::command::{Chart, Release};
+use crate::helm::command::{Chart, Release, show_values};
 use crate::readiness::{until_rolled_out, webhook};
 use crate::step::Step;
-use crate::values::as_yaml;
+use crate::values::{Merged, Need, Strength, unknown_keys};
 
 /// cert-manager's release.
 const RELEASE: Release = Release { name: "cert-manager", namespace: CERT_MANAGER };
+
+/// What cert-manager's chart is told; refused when it has values that the chart does not have.
+pub(crate) async fn plan(
+    work: &Work<'_>,
+    version: &Version,
+    installed: &mut Installed,
+) -> Result<Merged, StackError> {
+    let written = &work.request.cert_manager_values;
+    let merged = Merged::of(written, needs(version));
+    let text = merged.as_evidence(&format!("cert-manager {version}"));
+    installed.evidence.extend(evidence::write(work, "cert-manager-values.yaml", &text)?);
+    // Without any values there is nothing to ask Helm.
+    if written.as_object().is_none_or(serde_json::Map::is_empty) {
+        return Ok(merged);
+    }
+    let step = Step::begin(work.surroundings, "compare the values with cert-manager's chart");
+    step.run(async {
+        installed.warn(&step, merged.contradictions());
+        let shown = show_values(&chart(work, version));
+        let defaults = work.helm.run(&shown, work.settings.step_within).await?;
+        let unknown = unknown_keys(written, &defaults, |_| false, |_| None).map_err(|problem| {
+            StackError::Document { what: "what `helm show values` printed".to_owned(), problem }
+        })?;
+        if unknown.is_empty() { Ok(()) } else { Err(StackError::Values(unknown)) }
+    })
+    .await?;
+    Ok(merged)
+}
+
+fn chart(work: &Work<'_>, version: &Version) -> Chart {
+    Chart {
+        name: "cert-manager",
+        source: work.settings.cert_manager_chart.clone(),
+        version: format!("v{version}"),
+    }
+}
 
 /// Installs cert-manager and waits until its webhook admits.
 pub(crate) async fn install(
     work: &Work<'_>,
     version: &Version,
-    installed: &mut Installed,
+    planned: &Merged,
 ) -> Result<(), StackError> {
     let Work { target, settings, surroundings, .. } = *work;
-    let values = values(version);
-    let text = format!("# Values for cert-manager {version}.\n{}", as_yaml(&values));
-    installed.evidence.extend(evidence::write(work, "cert-manager-values.yaml", &text)?);
-    let chart = Chart {
-        name: "cert-manager",
-        source: settings.cert_manager_chart.clone(),
-        version: format!("v{version}"),
-    };
-    chart_step(work, format!("install cert-manager {version}"), RELEASE, &chart, &values).await?;
+    let name = format!("install cert-manager {version}");
+    chart_step(work, name, RELEASE, &chart(work, version), &planned.values).await?;
     let step = Step::begin(surroundings, "wait for cert-manager");
     step.run(async {
         for workload in cert_manager() {
@@ -51,31 +81,25 @@ pub(crate) async fn install(
     .await
 }
 
-/// What the chart is told, by version (cert-manager release notes 1.15, 1.16 and 1.21;
-/// `deploy/charts/cert-manager/values.yaml`).
-fn values(version: &Version) -> Value {
-    let minor = version.minor;
-    // The waiting is done here, so the chart's own job would only be one more image to pull.
-    let mut values = json!({"startupapicheck": {"enabled": false}});
-    let (key, value) =
-        if minor >= 15 { ("crds", json!({"enabled": true})) } else { ("installCRDs", json!(true)) };
-    values[key] = value;
-    // Unknown feature gates end the controller, and keys of the configuration differ, so each
-    // version is told in its own words.
-    if minor <= 14 {
-        values["featureGates"] = "ExperimentalGatewayAPISupport=true".into();
-    } else {
-        values["config"] = json!({
-            "apiVersion": "controller.config.cert-manager.io/v1alpha1",
-            "kind": "ControllerConfiguration",
-        });
-        if minor <= 20 {
-            values["config"]["enableGatewayAPI"] = true.into();
-        } else {
-            values["config"]["gatewayAPI"] = json!({"enabled": true});
-        }
-    }
-    values
+/// What the chart needs to be told, by version (cert-manager release notes 1.15, 1.16 and 1.21).
+fn needs(version: &Version) -> Vec<Need> {
+    let required = |path, value, reason: &str| Need {
+        path,
+        value,
+        reason: reason.to_owned(),
+        strength: Strength::Required,
+    };
+    let definitions = "nobody else installs its definitions";
+    let mut needs = vec![
+        required(definitions_switch(version), json!(true), definitions),
+        Need {
+            strength: Strength::Advised,
+            ..required("startupapicheck.enabled", json!(false), "the waiting is done here")
+        },
+    ];
+    let reason = "certificates are made for Gateways only then";
+    needs.extend(switches(version).into_iter().map(|(path, value)| required(path, value, reason)));
+    needs
 }
 
 #[cfg(test)]
@@ -83,26 +107,40 @@ mod tests {
     use semver::Version;
     use serde_json::{Value, json};
 
-    use super::values;
+    use super::needs;
+    use crate::values::Merged;
 
-    fn on(version: &str) -> Value {
-        values(&Version::parse(version).expect("a version"))
+    fn on(version: &str, written: &Value) -> Merged {
+        Merged::of(written, needs(&Version::parse(version).expect("a version")))
     }
 
     #[test]
-    fn each_version_is_told_of_gateways_in_its_own_words() {
-        let old = on("1.13.3");
-        assert_eq!(old["featureGates"], "ExperimentalGatewayAPISupport=true");
-        assert_eq!(old["installCRDs"], true);
-        assert!(old.get("config").is_none() && old.get("crds").is_none());
-        for version in ["1.15.2", "1.20.3"] {
-            let values = on(version);
-            assert_eq!(values["config"]["enableGatewayAPI"], true, "{version}");
-            assert_eq!(values["crds"]["enabled"], true, "{version}");
-            assert!(values.get("featureGates").is_none(), "{version} ends at an unknown gate");
-        }
-        let new = on("1.21.1");
-        assert_eq!(new["config"]["gatewayAPI"], json!({"enabled": true}));
-        assert!(new["config"].get("enableGatewayAPI").is_none());
+    fn what_gateways_need_stands_below_what_was_written() {
+        let merged =
+            on("1.21.1", &json!({"replicaCount": 2, "config": {"logging": {"verbosity": 4}}}));
+        assert_eq!(
+            merged.values,
+            json!({
+                "replicaCount": 2,
+                "crds": {"enabled": true},
+                "startupapicheck": {"enabled": false},
+                "config": {
+                    "apiVersion": "controller.config.cert-manager.io/v1alpha1",
+                    "kind": "ControllerConfiguration",
+                    "gatewayAPI": {"enabled": true},
+                    "logging": {"verbosity": 4},
+                },
+            })
+        );
+        assert_eq!(merged.contradictions().count(), 0);
+    }
+
+    #[test]
+    fn what_contradicts_gateways_stays_and_is_told() {
+        let merged = on("1.14.0", &json!({"featureGates": "ServerSideApply=true"}));
+        assert_eq!(merged.values["featureGates"], "ServerSideApply=true");
+        let told: Vec<String> = merged.contradictions().collect();
+        assert!(told[0].contains("certificates are made for Gateways only then"), "{told:?}");
+        assert!(merged.as_evidence("cert-manager 1.14.0").contains("# kept     featureGates"));
     }
 }

@@ -13,19 +13,15 @@ use crate::values::{Merged, needs, unknown_keys};
 /// Cilium's release.
 const RELEASE: Release = Release { name: "cilium", namespace: CILIUM };
 
-/// Brings Cilium's release to the values that are asked for.
-pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Result<(), StackError> {
+/// What Cilium's chart is told; refused when it has values that the chart does not have.
+pub(crate) async fn plan(work: &Work<'_>, installed: &mut Installed) -> Result<Merged, StackError> {
     let Work { target, request, settings, surroundings, helm } = *work;
     let version = &request.cilium;
     let wanted = needs(version, &request.config, &target.facts, target.load_balancing.as_ref());
     let merged = Merged::of(&request.values, wanted);
-    let text = merged.as_evidence(version);
+    let text = merged.as_evidence(&format!("Cilium {version}"));
     installed.evidence.extend(evidence::write(work, "cilium-values.yaml", &text)?);
-    let chart = Chart {
-        name: "cilium",
-        source: settings.cilium_chart.clone(),
-        version: version.to_string(),
-    };
+    let chart = chart(work);
     let step = Step::begin(surroundings, "compare the values with Cilium's chart");
     step.run(async {
         installed.warn(&step, merged.contradictions());
@@ -38,8 +34,25 @@ pub(crate) async fn install(work: &Work<'_>, installed: &mut Installed) -> Resul
         if unknown.is_empty() { Ok(()) } else { Err(StackError::Values(unknown)) }
     })
     .await?;
-    let name = format!("install Cilium {version}");
-    chart_step(work, name, RELEASE, &chart, &merged.values).await?;
-    installed.cilium_values = merged.values;
+    Ok(merged)
+}
+
+/// Brings Cilium's release to the values that were planned.
+pub(crate) async fn install(
+    work: &Work<'_>,
+    planned: Merged,
+    installed: &mut Installed,
+) -> Result<(), StackError> {
+    let name = format!("install Cilium {}", work.request.cilium);
+    chart_step(work, name, RELEASE, &chart(work), &planned.values).await?;
+    installed.cilium_values = planned.values;
     Ok(())
+}
+
+fn chart(work: &Work<'_>) -> Chart {
+    Chart {
+        name: "cilium",
+        source: work.settings.cilium_chart.clone(),
+        version: work.request.cilium.to_string(),
+    }
 }

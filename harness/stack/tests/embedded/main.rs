@@ -130,6 +130,33 @@ async fn keys_that_the_chart_does_not_have_are_refused_before_the_chart_is_insta
 }
 
 #[tokio::test]
+async fn cert_manager_is_given_the_values_of_the_scenario_over_what_gateways_need() {
+    let mut place = Place::new().await;
+    place.request.cert_manager_values =
+        json!({"replicaCount": 2, "config": {"gatewayAPI": {"enabled": false}}});
+    let installed = place.install().await.expect("installed");
+    let given = place.given_to_helm("cert-manager", "values.yaml");
+    for part in ["replicaCount: 2", "kind: ControllerConfiguration", "enabled: false"] {
+        assert!(given.contains(part), "{part} in {given}");
+    }
+    let [warning] = &installed.warnings[..] else { panic!("{:?}", installed.warnings) };
+    assert!(warning.contains("config.gatewayAPI.enabled: false, which stays"), "{warning}");
+    let evidence = fs::read_to_string(place.evidence().join("five/cert-manager-values.yaml"));
+    let evidence = evidence.expect("evidence");
+    assert!(evidence.contains("# added    crds.enabled: true, because"), "{evidence}");
+    assert!(evidence.contains("# kept     config.gatewayAPI.enabled: false"), "{evidence}");
+
+    place.request.cert_manager_values = json!({"webhook": {"replicaCounts": 2}});
+    place.forget();
+    let words = place.install().await.expect_err("refused").in_words();
+    assert!(
+        words.contains("`webhook.replicaCounts`; did you mean `webhook.replicaCount`"),
+        "{words}"
+    );
+    assert!(!place.told().join("\n").contains("apply"), "nothing was applied: {:?}", place.told());
+}
+
+#[tokio::test]
 async fn pools_of_an_earlier_variant_go_and_pools_of_others_stay() {
     let mut place = Place::new().await;
     place.request.address_pools = vec!["10.9.0.0/28".to_owned(), "10.9.1.0/28".to_owned()];

@@ -34,7 +34,12 @@ copy() {
 }
 case $1 in
 version) echo v3.19.0 ;;
-show) cat "$here/chart.yaml" ;;
+show)
+    case $* in
+    *cert-manager*) cat "$here/cert-manager.yaml" ;;
+    *) cat "$here/chart.yaml" ;;
+    esac
+    ;;
 upgrade)
     name=$2
     while [ $# -gt 1 ]; do
@@ -53,6 +58,15 @@ const CHART: &str = "\
 gatewayAPI: {enabled: false, hostNetwork: {enabled: false}}
 kubeProxyReplacement: \"false\"
 tls: {ca: {cert: \"\", key: \"\"}}
+";
+
+/// As much of cert-manager's.
+const CERT_MANAGER_CHART: &str = "\
+crds: {enabled: false, keep: true}
+config: {}
+replicaCount: 1
+webhook: {replicaCount: 1}
+startupapicheck: {enabled: true}
 ";
 
 /// A clock that goes when it is told to.
@@ -133,6 +147,8 @@ impl Place {
         std::os::unix::fs::symlink(stand_in, &helm).expect("a link");
         fs::write(folder.path().join("bin/behaviour.sh"), HELM).expect("written");
         fs::write(folder.path().join("bin/chart.yaml"), CHART).expect("written");
+        let path = folder.path().join("bin/cert-manager.yaml");
+        fs::write(path, CERT_MANAGER_CHART).expect("written");
         let crds = folder.path().join("experimental-install.yaml");
         fs::write(&crds, manifest()).expect("written");
 
@@ -310,6 +326,7 @@ fn request() -> StackRequest {
         values,
         gateway_api: GatewayApi::default(),
         cert_manager: None,
+        cert_manager_values: Value::default(),
         address_pools: Vec::new(),
         faults: Vec::new(),
     }

@@ -12,6 +12,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use super::super::text::Release;
 use crate::name::NodeName;
 
 /// A value, or a list of them.
@@ -103,6 +104,15 @@ pub(crate) enum TargetCountForm {
     Selected,
     /// So many.
     Exactly(usize),
+}
+
+/// cert-manager: a version, or `{version, values}`.
+#[derive(Debug, Default)]
+pub(crate) struct CertManagerForm {
+    /// The version, if said.
+    pub(crate) version: Option<Release>,
+    /// Helm values.
+    pub(crate) values: Map<String, Value>,
 }
 
 /// A manifest: a path, or the object itself.
@@ -229,6 +239,25 @@ impl<'de> Deserialize<'de> for TargetCountForm {
     }
 }
 
+impl<'de> Deserialize<'de> for CertManagerForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Full {
+            version: Option<Release>,
+            #[serde(default)]
+            values: Map<String, Value>,
+        }
+        match Value::deserialize(deserializer)? {
+            object @ Value::Object(_) => {
+                let Full { version, values } = value::<D, _>(object)?;
+                Ok(Self { version, values })
+            }
+            text => value::<D, _>(text)
+                .map(|version| Self { version: Some(version), values: Map::new() }),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for ManifestForm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
@@ -252,6 +281,12 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
         let item = generator.subschema_for::<T>();
         json_schema!({"anyOf": [item, {"type": "array", "minItems": 1, "items": item}]})
     }
+}
+
+fn described<T: JsonSchema>(generator: &mut SchemaGenerator, description: &str) -> Schema {
+    let mut schema = generator.subschema_for::<T>();
+    schema.insert("description".to_owned(), description.into());
+    schema
 }
 
 macro_rules! form_schema {
@@ -353,6 +388,25 @@ form_schema!(PaceForm, "Pace",
 form_schema!(TargetCountForm, "TargetCount",
     "How many targets: `all`, `none`, those of Cilium's node selector (`selected`), or a number.", |_g| {
     "anyOf": [{"type": "integer", "minimum": 0, "maximum": 10000}, {"enum": ["all", "none", "selected"]}]
+});
+form_schema!(CertManagerForm, "CertManager",
+    "cert-manager: its version, or version and Helm values.", |g| {
+    "anyOf": [
+        (g.subschema_for::<Release>()),
+        {
+            "type": "object",
+            "minProperties": 1,
+            "properties": {
+                "version": (described::<Release>(g, "The version; without it, one that fits.")),
+                "values": {
+                    "type": "object",
+                    "description": "Helm values for cert-manager, over what Gateways need.",
+                    "additionalProperties": true,
+                },
+            },
+            "additionalProperties": false,
+        },
+    ]
 });
 form_schema!(ManifestForm, "Manifest",
     "Kubernetes objects: the path of a file relative to this one, or an object.", |_g| {

@@ -1,5 +1,9 @@
-//! Helm values as written, key by key, against the chart of every version of the scenario.
+//! Helm values as written, key by key, against the charts of the scenario.
 
+use semver::Version;
+
+use crate::cert_manager;
+use crate::cert_manager::chart::KeyProblem as CertManagerProblem;
 use crate::cilium::CiliumVersion;
 use crate::cilium::chart::{KeyProblem, key_problem};
 use crate::source::problem::Problem;
@@ -34,6 +38,49 @@ fn walk<'a>(
         // What is below a wrong key is looked at for the versions that have the key.
         walk(place.get(&entry.key), path, &right, problems);
         path.pop();
+    }
+}
+
+/// Reports keys that cert-manager's chart does not have at its top, or not with this type.
+pub(super) fn check_cert_manager(
+    place: Place<'_>,
+    version: Option<&str>,
+    problems: &mut Vec<Problem>,
+) {
+    let version = version.and_then(|version| Version::parse(version).ok());
+    let chart = match &version {
+        Some(version) => format!("the chart of cert-manager {version}"),
+        None => "cert-manager's chart".to_owned(),
+    };
+    for entry in place.node().map(Node::entries).unwrap_or_default() {
+        let (key, value) = (place.key(&entry.key), place.get(&entry.key));
+        let dotted = &entry.key;
+        let found =
+            cert_manager::chart::key_problem(version.as_ref(), dotted, &entry.value.to_json());
+        problems.extend(found.map(|problem| {
+            match problem {
+                CertManagerProblem::Unknown { nearest } => Problem::at(
+                    &key,
+                    format!("{chart} has no key `{dotted}`"),
+                )
+                .nearest(nearest)
+                .note(
+                    "before 1.16 nothing comes of unknown keys, and since then Helm refuses them",
+                ),
+                CertManagerProblem::NotYet { since } => {
+                    Problem::at(&key, format!("{chart} does not have `{dotted}` yet"))
+                        .expected(format!("cert-manager 1.{since} or newer for this key"))
+                }
+                CertManagerProblem::WrongType { expected } => {
+                    let found = value.node().map(|node| node.content.to_string());
+                    let mut problem =
+                        Problem::at(&value, format!("{chart} refuses this value of `{dotted}`"))
+                            .expected(expected);
+                    problem.found = found;
+                    problem
+                }
+            }
+        }));
     }
 }
 

@@ -1,10 +1,10 @@
 //! Claims about what recorded releases amount to.
 
+use gateproof_core::cert_manager::GatewaySupport;
 use serde_json::{Value, json};
 
 use super::{cert_manager, desired, stack};
 use crate::api::base64;
-use crate::controllers::cert_manager::GatewayShim;
 use crate::controllers::snapshot::Snapshot;
 
 fn release(chart: &str, revision: u64, status: &str, values: &Value) -> Value {
@@ -77,10 +77,10 @@ fn certificates_are_made_for_gateways_only_when_the_chart_is_told_so() {
     let installed = |values: &Value| {
         cert_manager(&Snapshot::from_values([release("cert-manager", 1, "deployed", values)]))
     };
-    assert_eq!(installed(&json!({})), Some(GatewayShim::Off));
+    assert_eq!(installed(&json!({})), Some(GatewaySupport::Off));
     let on = json!({"config": {"enableGatewayAPI": true}});
-    assert_eq!(installed(&on), Some(GatewayShim::On), "1.20");
+    assert_eq!(installed(&on), Some(GatewaySupport::On), "1.20");
     let newer = json!({"config": {"gatewayAPI": {"enabled": true}}});
-    assert_eq!(installed(&newer), Some(GatewayShim::Off), "1.20 does not know it");
+    assert_eq!(installed(&newer), Some(GatewaySupport::Off), "1.20 does not know it");
     assert_eq!(cert_manager(&Snapshot::from_values([node()])), None);
 }
