@@ -137,6 +137,7 @@ fn trials(plan: Plan) -> Vec<Trial> {
 /// When there is no such provider, or the events make no report.
 pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
     let mut options = Options::new(clock::run_id(), NonZeroUsize::MIN);
+    let plan = &plan.clone().of_run(&options.run);
     let (setup, journal) = match plan.provider {
         ProviderKind::Embedded => (Setup::Embedded, None),
         ProviderKind::Kind => {

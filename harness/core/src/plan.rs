@@ -29,6 +29,21 @@ pub struct Plan {
     pub clusters: Vec<ClusterPlan>,
 }
 
+impl Plan {
+    /// The plan as one run carries it out. kind clusters outlive processes and share an engine, so
+    /// there a name has something of the run: the same plan can be run twice at the same time, and
+    /// again beside what an earlier run kept. Names of trials stay as they are.
+    #[must_use]
+    pub fn of_run(mut self, run: &str) -> Self {
+        if self.provider == ProviderKind::Kind {
+            for cluster in &mut self.clusters {
+                cluster.name = make::name_in_run(&cluster.name, run);
+            }
+        }
+        self
+    }
+}
+
 /// One cluster and the trials that run on it, one after another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClusterPlan {

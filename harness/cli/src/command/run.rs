@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
     let setup = setup(plan.provider, &arguments.kind)?;
     let mut setup = reusing(setup, arguments, environment)?;
     let mut options = Options::new(clock::run_id(), jobs(arguments, &plan));
+    let plan = plan.of_run(&options.run);
     options.shard = shard(arguments)?;
     options.keep = keep(arguments, plan.provider, environment)?;
     let reach = match plan.provider {

@@ -156,6 +156,13 @@ fn cluster_name(trial: &TrialPlan) -> ClusterName {
     ClusterName::new(format!("{readable}-{:08x}", fingerprint(trial.name.as_str())))
 }
 
+/// The same name with a fingerprint of the run as well, and no longer.
+pub(super) fn name_in_run(name: &ClusterName, run: &str) -> ClusterName {
+    let name = name.as_str();
+    let readable = name.rsplit_once('-').map_or(name, |(readable, _)| readable);
+    ClusterName::new(format!("{readable}-{:08x}", fingerprint(&format!("{name} {run}"))))
+}
+
 const LONGEST: usize = 63 - "-external-load-balancer".len();
 const HASH_DIGITS: usize = 8;
 

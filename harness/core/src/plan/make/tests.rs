@@ -102,6 +102,25 @@ fn cluster_names_are_kinds_and_each_trials_own() {
 }
 
 #[test]
+fn a_kind_cluster_has_another_name_in_each_run_and_the_trial_none() {
+    let plan = plan(&Selection::default()).expect("a plan");
+    let of = |provider, run: &str| Plan { provider, clusters: plan.clusters.clone() }.of_run(run);
+    let clusters = |plan: &Plan| -> BTreeSet<String> {
+        plan.clusters.iter().map(|cluster| cluster.name.to_string()).collect()
+    };
+    let (one, other) = (of(ProviderKind::Kind, "r1"), of(ProviderKind::Kind, "r2"));
+    assert!(clusters(&one).is_disjoint(&clusters(&other)));
+    assert_eq!(clusters(&one).len(), plan.clusters.len());
+    assert_eq!(clusters(&one), clusters(&of(ProviderKind::Kind, "r1")), "always the same");
+    for (cluster, planned) in one.clusters.iter().zip(&plan.clusters) {
+        assert_eq!(cluster.name.as_str().len(), planned.name.as_str().len(), "no longer");
+        assert_eq!(cluster.trials, planned.trials);
+    }
+    let embedded = of(ProviderKind::Embedded, "r1");
+    assert_eq!(clusters(&embedded), clusters(&plan), "it lives in the process of its run");
+}
+
+#[test]
 fn names_variants_and_labels_select_together() {
     assert_eq!(names(&by_name("canary")), ["canary::dedicated/cilium-1.20.2"]);
     assert_eq!(names(&by_name("*::host-network/*")).len(), 2);
