@@ -92,7 +92,18 @@ pub fn rewrite(
     inner.insert("cluster".to_owned(), json!(key));
     inner.insert("user".to_owned(), json!(key));
     config["current-context"] = json!(key);
-    serde_saphyr::to_string(&config).map_err(|_| KubeconfigError::Unwritable)
+    to_text(&config).map_err(|_| KubeconfigError::Unwritable)
+}
+
+/// A kubeconfig as kubectl writes one: every certificate and key on the line of its name, where
+/// scripts look for it.
+///
+/// # Errors
+///
+/// When the value has no YAML form.
+pub fn to_text(config: &Value) -> Result<String, serde_saphyr::ser::Error> {
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+    serde_saphyr::to_string_with_options(config, options)
 }
 
 /// The one entry of a list.
@@ -168,6 +179,15 @@ mod tests {
             "/kind",
         ] {
             assert_eq!(config.pointer(pointer), before.pointer(pointer), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_stands_on_the_line_of_its_name() {
+        let text = rewrite(&admin_conf(), "a", Server::Internal).expect("kubeadm's");
+        for name in ["certificate-authority-data", "client-certificate-data"] {
+            let line = format!("{name}: {}", "QUJD".repeat(400));
+            assert!(text.contains(&line), "{text}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use gateproof_kind::kubeconfig;
 use serde_json::{Map, Value, json};
 
 /// How long another program may hold the file. client-go gives up at once (kubernetes/client-go:
@@ -122,8 +123,8 @@ fn change(
     });
     let object = config.as_object_mut().ok_or_else(|| not_one(file, "it is no mapping"))?;
     edit(object);
-    let text = serde_saphyr::to_string(&config)
-        .map_err(|_| not_one(file, "it cannot be written as YAML"))?;
+    let text =
+        kubeconfig::to_text(&config).map_err(|_| not_one(file, "it cannot be written as YAML"))?;
     write_private(file, &text)
 }
 

@@ -1,6 +1,10 @@
 //! The lines of shell that are run in nodes, word for word, and the service manager.
 
-use crate::{Failure, Outcome, journal};
+use crate::{Failure, Outcome, files, journal};
+
+/// How kind exports `/var/log` (kubernetes-sigs/kind v0.33.0: `pkg/cluster/internal/logs/logs.go`).
+const EXPORT: &str =
+    "tar --hard-dereference -C /var/log/ -chf - . || (r=$?; [ $r -eq 1 ] || exit $r)";
 
 /// `bash -c LINE`.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
@@ -9,6 +13,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             journal::note("systemd: restarted containerd.service");
             Ok(())
         }
+        ["-c", line] if line == EXPORT => files::tar(&["-C".to_owned(), "/var/log/".to_owned()]),
         _ => Err(Failure {
             code: 127,
             words: format!("stand-in: the shell knows no line such as {arguments:?}"),

@@ -240,6 +240,8 @@ pub(super) fn misfits(value: &Value, shape: Shape, path: &str) -> Vec<String> {
     };
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match (shape, value) {
+        // Nothing is said, whatever could be: kind itself writes `extraArgs:` with nothing behind.
+        (_, Value::Null) => Vec::new(),
         (Text, Value::String(_)) | (Number, Value::Number(_)) | (Flag, Value::Bool(_)) => {
             Vec::new()
         }
@@ -285,6 +287,7 @@ mod tests {
         };
         assert_eq!(found("v1beta4", &list), "");
         assert_eq!(found("v1beta3", &map), "");
+        assert_eq!(found("v1beta4", &json!({"scheduler": {"extraArgs": null}})), "");
         assert!(found("v1beta3", &list).contains("scheduler.extraArgs of type map"));
         assert!(found("v1beta4", &map).contains("scheduler.extraArgs of type []"));
         let typo = json!({"apiServer": {"certSans": []}, "networking": {"podSubnet": 1}});
