@@ -116,9 +116,21 @@ impl Bench {
     /// The image whose nodes misbehave like that.
     pub(crate) fn misbehaving(&self, how: &str) -> Result<String, String> {
         let reference = format!("{}-{}", self.image, how.replace(':', "-"));
-        let variable = format!("STAND_IN_MISBEHAVIOUR={how}");
+        let line = format!("ENV STAND_IN_MISBEHAVIOUR={how}");
         self.derived.lock().unwrap_or_else(PoisonError::into_inner).push(reference.clone());
-        self.runtime.block_on(image::derive(&self.engine, &self.image, &reference, &variable))?;
+        self.runtime.block_on(image::derive(&self.engine, &self.image, &reference, &line))?;
+        Ok(reference)
+    }
+
+    /// An image of a registry, which misbehaves like that.
+    pub(crate) fn registry(&self, how: &str) -> Result<String, String> {
+        let reference = format!("{}-registry-{how}x", self.image);
+        let lines = format!(
+            "ENV STAND_IN_MISBEHAVIOUR={how}\nSTOPSIGNAL SIGTERM\n\
+             ENTRYPOINT [\"/usr/local/bin/gateproof-stand-in\", \"registry\"]"
+        );
+        self.derived.lock().unwrap_or_else(PoisonError::into_inner).push(reference.clone());
+        self.runtime.block_on(image::derive(&self.engine, &self.image, &reference, &lines))?;
         Ok(reference)
     }
 
@@ -260,14 +272,10 @@ impl Bench {
     }
 }
 
-/// The plan of a scenario's trials whose names hold one of these texts.
+/// The plan of a scenario's trials whose names hold one of these texts; its clusters have names of
+/// this process.
 pub(crate) fn plan_of(scenario: &str, variants: &[&str]) -> Result<Plan, String> {
-    let file = root().join("scenarios").join(format!("{scenario}.yaml"));
-    let tree = discover::discover(&[file], Some(&root().join("clusters")))
-        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
-    let catalog = catalog::load(&tree).map_err(|problems| problems.render(Style::Plain))?;
-    let mut plan = plan::make(&catalog, ProviderKind::Kind, &Selection::default())
-        .map_err(|error| error.to_string())?;
+    let mut plan = planned(scenario)?;
     plan.clusters.retain(|cluster| {
         let name = cluster.trials[0].name.to_string();
         variants.is_empty() || variants.iter().any(|variant| name.contains(variant))
@@ -276,4 +284,14 @@ pub(crate) fn plan_of(scenario: &str, variants: &[&str]) -> Result<Plan, String>
         cluster.name = ClusterName::new(format!("s{}-{index}", std::process::id()));
     }
     Ok(plan)
+}
+
+/// The plan of a scenario as it is.
+pub(crate) fn planned(scenario: &str) -> Result<Plan, String> {
+    let file = root().join("scenarios").join(format!("{scenario}.yaml"));
+    let tree = discover::discover(&[file], Some(&root().join("clusters")))
+        .map_err(|errors| errors.iter().map(ToString::to_string).collect::<String>())?;
+    let catalog = catalog::load(&tree).map_err(|problems| problems.render(Style::Plain))?;
+    plan::make(&catalog, ProviderKind::Kind, &Selection::default())
+        .map_err(|error| error.to_string())
 }

@@ -110,15 +110,15 @@ async fn build(engine: &Engine, reference: &str, context: Vec<u8>) -> Result<(),
     Ok(())
 }
 
-/// Makes an image that differs from another one in a variable.
+/// Makes an image of another one with lines of a Dockerfile.
 pub(crate) async fn derive(
     engine: &Engine,
     base: &str,
     reference: &str,
-    variable: &str,
+    lines: &str,
 ) -> Result<(), String> {
     let mut context = Builder::new(Vec::new());
-    let text = format!("FROM {base}\nENV {variable}\n");
+    let text = format!("FROM {base}\n{lines}\n");
     let packed = add(&mut context, "Dockerfile", text.as_bytes(), 0o644)
         .and_then(|()| context.into_inner())
         .map_err(|error| error.to_string())?;

@@ -13,6 +13,7 @@ mod definitions;
 mod engine_restart;
 mod founding;
 mod image;
+mod mirror;
 mod misbehaviour;
 mod objects;
 mod second_engine;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
     let tests = founding::tests()
         .into_iter()
         .chain(objects::tests())
+        .chain(mirror::tests())
         .chain(misbehaviour::tests())
         .chain(side_by_side::tests());
     let mut trials: Vec<Trial> = tests

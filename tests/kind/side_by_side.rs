@@ -10,12 +10,42 @@ use gateproof_core::report::{BringUp, ExitCode, exit_code};
 use libtest_mimic::Failed;
 
 use crate::Work;
-use crate::bench::{Bench, plan_of};
+use crate::bench::{Bench, plan_of, planned};
 
 const CLUSTERS: usize = 4;
 
 pub(crate) fn tests() -> Vec<(String, Work)> {
-    vec![("four_clusters_come_up_side_by_side".to_owned(), Box::new(four_at_once))]
+    vec![
+        ("four_clusters_come_up_side_by_side".to_owned(), Box::new(four_at_once)),
+        ("one_scenario_is_run_twice_at_the_same_time".to_owned(), Box::new(twice_at_once)),
+    ]
+}
+
+fn twice_at_once(bench: &Bench) -> Result<(), Failed> {
+    let mut plan = planned("canary")?;
+    plan.clusters.retain(|cluster| cluster.trials[0].name.as_str().contains("/cilium-1.20"));
+    plan.clusters.truncate(1);
+    let plans = ["one", "other"].map(|run| {
+        let run = format!("{run}-{}", std::process::id());
+        plan.clone().of_run(&run)
+    });
+    let reports = std::thread::scope(|scope| {
+        let runs = plans.each_ref().map(|plan| scope.spawn(|| bench.run(plan, 1)));
+        runs.map(|run| run.join().map_err(|_| Failed::from("a panic")).flatten())
+    });
+    let mut trials = BTreeSet::new();
+    for (ran, plan) in reports.into_iter().zip(&plans) {
+        let ran = ran?;
+        if exit_code(&ran.report) != ExitCode::Passed {
+            return Err(gateproof_report::failures(&ran.report).into());
+        }
+        trials.insert(format!("{:?}", ran.report.trials[0].summary.trial));
+        bench.must_be_gone(plan)?;
+    }
+    if trials.len() != 1 {
+        return Err(format!("the trial has several names: {trials:?}").into());
+    }
+    Ok(())
 }
 
 fn four_at_once(bench: &Bench) -> Result<(), Failed> {

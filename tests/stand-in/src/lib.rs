@@ -21,6 +21,7 @@ mod kubeadm;
 mod kubectl;
 mod misbehaviour;
 mod node;
+mod registry;
 mod service;
 mod shell;
 
@@ -106,6 +107,7 @@ pub fn run(mut arguments: Vec<String>) -> ExitCode {
 fn dispatch(program: &str, arguments: &[String]) -> Outcome {
     match program {
         "helm" => return helm::run(arguments),
+        "registry" => return registry::run(arguments),
         "entrypoint" | "init" => return init::run(),
         _ => {}
     }

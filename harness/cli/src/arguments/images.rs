@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use gateproof_kind::plan::mirror::REGISTRY_IMAGE;
 use gateproof_runner::workplace;
 
 use super::Choice;
@@ -41,6 +42,16 @@ pub(crate) struct ImagesArguments {
     /// The image of the load balancer before several control planes.
     #[arg(long, env = workplace::LOAD_BALANCER_IMAGE, value_name = "IMAGE")]
     pub(crate) load_balancer_image: Option<String>,
+    /// The image of mirrors of registries, where a run uses them.
+    #[arg(
+        long,
+        env = workplace::REGISTRY_MIRROR,
+        value_name = "IMAGE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = REGISTRY_IMAGE
+    )]
+    pub(crate) registry_mirror: Option<String>,
     /// A published image of gateproof, instead of one that is packed from this program.
     #[arg(long, env = workplace::OWN_IMAGE, value_name = "IMAGE")]
     pub(crate) image: Option<String>,

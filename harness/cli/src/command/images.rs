@@ -40,6 +40,7 @@ fn list(arguments: &ImagesArguments) -> Result<Vec<NeededImage>, CommandError> {
     let choices = Choices {
         node: arguments.node_image.clone(),
         load_balancer: arguments.load_balancer_image.clone(),
+        registry_mirror: arguments.registry_mirror.clone().filter(|image| !image.is_empty()),
         own: Some(own(arguments.image.as_deref())),
     };
     Ok(needed(&plan.clusters, &choices))

@@ -26,6 +26,16 @@ fn every_image_of_a_run_is_listed_with_its_reason() {
     ] {
         assert!(usual.contains(part), "{part} in:\n{usual}");
     }
+    assert!(!usual.contains("registry:"), "nobody wants mirrors:\n{usual}");
+    let mirrored = list(&["--registry-mirror=mine/registry:3"]);
+    let told = |list: &str, image: &str| {
+        let mut lines = list.lines();
+        lines.any(|line| {
+            line.starts_with(image) && line.ends_with("mirrors of registries, as chosen")
+        })
+    };
+    assert!(told(&mirrored, "mine/registry:3 "), "{mirrored}");
+    assert!(told(&list(&["--registry-mirror"]), "registry:3 "), "the usual one");
     assert!(!usual.contains("certgen"), "Hubble is off:\n{usual}");
     let chosen = list(&["--node-image", "mine/node:1", "--image", "mine/gateproof:2"]);
     assert!(chosen.contains("mine/node:1") && !chosen.contains("kindest/node"), "{chosen}");

@@ -48,6 +48,8 @@ pub struct Choices {
     pub node: Option<String>,
     /// The image of load balancers.
     pub load_balancer: Option<String>,
+    /// The image of mirrors of registries; `None` for no mirrors.
+    pub registry_mirror: Option<String>,
     /// Our own image: what is known of it.
     pub own: Option<NeededImage>,
 }
@@ -73,6 +75,9 @@ pub fn needed(clusters: &[ClusterPlan], choices: &Choices) -> Vec<NeededImage> {
                 "the load balancer before several control planes".to_owned(),
             ));
         }
+    }
+    if let Some(image) = &choices.registry_mirror {
+        list.add(reference(image, "mirrors of registries, as chosen".to_owned()));
     }
     let kubernetes = |cluster: &ClusterPlan| promised(cluster, choices.node.as_deref());
     for image in of_stack(clusters, kubernetes) {
