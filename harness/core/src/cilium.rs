@@ -3,6 +3,7 @@
 
 pub mod chart;
 pub mod config;
+pub mod config_map;
 pub mod values;
 pub mod version;
 

@@ -141,8 +141,9 @@ pub struct ComponentPod {
     pub pod: NamespacedName,
     /// Its node, by its name in Kubernetes.
     pub node: Option<NodeName>,
-    /// When its container of this component last started; the pod's own start when that is not
-    /// known.
+    /// When it last read its configuration: of an agent the start of its pod, because an agent
+    /// whose container merely started again reads what was written when the pod began; of others
+    /// the last start of their container, else of the pod.
     pub started: Option<Moment>,
     /// Whether it is ready.
     pub ready: Readiness,
@@ -235,11 +236,13 @@ pub enum Hop {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Found {
-    /// A chain that can be read, leaf first.
+    /// A chain that can be read, leaf first. At [`Hop::Certificate`] there is none: an empty one
+    /// says that the Certificate is ready.
     Chain(Vec<CertificateFacts>),
     /// Nothing there.
     Nothing,
-    /// Something is there and cannot be used, in words, such as `tls.crt holds no PEM block`.
+    /// Something is there and cannot be used, in words, such as `tls.crt holds no PEM block`, or
+    /// `not ready: …` of a Certificate.
     Unusable(String),
     /// It could not be looked at: see [`Dossier::unread`].
     NotRead,

@@ -7,7 +7,7 @@
 //! configuration), [`versions`] (which fit each other), [`scenario`], [`plan`] and [`proposal`]
 //! (what a user asks for), [`observation`] and [`exposure`] (what was seen), [`judge`] and [`verdict`] (what that means), [`health`]
 //! (what a load balancer would conclude), [`dossier`] and [`finding`] (why something fails),
-//! [`event`] and [`report`] (what is told).
+//! [`redaction`] (what nobody may see), [`event`] and [`report`] (what is told).
 
 pub mod cert_manager;
 pub mod cilium;
@@ -25,6 +25,7 @@ pub mod name;
 pub mod observation;
 pub mod plan;
 pub mod proposal;
+pub mod redaction;
 pub mod report;
 pub mod scenario;
 pub mod setup;

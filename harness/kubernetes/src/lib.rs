@@ -4,7 +4,8 @@
 //! serves the API in process, kind clusters and clusters that somebody runs already.
 //!
 //! Read in this order: [`client`] (how to reach a cluster), [`access`] and [`patience`] (one that
-//! somebody else runs), [`object`] (one object at a time),
+//! somebody else runs), [`object`] (one object at a time), [`page`] (objects of a kind, a page at a
+//! time),
 //! [`error`] (what the API refused and why), [`apply`] (many objects, in an order that works),
 //! [`snapshot`] (everything the reference model reads), [`replica`] (a copy that follows), [`wait`]
 //! (the only module that polls), [`condition`] (status conditions as enums), [`cluster`] (what a
@@ -21,10 +22,10 @@ pub mod error;
 mod memory_api;
 pub mod object;
 pub mod owner;
+pub mod page;
 pub mod patience;
 pub mod pod_log;
 pub mod provision;
-mod redaction;
 pub mod replica;
 pub mod secret;
 pub mod snapshot;
@@ -37,8 +38,9 @@ pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, Stac
 pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
 pub use object::Deleted;
 pub use owner::{Owner, Standing};
+pub use page::{Page, PageRequest};
 pub use patience::Patience;
-pub use pod_log::{Life, LogRequest};
+pub use pod_log::{Life, LogPart, LogRequest};
 pub use provision::{
     Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,
 };

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::discovery::Resource;
 use crate::error::{ApplyError, Cause, Operation, ReadError, RequestError, describe};
+use crate::page::items;
 
 /// What came of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,15 +161,7 @@ impl Client {
                 Request::new(resource.path(namespace)).list(&ListParams::default())
             })
             .await?;
-        let Some(Value::Array(mut items)) = list.get_mut("items").map(Value::take) else {
-            return Err(Cause::Unreachable("the answer is no list: it has no `items`".to_owned()));
-        };
-        for item in &mut items {
-            if let Value::Object(fields) = item {
-                fields.entry("apiVersion").or_insert_with(|| api_version.into());
-                fields.entry("kind").or_insert_with(|| kind.into());
-            }
-        }
+        let mut items = items(&mut list, api_version, kind)?;
         items.sort_by_cached_key(sort_key);
         Ok(items)
     }
@@ -233,7 +226,7 @@ impl Client {
 
     /// Sends the request that `build` makes for the kind as served; discovers once more when the
     /// path turns out to be gone.
-    async fn with_resource(
+    pub(crate) async fn with_resource(
         &self,
         api_version: &str,
         kind: &str,
@@ -251,7 +244,7 @@ impl Client {
 }
 
 /// A request as `kube` builds it.
-type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+pub(crate) type Built = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
 
 /// Which object a value is.
 ///

@@ -16,6 +16,21 @@ pub enum Life {
     Previous,
 }
 
+/// A part of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogPart {
+    /// At most so many lines, the newest.
+    Newest {
+        /// How many.
+        lines: u32,
+    },
+    /// At most so many octets, the oldest that are kept. What comes back may end within a line.
+    Oldest {
+        /// How many.
+        octets: u32,
+    },
+}
+
 /// Which lines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogRequest<'r> {
@@ -27,8 +42,8 @@ pub struct LogRequest<'r> {
     pub container: Option<&'r str>,
     /// Which life of it.
     pub life: Life,
-    /// At most so many lines, the newest.
-    pub lines: u32,
+    /// How much of it.
+    pub part: LogPart,
 }
 
 impl Client {
@@ -52,7 +67,14 @@ impl Client {
         let params = LogParams {
             container: wanted.container.map(str::to_owned),
             previous: wanted.life == Life::Previous,
-            tail_lines: Some(i64::from(wanted.lines)),
+            tail_lines: match wanted.part {
+                LogPart::Newest { lines } => Some(i64::from(lines)),
+                LogPart::Oldest { .. } => None,
+            },
+            limit_bytes: match wanted.part {
+                LogPart::Newest { .. } => None,
+                LogPart::Oldest { octets } => Some(i64::from(octets)),
+            },
             ..LogParams::default()
         };
         let resource = self.resource("v1", "Pod").await.map_err(failed)?;

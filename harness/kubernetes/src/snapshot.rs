@@ -5,11 +5,11 @@
 //! make the model predict something else. Secrets are redacted before they leave this module.
 
 use futures_util::StreamExt;
+use gateproof_core::redaction;
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Cause, ReadError};
-use crate::redaction::redact;
 
 /// A kind, and the versions of it to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,7 +86,7 @@ impl Snapshot {
     fn take(&mut self, kind: KindRef, read: Option<Vec<Value>>) {
         match read {
             Some(mut objects) => {
-                objects.iter_mut().for_each(redact);
+                objects.iter_mut().for_each(redaction::object);
                 self.objects.extend(objects);
             }
             None => self.not_served.push(kind),

@@ -25,3 +25,4 @@ pub use request::{
     HttpProbe, ServerNameChoice, TcpProbe, Timeouts, TlsProbe, TlsVersions, VersionChoice,
 };
 pub use roots::{RootsError, TrustRoots};
+pub use tls::certificate::describe as describe_certificate;

@@ -6,7 +6,7 @@
 //! resumed, because a resumed handshake serves no certificate.
 
 mod alert;
-mod certificate;
+pub(crate) mod certificate;
 pub(crate) mod failure;
 mod verifier;
 

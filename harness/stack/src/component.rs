@@ -1,7 +1,7 @@
 //! Where the parts of the stack run: their workloads, containers and logs.
 
 use gateproof_core::scenario::ObjectRef;
-use gateproof_kubernetes::{Client, Component, Life, LogRequest};
+use gateproof_kubernetes::{Client, Component, Life, LogPart, LogRequest};
 use serde_json::Value;
 
 use crate::error::StackError;
@@ -92,7 +92,7 @@ async fn of_workload(
             pod: name,
             container: has_container(pod, container).then_some(container),
             life: Life::Current,
-            lines: LINES,
+            part: LogPart::Newest { lines: LINES },
         };
         all.push_str(&client.pod_log(wanted).await?);
     }

@@ -49,13 +49,18 @@ pub(crate) fn envoy_config(input: &Input<'_>, gateway: &NamespacedName) -> Names
 
 /// The copy of a Secret that Envoy reads (cilium/cilium `pkg/secretsync/names`).
 pub(crate) fn secret_copy(input: &Input<'_>, secret: &NamespacedName) -> NamespacedName {
-    let name = if input.holds(Behaviour::HashedSecretNames) {
-        let text = format!("secret\0{}\0{}", secret.namespace, secret.name);
-        format!("cilium-sync-secret-{}", sha256_hex(text.as_bytes()))
-    } else {
-        format!("{}-{}", secret.namespace, secret.name)
-    };
-    NamespacedName::new(input.config.secrets_namespace.as_str(), name)
+    let [plain, hashed] = secret_copies(&input.config.secrets_namespace, secret);
+    if input.holds(Behaviour::HashedSecretNames) { hashed } else { plain }
+}
+
+/// What the copy of a Secret may be called: plainly, and by a hash as in newer versions.
+pub fn secret_copies(secrets_namespace: &str, secret: &NamespacedName) -> [NamespacedName; 2] {
+    let text = format!("secret\0{}\0{}", secret.namespace, secret.name);
+    [
+        format!("{}-{}", secret.namespace, secret.name),
+        format!("cilium-sync-secret-{}", sha256_hex(text.as_bytes())),
+    ]
+    .map(|name| NamespacedName::new(secrets_namespace, name))
 }
 
 /// The copy of an authority's ConfigMap that Envoy reads.

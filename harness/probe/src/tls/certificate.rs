@@ -13,8 +13,8 @@ use x509_parser::time::ASN1Time;
 
 use crate::hexadecimal;
 
-/// Describes a certificate as it was served.
-pub(super) fn describe(der: &CertificateDer<'_>) -> Certificate {
+/// Describes a certificate in DER as it was served or found.
+pub fn describe(der: &CertificateDer<'_>) -> Certificate {
     let sha256 = hexadecimal::write(ring::digest::digest(&ring::digest::SHA256, der).as_ref());
     let Ok((_, parsed)) = X509Certificate::from_der(der) else {
         let unreadable = || "(not a readable X.509 certificate)".to_owned();

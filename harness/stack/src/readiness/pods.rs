@@ -1,6 +1,6 @@
 //! What keeps a pod from running, and whether it can pass by itself.
 
-use gateproof_kubernetes::{Client, Life, LogRequest};
+use gateproof_kubernetes::{Client, Life, LogPart, LogRequest};
 use serde_json::Value;
 
 /// What keeps a container from running.
@@ -93,7 +93,7 @@ pub(crate) async fn in_words(
         pod: &name,
         container: Some(container),
         life: Life::Previous,
-        lines: 20,
+        part: LogPart::Newest { lines: 20 },
     };
     let said = match client.pod_log(wanted).await {
         Ok(log) => match log.lines().map(str::trim).rfind(|line| !line.is_empty()) {

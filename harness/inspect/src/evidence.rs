@@ -1,0 +1,220 @@
+//! What was read of a cluster, whatever it was read from, without secrets.
+//!
+//! Redaction happens on the way in, so that nothing behind this module ever holds a secret. What
+//! is needed of a thing before it is redacted or shortened is taken from it here as well: values
+//! of a Helm release, the time at which a ConfigMap was written.
+
+mod helm;
+mod log;
+mod written;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateproof_core::dossier::{Component, LogLine, Unread, Why, text};
+use gateproof_core::moment::Moment;
+use gateproof_core::name::{NamespacedName, NodeName};
+use gateproof_core::redaction;
+use serde_json::Value;
+
+use crate::{component, reading};
+use helm::Release;
+
+/// The name of the ConfigMap that Cilium's components read.
+pub(crate) const CILIUM_CONFIG: &str = "cilium-config";
+
+/// Group, kind, namespace and name.
+type Key = (String, String, String, String);
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    /// When.
+    pub(crate) taken: Option<Moment>,
+    /// Objects without secrets.
+    objects: BTreeMap<Key, Value>,
+    /// What could not be read.
+    unread: Vec<Unread>,
+    /// The version that the API server says.
+    pub(crate) kubernetes: Option<String>,
+    /// The newest revision of Cilium's Helm release.
+    release: Option<Release>,
+    /// When ConfigMaps were last written.
+    written: BTreeMap<NamespacedName, Moment>,
+    /// Lines that matter.
+    logs: Vec<LogLine>,
+    /// Secrets that were asked for and are not there.
+    absent_secrets: BTreeSet<NamespacedName>,
+    /// Namespaces all of whose Secrets were listed.
+    listed_secrets: BTreeSet<String>,
+}
+
+/// Where a log comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogOrigin {
+    /// Who wrote it.
+    pub(crate) component: Component,
+    /// On which node.
+    pub(crate) node: Option<NodeName>,
+    /// The pod, and whatever else tells it from others.
+    pub(crate) source: String,
+}
+
+impl Evidence {
+    /// Adds an object, or every object of a list. What is known already stays as it is.
+    pub(crate) fn add(&mut self, mut object: Value) {
+        let is_list = text(&object, "/kind").is_some_and(|kind| kind.ends_with("List"));
+        if is_list && let Some(Value::Array(items)) = object.get_mut("items").map(Value::take) {
+            let item_kind = text(&object, "/kind").and_then(|kind| kind.strip_suffix("List"));
+            let api_version = object.get("apiVersion").cloned().unwrap_or_default();
+            let kind = item_kind.unwrap_or_default().to_owned();
+            for mut item in items {
+                // Lists of one kind leave out what their own kind says.
+                if let Value::Object(fields) = &mut item
+                    && !kind.is_empty()
+                {
+                    fields.entry("apiVersion").or_insert_with(|| api_version.clone());
+                    fields.entry("kind").or_insert_with(|| kind.clone().into());
+                }
+                self.add(item);
+            }
+            return;
+        }
+        let Some(key) = key(&object) else { return };
+        if !is_wanted(&object) {
+            return;
+        }
+        if let Some(release) = helm::release(&object) {
+            let newer = self.release.as_ref().is_none_or(|known| known.revision < release.revision);
+            if newer {
+                self.release = Some(release);
+            }
+            // What it holds is values, manifests and a chart: nothing of it is needed as it is.
+            return;
+        }
+        if let (Some(name), Some(at)) = (name(&object), written::entries(&object)) {
+            self.written.insert(name, at);
+        }
+        redaction::object(&mut object);
+        shorten(&mut object);
+        self.objects.entry(key).or_insert(object);
+    }
+
+    /// Adds the lines of a log that matter.
+    pub(crate) fn add_log(&mut self, origin: &LogOrigin, log: &str) {
+        self.logs.extend(log::lines(origin, log));
+    }
+
+    /// Tells of something that could not be read.
+    pub(crate) fn miss(&mut self, what: impl Into<String>, why: Why, hides: impl Into<String>) {
+        let unread = Unread { what: what.into(), why: redacted(why), hides: hides.into() };
+        if !self.unread.contains(&unread) {
+            self.unread.push(unread);
+        }
+    }
+
+    /// Objects of a kind.
+    pub(crate) fn list<'e>(
+        &'e self,
+        group: &'e str,
+        kind: &'e str,
+    ) -> impl Iterator<Item = &'e Value> {
+        self.objects
+            .range((group.to_owned(), kind.to_owned(), String::new(), String::new())..)
+            .take_while(move |((of_group, of_kind, ..), _)| of_group == group && of_kind == kind)
+            .map(|(_, object)| object)
+    }
+
+    /// One object of the core group.
+    pub(crate) fn get(&self, kind: &str, name: &NamespacedName) -> Option<&Value> {
+        let NamespacedName { namespace, name } = name.clone();
+        self.objects.get(&(String::new(), kind.to_owned(), namespace, name))
+    }
+
+    /// Tells that there is no such Secret.
+    pub(crate) fn absent_secret(&mut self, secret: NamespacedName) {
+        self.absent_secrets.insert(secret);
+    }
+
+    /// Whether it is known if there is such a Secret.
+    pub(crate) fn knows_secret(&self, secret: &NamespacedName) -> bool {
+        self.get("Secret", secret).is_some()
+            || self.absent_secrets.contains(secret)
+            || self.listed_secrets.contains(&secret.namespace)
+    }
+
+    /// When a ConfigMap was last written.
+    pub(crate) fn written(&self, config_map: &NamespacedName) -> Option<Moment> {
+        self.written.get(config_map).copied()
+    }
+
+    /// Values of the newest Helm release.
+    pub(crate) fn values(&self) -> Option<&Value> {
+        self.release.as_ref().map(|release| &release.values)
+    }
+
+    /// Cilium's version by the newest Helm release.
+    pub(crate) fn released_version(&self) -> Option<&str> {
+        self.release.as_ref().and_then(|release| release.version.as_deref())
+    }
+
+    /// Everything that goes into a dossier as it is: objects, unread, logs.
+    pub(crate) fn into_parts(self) -> (Vec<Value>, Vec<Unread>, Vec<LogLine>) {
+        let (mut unread, mut logs) = (self.unread, self.logs);
+        unread.sort();
+        logs.sort_by(|one, other| {
+            let key = |line: &LogLine| (line.component, line.node.clone(), line.source.clone());
+            key(one).cmp(&key(other))
+        });
+        (self.objects.into_values().collect(), unread, logs)
+    }
+}
+
+/// Of kinds of which there may be thousands, only what has to do with Gateways.
+fn is_wanted(object: &Value) -> bool {
+    match (text(object, "/apiVersion"), text(object, "/kind")) {
+        (Some("v1"), Some("Pod")) | (Some("apps/v1"), Some("Deployment" | "DaemonSet")) => {
+            component::of(object).is_some()
+        }
+        (Some("v1"), Some("Event")) => text(object, "/involvedObject/kind")
+            .is_some_and(|kind| reading::EVENTS_ABOUT.contains(&kind)),
+        _ => true,
+    }
+}
+
+/// Leaves out what nobody reads and takes most of the room.
+fn shorten(object: &mut Value) {
+    if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    let is_definition = text(object, "/kind") == Some("CustomResourceDefinition");
+    if is_definition && let Some(Value::Array(versions)) = object.pointer_mut("/spec/versions") {
+        for version in versions.iter_mut().filter_map(Value::as_object_mut) {
+            version.remove("schema");
+            version.remove("additionalPrinterColumns");
+        }
+    }
+}
+
+fn redacted(why: Why) -> Why {
+    let clean = |words: String| redaction::text(&words).into_owned();
+    match why {
+        Why::Unreadable(words) => Why::Unreadable(clean(words)),
+        Why::Failed(words) => Why::Failed(clean(words)),
+        other @ (Why::Forbidden(_) | Why::NotServed | Why::NotInFolder) => other,
+    }
+}
+
+fn key(object: &Value) -> Option<Key> {
+    let api_version = text(object, "/apiVersion")?;
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let kind = text(object, "/kind")?;
+    let name = text(object, "/metadata/name")?;
+    let namespace = text(object, "/metadata/namespace").unwrap_or_default();
+    Some((group.to_owned(), kind.to_owned(), namespace.to_owned(), name.to_owned()))
+}
+
+/// Namespace and name of an object that has both.
+pub(crate) fn name(object: &Value) -> Option<NamespacedName> {
+    let namespace = text(object, "/metadata/namespace")?;
+    Some(NamespacedName::new(namespace, text(object, "/metadata/name")?))
+}

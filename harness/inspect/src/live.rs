@@ -1,0 +1,130 @@
+//! A dossier of a running cluster, with reads alone: get and list, never a watch, never a write,
+//! not even a question for one's own permissions, which would be one.
+//!
+//! Everything is asked for side by side, in pages, within one span of time; what failed is asked
+//! for again while there is time. What the reader may not see is told with what it hides.
+
+mod logs;
+mod objects;
+mod reader;
+mod secrets;
+
+use std::collections::BTreeSet;
+
+use gateproof_core::dossier::{Dossier, Why, text};
+use gateproof_kubernetes::Client;
+
+use crate::assemble::{assemble, home};
+use crate::evidence::{CILIUM_CONFIG, Evidence};
+use crate::options::Options;
+use crate::reading::{FIRST, REST};
+use reader::{Failure, Reader};
+
+/// The namespaces that Cilium is installed into as a rule; looked at when its agents cannot be
+/// looked for everywhere.
+const USUAL: &[&str] = &["kube-system", "cilium", "cilium-system"];
+
+/// The namespace of cert-manager, as its documentation has it.
+const CERT_MANAGER: &str = "cert-manager";
+
+/// Reads what there is to know about a cluster. Never fails: what could not be read is told in
+/// the dossier.
+pub async fn live(client: &Client, options: &Options) -> Dossier {
+    let reader = Reader::new(client, options);
+    let mut evidence = Evidence::default();
+    evidence.taken = options.taken;
+    let mut places: BTreeSet<String> = options.namespaces.iter().cloned().collect();
+    places.extend(USUAL.iter().map(|name| (*name).to_owned()));
+
+    let (version, first) =
+        tokio::join!(reader.kubernetes_version(), objects::read(&reader, FIRST, &places));
+    match version {
+        Ok(version) => evidence.kubernetes = Some(version),
+        Err(failure) => evidence.miss(
+            "the version of Kubernetes",
+            failure.why("get /version"),
+            "which Kubernetes this is",
+        ),
+    }
+    first.into_evidence(&mut evidence);
+
+    places.extend(mentioned(&evidence));
+    let home = home(&evidence);
+    let (rest, config_maps, definitions, secrets, logs) = tokio::join!(
+        objects::read(&reader, REST, &places),
+        config_maps(&reader, home.as_deref()),
+        objects::definitions(&reader),
+        secrets::of_listeners(&reader, &evidence),
+        logs::read(&reader, &evidence, options.logs_of),
+    );
+    rest.into_evidence(&mut evidence);
+    config_maps.into_evidence(&mut evidence);
+    definitions.into_evidence(&mut evidence);
+    secrets.into_evidence(&mut evidence);
+    logs.into_evidence(&mut evidence);
+
+    let cilium = home.as_deref().unwrap_or(USUAL[0]);
+    let (copies, releases) =
+        tokio::join!(secrets::copies(&reader, &evidence), secrets::releases(&reader, cilium),);
+    copies.into_evidence(&mut evidence);
+    releases.into_evidence(&mut evidence);
+    assemble(evidence)
+}
+
+/// Namespaces of Gateways, routes, components and backends: where to look for the rest when the
+/// reader may not look everywhere.
+fn mentioned(evidence: &Evidence) -> BTreeSet<String> {
+    const GROUP: &str = "gateway.networking.k8s.io";
+    evidence
+        .list(GROUP, "Gateway")
+        .chain(evidence.list(GROUP, "HTTPRoute"))
+        .chain(evidence.list("", "Pod"))
+        .filter_map(|object| text(object, "/metadata/namespace"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The ConfigMap of Cilium, and that of cert-manager where there is one.
+async fn config_maps(reader: &Reader<'_>, home: Option<&str>) -> objects::Read {
+    let mut read = objects::Read::default();
+    let candidates: Vec<&str> = home.map_or_else(|| USUAL.to_vec(), |home| vec![home]);
+    let mut forbidden: Vec<(String, Failure)> = Vec::new();
+    let mut found = 0;
+    let asked = candidates.iter().map(|namespace| async move {
+        (*namespace, reader.get("v1", "ConfigMap", Some(namespace), CILIUM_CONFIG).await)
+    });
+    for (namespace, answer) in futures_util::future::join_all(asked).await {
+        match answer {
+            Ok(Some(object)) => {
+                found += 1;
+                read.objects.push(object);
+            }
+            Ok(None) => {}
+            Err(failure) => forbidden.push((namespace.to_owned(), failure)),
+        }
+    }
+    if found == 0 {
+        // What is certain to be elsewhere hides nothing; where the agents are is not certain here.
+        for (namespace, failure) in forbidden.into_iter().take(1) {
+            read.miss(
+                format!("ConfigMap {namespace}/{CILIUM_CONFIG}"),
+                failure.why(&format!("get configmaps in namespace {namespace}")),
+                "how Cilium is configured, and when that was last changed",
+            );
+        }
+    }
+    match reader.get("v1", "ConfigMap", Some(CERT_MANAGER), CERT_MANAGER).await {
+        Ok(object) => read.objects.extend(object),
+        Err(failure) => read.miss(
+            format!("ConfigMap {CERT_MANAGER}/{CERT_MANAGER}"),
+            failure.why(&format!("get configmaps in namespace {CERT_MANAGER}")),
+            "whether cert-manager supports the Gateway API, where that is configured in a file",
+        ),
+    }
+    read
+}
+
+/// Why a read failed, where nothing else is known.
+fn failed(words: &str) -> Why {
+    Why::Failed(words.to_owned())
+}

@@ -1,0 +1,6 @@
+//! Dossiers of embedded clusters.
+
+#[path = "embedded/bed.rs"]
+mod bed;
+#[path = "embedded/live.rs"]
+mod live;
