@@ -20,7 +20,7 @@ use gateproof_runner::engines::Engines;
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::journal::{Closed, Entry, Journal};
 use gateproof_runner::leftovers::{self, Cleaning, LINGER, Mode, Reach};
-use gateproof_runner::provider::{self, NotAvailable, Setup};
+use gateproof_runner::provider::{self, Setup};
 use gateproof_runner::workplace::{self, Wishes, Workplace};
 use gateproof_runner::{Options, clock, descriptors, discover};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -144,7 +144,11 @@ pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
             let (workplace, journal) = workplace_of(runtime, &mut options)?;
             (Setup::Kind(Box::new(workplace)), Some(journal))
         }
-        ProviderKind::Existing => return Err(NotAvailable(plan.provider.to_string()).into()),
+        ProviderKind::Existing => {
+            return Err(
+                "clusters that exist are asked with `gateproof run --provider existing`".into()
+            );
+        }
     };
     let provider = provider::make(setup);
     let mut records = Vec::new();

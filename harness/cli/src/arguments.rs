@@ -5,10 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) mod check;
 pub(crate) mod cluster;
+pub(crate) mod existing;
 pub(crate) mod images;
 pub(crate) mod kind;
 
+use check::CheckArguments;
 use cluster::ClusterCommand;
 use images::ImagesCommand;
 use kind::KindArguments;
@@ -36,6 +39,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run scenarios and report pass or fail for each variant, with the cause of every failure.
     Run(RunArguments),
+    /// Look at a cluster that somebody runs: what its Gateways should expose, what they do expose,
+    /// what a load balancer concludes from that, and why. Reads alone.
+    Check(CheckArguments),
     /// Check scenario files and topologies; every problem of every file in one go.
     Validate(ValidateArguments),
     /// Show what a run would do: clusters and trials.

@@ -20,6 +20,7 @@ use crate::arguments::kind::KindArguments;
 use crate::arguments::{Choice, ProviderChoice};
 use crate::environment::{self, Environment};
 
+pub(crate) mod check;
 pub(crate) mod clean;
 pub(crate) mod cluster;
 pub(crate) mod echo;

@@ -14,8 +14,8 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
 use crate::command::{
-    CommandError, clean, cluster, echo, facts, images, plan, predict, prober, report, run, schema,
-    validate, versions,
+    CommandError, check, clean, cluster, echo, facts, images, plan, predict, prober, report, run,
+    schema, validate, versions,
 };
 use crate::environment::Environment;
 
@@ -58,6 +58,7 @@ fn main() -> ExitCode {
     }
     let done = match arguments.command {
         Command::Run(arguments) => run::run(&arguments, &environment),
+        Command::Check(arguments) => check::run(&arguments, &environment),
         Command::Validate(arguments) => validate::run(&arguments, &environment),
         Command::Plan(arguments) => plan::run(&arguments, &environment),
         Command::Predict(arguments) => predict::run(&arguments, &environment),

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::{NodeSelector, ProviderKind};
-use gateproof_core::dossier::{Dossier, Unread, text};
+use gateproof_core::dossier::{Dossier, Unread, Why, text};
 use gateproof_core::health::Profile;
 use gateproof_core::name::{
     ClusterName, ListenerName, NamespacedName, ScenarioName, TrialName, VariantName,
@@ -82,6 +82,14 @@ pub enum NoPlan {
         /// What there is instead.
         why: String,
     },
+    /// Whether there is one could not be read.
+    #[error(
+        "Gateways cannot be read: {why}\n  next: give the account the role that `gateproof check --print-role` prints, or use another context"
+    )]
+    Hidden {
+        /// Why not.
+        why: String,
+    },
     /// Nobody says which Cilium this is.
     #[error(
         "which version of Cilium runs cannot be read{}; say it with --cilium VERSION",
@@ -109,9 +117,26 @@ fn unknown(missing: &[NamespacedName], there: &[NamespacedName]) -> String {
 }
 
 fn because(unread: &[Unread]) -> String {
-    let reasons: Vec<String> =
-        unread.iter().map(|unread| format!("{}: {:?}", unread.what, unread.why)).take(3).collect();
+    let reasons: Vec<String> = unread.iter().map(|unread| in_words(&unread.why)).take(3).collect();
     if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
+}
+
+/// Why something was not read, in words.
+fn in_words(why: &Why) -> String {
+    match why {
+        Why::Forbidden(permission) => format!("the account may not {permission}"),
+        Why::NotServed => "the cluster does not serve it".to_owned(),
+        Why::NotInFolder => "it is not in the folder".to_owned(),
+        Why::Unreadable(words) | Why::Failed(words) => words.clone(),
+    }
+}
+
+/// Why Gateways could not be read, when that is so: forbidden, or not answered.
+fn hidden(dossier: &Dossier) -> Option<String> {
+    let of_gateways = |unread: &&Unread| {
+        unread.what.starts_with("Gateway objects") && unread.why != Why::NotServed
+    };
+    dossier.unread.iter().find(of_gateways).map(|unread| in_words(&unread.why))
 }
 
 /// Plans the check of a cluster.
@@ -153,6 +178,9 @@ fn chosen<'d>(dossier: &'d Dossier, wishes: &Wishes) -> Result<Vec<&'d Value>, N
         let there: Vec<NamespacedName> = all.iter().map(|gateway| name_of(gateway)).collect();
         let missing: Vec<NamespacedName> =
             wishes.gateways.iter().filter(|asked| !there.contains(asked)).cloned().collect();
+        if let (false, Some(why)) = (missing.is_empty(), hidden(dossier)) {
+            return Err(NoPlan::Hidden { why });
+        }
         if !missing.is_empty() {
             return Err(NoPlan::NoSuchGateway { missing, there });
         }
@@ -161,6 +189,9 @@ fn chosen<'d>(dossier: &'d Dossier, wishes: &Wishes) -> Result<Vec<&'d Value>, N
     }
     let ours: Vec<&Value> =
         all.iter().copied().filter(|gateway| may_be_ciliums(dossier, gateway)).collect();
+    if let (true, Some(why)) = (ours.is_empty(), hidden(dossier)) {
+        return Err(NoPlan::Hidden { why });
+    }
     if ours.is_empty() {
         return Err(NoPlan::NoGateway { why: why_none(dossier, &all) });
     }
@@ -192,16 +223,12 @@ fn why_none(dossier: &Dossier, all: &[&Value]) -> String {
             others.join(", ")
         );
     }
-    let hidden: Vec<String> = dossier
-        .unread
-        .iter()
-        .filter(|unread| unread.what.contains("Gateway"))
-        .map(|unread| format!("{}: {:?}", unread.what, unread.why))
-        .collect();
-    if hidden.is_empty() {
-        return "it has no Gateways at all".to_owned();
+    let of_gateways = |unread: &Unread| unread.what.starts_with("Gateway objects");
+    if dossier.unread.iter().any(of_gateways) {
+        return "the cluster does not serve the Gateway API; its definitions are not installed"
+            .to_owned();
     }
-    format!("none could be read ({})", hidden.join("; "))
+    "it has no Gateways at all".to_owned()
 }
 
 /// One Gateway, and what is known around it.

@@ -92,7 +92,10 @@ pub(crate) async fn diagnose(
     dossier.checks = checks;
     dossier.targets = targets;
     dossier.exposure = exposure;
-    probe_the_rest(plan, cluster, &mut dossier).await;
+    // What a check of an existing cluster asks is for its user to say.
+    if !cluster.is_taken_as_it_is() {
+        probe_the_rest(plan, cluster, &mut dossier).await;
+    }
     let findings = finding::examine(&dossier);
     Diagnosed { dossier, findings }
 }

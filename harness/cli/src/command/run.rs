@@ -138,7 +138,12 @@ fn shard(arguments: &RunArguments) -> Result<Option<Shard>, CommandError> {
 }
 
 fn verbosity(arguments: &RunArguments) -> Verbosity {
-    match (arguments.quiet, arguments.verbose) {
+    told(arguments.quiet, arguments.verbose)
+}
+
+/// How much `--quiet` and `--verbose` ask for.
+pub(super) const fn told(quiet: bool, verbose: bool) -> Verbosity {
+    match (quiet, verbose) {
         (true, _) => Verbosity::Quiet,
         (false, true) => Verbosity::Verbose,
         (false, false) => Verbosity::Normal,
@@ -199,7 +204,7 @@ fn keep(
 }
 
 /// Where evidence goes.
-enum Evidence {
+pub(super) enum Evidence {
     /// To a folder of the run below one of the user's.
     Wished(PathBuf),
     /// To a folder of the run below the state folder. When the run is killed no report tells of
@@ -211,11 +216,16 @@ impl Evidence {
     fn of(arguments: &RunArguments, environment: &Environment, run: &str) -> Self {
         match &arguments.evidence {
             Some(folder) => Self::Wished(absolute(&folder.join(run))),
-            None => Self::Usual(absolute(&workplace::usual_evidence(&environment.state, run))),
+            None => Self::usual(environment, run),
         }
     }
 
-    fn folder(&self) -> &Path {
+    /// Where it goes unless the user names a folder.
+    pub(super) fn usual(environment: &Environment, run: &str) -> Self {
+        Self::Usual(absolute(&workplace::usual_evidence(&environment.state, run)))
+    }
+
+    pub(super) fn folder(&self) -> &Path {
         match self {
             Self::Wished(folder) | Self::Usual(folder) => folder,
         }
@@ -223,7 +233,7 @@ impl Evidence {
 }
 
 /// Opens the journal and notes where reports put their temporary files.
-fn journal(
+pub(super) fn journal(
     environment: &Environment,
     run: &str,
     specs: &[ReportSpec],

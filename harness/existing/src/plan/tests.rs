@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gateproof_core::cilium::{CiliumConfig, HostNetwork};
 use gateproof_core::cluster::{Node, NodeRole};
-use gateproof_core::dossier::Dossier;
+use gateproof_core::dossier::{Dossier, Unread, Why};
 use gateproof_core::health::find_profile;
 use gateproof_core::name::{ClusterName, NamespacedName, NodeName};
 use gateproof_core::scenario::{Action, Claim, ExposureExpectation, HttpClaim};
@@ -218,6 +218,16 @@ fn nothing_to_check_is_told_with_what_there_is() {
     let there = dossier("1.20.2", HostNetwork::Off, usual());
     let told = none(&there, &["gateway/sharde"]);
     assert!(told.contains("no Gateway gateway/sharde; did you mean gateway/shared?"), "{told}");
+    let mut denied = empty.clone();
+    denied.unread.push(Unread {
+        what: "Gateway objects".to_owned(),
+        why: Why::Forbidden("list gateways.gateway.networking.k8s.io".to_owned()),
+        hides: "everything".to_owned(),
+    });
+    for named in [&[][..], &["gateway/shared"]] {
+        let told = none(&denied, named);
+        assert!(told.contains("the account may not list gateways"), "{told}");
+    }
     let mut nameless = there;
     nameless.versions.cilium = None;
     assert!(matches!(

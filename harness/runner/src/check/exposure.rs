@@ -10,7 +10,7 @@ use gateproof_core::exposure::{Cell, Endpoint, Expectation, Grid};
 use gateproof_core::judge;
 use gateproof_core::name::{NamespacedName, NodeName};
 use gateproof_core::scenario::{ExposureClaim, ExposureExpectation, Hold};
-use gateproof_core::verdict::Failure;
+use gateproof_core::verdict::{Failure, Judgement};
 use gateproof_model::{Input, Resources};
 
 use super::place::{self, Unreadable};
@@ -27,6 +27,11 @@ pub(super) async fn decide(
     claim: &ExposureClaim,
     progress: Progress<'_>,
 ) -> Decided {
+    if let ExposureExpectation::Unknowable(why) = &claim.expect {
+        let failures = vec![undecided("it is known where this Gateway should accept", why)];
+        let judgement = Judgement { failures };
+        return Decided { judgement, evidence: Evidence::default() };
+    }
     let policy = Policy { in_a_row: 3, hold: Some(HOLD) };
     // Where the run changes nothing, what was expected a moment ago still is: reading it again in
     // every round would take long where answers are slow.
@@ -83,9 +88,6 @@ async fn expected(
     circumstances: &Circumstances<'_>,
     claim: &ExposureClaim,
 ) -> Result<Vec<Cell>, Unreadable> {
-    if let ExposureExpectation::Unknowable(why) = &claim.expect {
-        return Err(Box::new(undecided("it is known where this Gateway should accept", why)));
-    }
     let now = place::gateway_now(circumstances, &claim.gateway).await?;
     let sockets = now.site().sockets().map_err(|none| Box::new(none.failure()))?;
     match judge::expected_cells(&claim.expect, &sockets, now.nodes()) {

@@ -1,0 +1,43 @@
+//! `gateproof check`: what can be typed.
+
+use clap::Args;
+use gateproof_core::cilium::CiliumVersion;
+use gateproof_core::name::NamespacedName;
+
+use super::existing::ExistingArguments;
+
+/// `gateproof check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    #[command(flatten)]
+    pub(crate) existing: ExistingArguments,
+    /// Only this Gateway, such as `gateway/shared-gateway`; repeatable. By default every Gateway of
+    /// a class of Cilium's.
+    #[arg(long = "gateway", value_name = "NAMESPACE/NAME")]
+    pub(crate) gateways: Vec<NamespacedName>,
+    /// Send no HTTP requests: ask sockets for connections alone. By default a HEAD request goes to
+    /// a few hosts of the routes.
+    #[arg(long)]
+    pub(crate) no_requests: bool,
+    /// Ask no sockets at all; then what traffic does stays open.
+    #[arg(long)]
+    pub(crate) no_probes: bool,
+    /// The load balancer whose health checks are made, 20 times faster than it makes them.
+    #[arg(long, value_name = "PROFILE", default_value = "aws-lbc-cluster")]
+    pub(crate) profile: String,
+    /// Cilium's version, where the cluster does not tell it.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) cilium: Option<CiliumVersion>,
+    /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH`; `-` is standard output.
+    #[arg(long, value_name = "KIND=PATH,…")]
+    pub(crate) report: Vec<String>,
+    /// Print the ClusterRole that a check needs, for `kubectl apply -f -`, and do nothing else.
+    #[arg(long)]
+    pub(crate) print_role: bool,
+    /// Say less (`-q`: failures and the last line).
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more (every check).
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}

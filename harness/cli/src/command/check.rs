@@ -1,0 +1,155 @@
+//! `gateproof check`: looks at a cluster that somebody runs, with reads alone.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use gateproof_core::dossier::Dossier;
+use gateproof_core::health::find_profile;
+use gateproof_core::name::ClusterName;
+use gateproof_existing::connect::ConnectError;
+use gateproof_existing::plan::{NoPlan, Probing, Wishes};
+use gateproof_existing::provider::Found;
+use gateproof_existing::{Connected, connect, plan, survey};
+use gateproof_kubernetes::Ledger;
+use gateproof_runner::interrupt::Interrupt;
+use gateproof_runner::provider::{self, Setup};
+use gateproof_runner::{Diagnose, Options, clock, descriptors};
+
+use super::run::{self, Evidence};
+use super::{CommandError, journal_error, print, tell};
+use crate::arguments::check::CheckArguments;
+use crate::environment::Environment;
+
+/// The permissions that a check needs.
+const ROLE: &str = include_str!("../../../../docs/check-role.yaml");
+
+/// How long the whole command takes at most, but for its reports.
+const WITHIN: Duration = Duration::from_secs(58);
+
+/// How long looking at the cluster may take, before and after its sockets are asked.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
+
+pub(crate) fn run(
+    arguments: &CheckArguments,
+    environment: &Environment,
+) -> Result<u8, CommandError> {
+    if arguments.print_role {
+        print(ROLE)?;
+        return Ok(0);
+    }
+    let specs = run::specs(&arguments.report)?;
+    let wishes = wishes(arguments)?;
+    let started = Instant::now();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    let (connected, dossier) = runtime.block_on(look(arguments))?;
+    let cluster = ClusterName::new(file_name(&connected.place.context));
+    let plan = plan(&cluster, &dossier, &wishes).map_err(nothing)?;
+    let survey = runtime.block_on(survey(&dossier));
+    if wishes.probing != Probing::Nothing(NO_PROBES.to_owned()) {
+        tell(&format!("{survey}\n"));
+    }
+    let found = Found::new(connected, survey, &dossier);
+
+    let mut options = Options::new(clock::run_id(), std::num::NonZeroUsize::MIN);
+    options.diagnose = Diagnose::Always;
+    options.within = Some(WITHIN.saturating_sub(started.elapsed()));
+    let evidence = Evidence::usual(environment, &options.run);
+    let journal = Arc::new(
+        run::journal(environment, &options.run, &specs, &evidence)
+            .map_err(|e| journal_error(e, &environment.state))?,
+    );
+    options.ledger = Arc::clone(&journal) as Arc<dyn Ledger>;
+    evidence.folder().clone_into(&mut options.evidence);
+    let verbosity = run::told(arguments.quiet, arguments.verbose);
+    let console = run::console(verbosity, environment, &specs);
+    let mut reporters = run::open(&specs)?.with_console(console);
+    descriptors::raise_limit();
+    let mut problems = Vec::new();
+    let provider = provider::make(Setup::Existing(Box::new(found)));
+    runtime.block_on(async {
+        let interrupt = Interrupt::new();
+        interrupt.listen(run::leave_at_once).context("failed to listen for signals")?;
+        gateproof_runner::run(&plan, provider, &options, &interrupt, |record| {
+            problems.extend(reporters.record(record).err());
+        })
+        .await;
+        anyhow::Ok(())
+    })?;
+    let code = run::end(reporters, problems);
+    run::close(&journal, environment)?;
+    Ok(code)
+}
+
+const NO_PROBES: &str = "no socket was asked (--no-probes)";
+
+/// What was typed, read and checked.
+fn wishes(arguments: &CheckArguments) -> Result<Wishes, CommandError> {
+    let profile = find_profile(&arguments.profile)
+        .map_err(|error| CommandError::Usage(format!("--profile: {error}")))?;
+    let probing = match (arguments.no_probes, arguments.no_requests) {
+        (true, _) => Probing::Nothing(NO_PROBES.to_owned()),
+        (false, true) => Probing::Connections,
+        (false, false) => Probing::Requests,
+    };
+    let (gateways, cilium) = (arguments.gateways.clone(), arguments.cilium.clone());
+    Ok(Wishes { gateways, probing, profile, cilium })
+}
+
+/// Connects, and reads what the cluster has.
+async fn look(arguments: &CheckArguments) -> Result<(Connected, Dossier), CommandError> {
+    let access = arguments.existing.access();
+    let connected = connect(&access, |place| tell(&format!("{place}\n"))).await;
+    let connected = connected.map_err(not_connected)?;
+    let taken = clock::now_rfc3339().parse().ok();
+    let options = gateproof_inspect::Options { taken, within: LOOK_WITHIN, ..Default::default() };
+    let dossier = gateproof_inspect::live(&connected.client, &options).await;
+    Ok((connected, dossier))
+}
+
+/// A kubeconfig that leads nowhere is the user's to change; a server that is silent is not.
+pub(super) fn not_connected(error: ConnectError) -> CommandError {
+    match error {
+        ConnectError::Access(error) => CommandError::Usage(error.to_string()),
+        error @ ConnectError::NoAnswer { .. } => CommandError::Infrastructure(error.into()),
+    }
+}
+
+fn nothing(error: NoPlan) -> CommandError {
+    match error {
+        NoPlan::NoSuchGateway { .. } | NoPlan::NoGateway { .. } => {
+            CommandError::NothingSelected(error.to_string())
+        }
+        NoPlan::Hidden { .. } | NoPlan::NoVersion { .. } => {
+            CommandError::Infrastructure(error.into())
+        }
+    }
+}
+
+/// A context's name as the name of a file: names of cloud clusters hold slashes and colons.
+pub(super) fn file_name(context: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let name: String = context.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let name = name.trim_matches(['-', '.']);
+    if name.is_empty() { "cluster".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn names_of_contexts_become_names_of_files() {
+        for (context, expected) in [
+            ("prod", "prod"),
+            ("arn:aws:eks:eu-west-1:1:cluster/prod", "arn-aws-eks-eu-west-1-1-cluster-prod"),
+            ("../..", "cluster"),
+            ("(the cluster around this pod)", "the-cluster-around-this-pod"),
+        ] {
+            assert_eq!(file_name(context), expected);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `gateproof check`: healthy and broken clusters, and an API that is slow, fails or forbids.
+
+use std::time::Duration;
+
+use gateproof_core::cluster::NodeSelector;
+use gateproof_core::scenario::Fault;
+
+use crate::bed::Bed;
+use crate::proxy::Manners;
+
+const VARIANTS: [&str; 3] = ["dedicated", "host-network", "host-network-node-selector"];
+
+#[test]
+fn healthy_clusters_pass_in_every_variant_and_no_call_changes_anything() {
+    for variant in VARIANTS {
+        let bed = Bed::healthy(variant);
+        let proxy = bed.proxy(Manners::default());
+        let run = bed.gateproof(&["check", "--verbose"]);
+        assert_eq!(run.code, Some(0), "{variant}: {}\n{}", run.out, run.err);
+        for part in ["context behind-proxy (API server 127.0.0.1:", "nodes answer from here"] {
+            assert!(run.err.contains(part), "{part}: {}", run.err);
+        }
+        assert!(run.out.contains("check::gateway/shared-gateway"), "{}", run.out);
+        assert!(run.out.contains("reference model of Cilium"), "{}", run.out);
+        assert!(run.out.contains("https://"), "requests were sent: {}", run.out);
+        assert_eq!(proxy.writes(), Vec::<String>::new(), "{variant}");
+        assert!(proxy.calls().len() > 10, "the proxy was in between: {:?}", proxy.calls());
+        assert!(!format!("{run:?}").contains("planted-token"), "credentials are not told");
+        assert_eq!(bed.place.runs_left(), 0);
+    }
+}
+
+#[test]
+fn dead_traffic_behind_green_conditions_fails_with_its_cause() {
+    for variant in VARIANTS {
+        let bed = Bed::healthy(variant);
+        bed.strike(Fault::AgentsNotRestarted { nodes: NodeSelector::All });
+        let _proxy = bed.proxy(Manners::default());
+        let run = bed.gateproof(&["check"]);
+        assert_eq!(run.code, Some(1), "{variant}: {}\n{}", run.out, run.err);
+        assert!(run.out.contains("CLOSED (refused)"), "{variant}: {}", run.out);
+        assert!(run.out.contains("agents that started before"), "{variant}: {}", run.out);
+    }
+}
+
+#[test]
+fn a_reader_without_secrets_and_logs_gets_the_same_verdict_and_hears_what_is_hidden() {
+    let bed = Bed::healthy("dedicated");
+    let forbid = vec![("*", "secrets"), ("*", "pods/log"), ("watch", "*")];
+    let proxy = bed.proxy(Manners { forbid, ..Manners::default() });
+    let run = bed.gateproof(&["check", "--report", "json=report.json"]);
+    assert_eq!(run.code, Some(0), "{}\n{}", run.out, run.err);
+    let report = std::fs::read_to_string(bed.place.path().join("report.json")).expect("a report");
+    assert!(report.contains("secrets"), "what may not be read is told: {report}");
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn an_api_that_is_slow_fails_and_loses_events_leads_to_no_wrong_verdict() {
+    let bed = Bed::healthy("host-network");
+    for manners in [
+        Manners { delay: Duration::from_millis(400), ..Manners::default() },
+        Manners { fail_one_in: Some(10), ..Manners::default() },
+        Manners { deaf_watches: true, ..Manners::default() },
+        Manners {
+            delay: Duration::from_millis(100),
+            fail_one_in: Some(10),
+            deaf_watches: true,
+            ..Manners::default()
+        },
+    ] {
+        let _proxy = bed.proxy(manners.clone());
+        let run = bed.gateproof(&["check"]);
+        assert_eq!(run.code, Some(0), "{manners:?}: {}\n{}", run.out, run.err);
+    }
+}
+
+#[test]
+fn an_api_that_forbids_nodes_leaves_open_what_traffic_does() {
+    let bed = Bed::healthy("dedicated");
+    let forbid = vec![("*", "nodes")];
+    let _proxy = bed.proxy(Manners { forbid, ..Manners::default() });
+    let run = bed.gateproof(&["check"]);
+    assert_eq!(run.code, Some(3), "not known is never passed: {}\n{}", run.out, run.err);
+}
+
+#[test]
+fn what_was_not_probed_does_not_pass() {
+    let bed = Bed::healthy("dedicated");
+    let _proxy = bed.proxy(Manners::default());
+    let run = bed.gateproof(&["check", "--no-probes"]);
+    assert_eq!(run.code, Some(3), "{}\n{}", run.out, run.err);
+    assert!(run.out.contains("--no-probes"), "{}", run.out);
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_asked() {
+    let bed = Bed::healthy("dedicated");
+    let proxy = bed.proxy(Manners::default());
+    for (arguments, code, part) in [
+        (&["check", "--context", "behind-proxi"][..], 2, "did you mean `behind-proxy`?"),
+        (&["check", "--gateway", "shared-gateway"], 2, "namespace/name"),
+        (&["check", "--profile", "aws-lbc-clutser"], 2, "aws-lbc-cluster"),
+    ] {
+        let run = bed.gateproof(arguments);
+        assert_eq!(run.code, Some(code), "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    assert!(proxy.calls().is_empty(), "{:?}", proxy.calls());
+    let run = bed.gateproof(&["check", "--gateway", "gateway/shared-gatewy"]);
+    assert_eq!(run.code, Some(4), "{}", run.err);
+    assert!(run.err.contains("did you mean gateway/shared-gateway?"), "{}", run.err);
+}
