@@ -8,18 +8,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gateproof_core::dossier::{Dossier, Exposure, Targets, Unread, Why};
-use gateproof_core::event::CheckResult;
+use gateproof_core::event::{CheckResult, PlacedHttp};
 use gateproof_core::finding::{self, Finding};
 use gateproof_core::name::NamespacedName;
 use gateproof_core::plan::TrialPlan;
 use gateproof_core::scenario::{Check, Claim};
+use gateproof_inspect::Options;
 use gateproof_kubernetes::Cluster;
 use tokio::time::Instant;
 
 use crate::check::{self, Circumstances};
+use crate::clock;
 
 /// How long reading the cluster may take.
-const READING: Duration = Duration::from_secs(45);
+const READING: Duration = Duration::from_secs(25);
 /// How long the ports of a Gateway that no check looked at may be probed.
 const PROBING: Duration = Duration::from_secs(5);
 
@@ -39,6 +41,7 @@ pub(crate) struct Observed {
     checks: Vec<CheckResult>,
     exposure: Vec<Exposure>,
     targets: Vec<Targets>,
+    requests: Vec<(NamespacedName, Vec<PlacedHttp>)>,
 }
 
 /// What a diagnosis amounts to.
@@ -73,8 +76,10 @@ impl Observed {
             | Claim::Routes(_)
             | Claim::Service(_)
             | Claim::Certificate(_)
-            | Claim::Http(_)
             | Claim::Tcp(_) => {}
+            Claim::Http(claim) => {
+                self.requests.push((claim.gateway.clone(), result.evidence.http.clone()));
+            }
         }
         self.checks.push(result.clone());
     }
@@ -87,8 +92,11 @@ pub(crate) async fn diagnose(
     observed: Observed,
 ) -> Diagnosed {
     let mut dossier = collected(plan, cluster).await;
-    let Observed { checks, exposure, targets } = observed;
+    let Observed { checks, exposure, targets, requests } = observed;
     dossier.http = checks.iter().flat_map(|check| check.evidence.http.clone()).collect();
+    for (gateway, requests) in &requests {
+        gateproof_inspect::served(&mut dossier, gateway, requests);
+    }
     dossier.checks = checks;
     dossier.targets = targets;
     dossier.exposure = exposure;
@@ -111,27 +119,20 @@ pub(crate) fn hidden_by(why: String) -> Unread {
 
 /// What the cluster itself shows.
 async fn collected(plan: &TrialPlan, cluster: &dyn Cluster) -> Dossier {
-    let mut dossier = Dossier { nodes: cluster.nodes(), ..Dossier::default() };
-    for node in &mut dossier.nodes {
-        node.name = cluster.kubernetes_name(&node.name);
-    }
-    dossier.versions.cilium = Some(plan.cilium.clone());
-    dossier.cilium.config = Some(plan.config.clone());
-    let client = cluster.client();
-    let reading = client.snapshot(gateproof_kubernetes::snapshot::REFERENCE_KINDS);
-    let why = match tokio::time::timeout(READING, reading).await {
-        Ok(Ok(snapshot)) => {
-            dossier.objects = snapshot.objects;
-            return dossier;
+    let options =
+        Options { taken: clock::now_rfc3339().parse().ok(), within: READING, ..Options::default() };
+    let mut dossier = gateproof_inspect::live(&cluster.client(), &options).await;
+    if dossier.nodes.is_empty() {
+        dossier.nodes = cluster.nodes();
+        for node in &mut dossier.nodes {
+            node.name = cluster.kubernetes_name(&node.name);
         }
-        Ok(Err(error)) => crate::cause::with_causes(&error),
-        Err(_) => format!("not done after {} s", READING.as_secs()),
-    };
-    dossier.unread.push(Unread {
-        what: "the cluster's objects".to_owned(),
-        why: Why::Failed(why),
-        hides: "what Cilium made of the Gateways".to_owned(),
-    });
+    }
+    // What is installed by the run is known; of somebody's cluster only what it tells.
+    if !cluster.is_taken_as_it_is() {
+        dossier.versions.cilium = Some(plan.cilium.clone());
+        dossier.cilium.config = Some(plan.config.clone());
+    }
     dossier
 }
 

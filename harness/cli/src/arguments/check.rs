@@ -8,6 +8,7 @@ use super::existing::ExistingArguments;
 
 /// `gateproof check`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options as they are typed")]
 pub(crate) struct CheckArguments {
     #[command(flatten)]
     pub(crate) existing: ExistingArguments,

@@ -36,8 +36,11 @@ fn dead_traffic_behind_green_conditions_fails_with_its_cause() {
         let bed = Bed::healthy(variant);
         bed.strike(Fault::AgentsNotRestarted { nodes: NodeSelector::All });
         let _proxy = bed.proxy(Manners::default());
-        let run = bed.gateproof(&["check"]);
+        let run = bed.gateproof(&["check", "--report", "json=report.json"]);
         assert_eq!(run.code, Some(1), "{variant}: {}\n{}", run.out, run.err);
+        let report = bed.place.path().join("report.json");
+        let report = std::fs::read_to_string(report).expect("a report");
+        assert!(report.contains("GP0001"), "{variant}: {report}");
         assert!(run.out.contains("CLOSED (refused)"), "{variant}: {}", run.out);
         assert!(run.out.contains("agents that started before"), "{variant}: {}", run.out);
     }

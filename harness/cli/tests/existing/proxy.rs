@@ -170,9 +170,8 @@ impl Front {
 fn asked<B>(request: &Request<B>) -> (&'static str, String) {
     let path = request.uri().path();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let rest = match parts.as_slice() {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => return ("get", path.to_owned()),
+    let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = parts.as_slice() else {
+        return ("get", path.to_owned());
     };
     let rest = match rest {
         ["namespaces", _, rest @ ..] if !rest.is_empty() => rest,
