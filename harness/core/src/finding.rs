@@ -11,7 +11,6 @@
 mod firing;
 #[cfg(test)]
 mod fixture;
-#[expect(dead_code, unused_imports, reason = "words that the rules to come will use")]
 mod reading;
 pub mod releases;
 pub mod rules;

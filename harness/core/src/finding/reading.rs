@@ -20,8 +20,8 @@ use crate::verdict::Verdict;
 pub(super) use condition::{Condition, condition};
 pub(super) use gateway::{CONTROLLER, Class, Gateway, Listener, class_of, every_gateway, gateways};
 pub(super) use http::{answers, made_by_envoy};
-pub(super) use logs::{Drift, Rejection, drifts, rejections};
-pub(super) use route::{Parent, Route, routes};
+pub(super) use logs::{Drift, drifts, rejections};
+pub(super) use route::{Route, routes};
 pub(super) use socket::{Socket, dead, nodes_of, sockets, told};
 
 /// The group of the Gateway API.

@@ -1,12 +1,38 @@
 //! The closed list of rules, one file each. Numbers are never used again.
 
+mod agent_down;
+mod annotations;
+mod backend;
+mod balancer_targets;
+mod challenge_isolated;
+mod definitions;
 mod envoy_down;
+mod gateway_class;
+mod helm_key;
+mod host_ports;
+mod issuance;
+mod kube_proxy;
 mod low_ports;
+mod no_address;
+mod no_certificate;
 mod node_selector;
+mod not_granted;
+mod old_envoys;
+mod out_of_date;
 mod placeholder;
+mod policy;
+mod port_edited;
+mod redirect_loop;
+mod refused_resources;
+mod route_not_attached;
 mod secret_copy;
 mod secret_missing;
 mod stale_agents;
+mod stale_operator;
+mod status_behind;
+mod status_nodes;
+mod switched_off;
+mod traffic_policy;
 mod wrong_chain;
 
 use super::releases::Releases;
@@ -22,6 +48,32 @@ pub const ALL: &[&Rule] = &[
     &secret_copy::RULE,
     &envoy_down::RULE,
     &wrong_chain::RULE,
+    &helm_key::RULE,
+    &kube_proxy::RULE,
+    &definitions::RULE,
+    &gateway_class::RULE,
+    &status_behind::RULE,
+    &status_nodes::RULE,
+    &balancer_targets::RULE,
+    &no_address::RULE,
+    &backend::RULE,
+    &annotations::RULE,
+    &traffic_policy::RULE,
+    &route_not_attached::RULE,
+    &not_granted::RULE,
+    &host_ports::RULE,
+    &port_edited::RULE,
+    &refused_resources::RULE,
+    &no_certificate::RULE,
+    &issuance::RULE,
+    &out_of_date::RULE,
+    &policy::RULE,
+    &old_envoys::RULE,
+    &stale_operator::RULE,
+    &challenge_isolated::RULE,
+    &redirect_loop::RULE,
+    &agent_down::RULE,
+    &switched_off::RULE,
 ];
 
 /// An issue of Cilium about some releases.

@@ -1,0 +1,183 @@
+//! GP0024: Envoy refuses what was made of the Gateway's routes and listeners.
+
+use serde_json::Value;
+
+use crate::dossier::Dossier;
+use crate::finding::reading::{Route, cited, gateways, in_trouble, items, rejections, routes};
+use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
+
+/// The rule.
+pub(super) const RULE: Rule = Rule {
+    id: "GP0024",
+    title: "Envoy refuses what was made of the Gateway's routes or listeners",
+    explanation: "\
+The operator translates, Envoy has the last word. When Envoy refuses a resource (NACK) it keeps what \
+it had: a new Gateway stays without a listener, a changed route keeps its old state, and status says \
+nothing. The agent logs `NACK received for versions between …` with Envoy's words, and so does Envoy.
+
+Known reasons: a lone per cent sign in the value of a header modifier, which Envoy reads as the start \
+of a format (write %% for one); two listeners that share a Secret or host name and become equal filter \
+chains (multiple filter chains with the same matching rules are defined); two or more backends that \
+all have weight 0; a regular expression that RE2 does not know.",
+    remedy: &[
+        "read Envoy's words in the log: kubectl -n kube-system logs daemonset/cilium --all-containers | grep -i nack",
+        "take back or mend the object whose change is refused; everything of that Gateway stays as it was until then",
+    ],
+    sources: &[
+        "cilium/cilium pkg/envoy/xds/server.go 1.18.10: the agent's line",
+        "envoyproxy/envoy source/common/formatter: a per cent sign starts a command of a format",
+        "cilium/cilium operator/pkg/model/translation/cec_translator.go 1.18.10: one filter chain for each Secret (that weights of 0 are refused is inferred)",
+    ],
+    issues: &[Issue {
+        reference: "KBVE/kbve#11535",
+        about: About::Other("Cilium 1.19: listeners that share a certificate"),
+    }],
+    examine,
+};
+
+fn examine(dossier: &Dossier) -> Vec<Firing> {
+    let ours = gateways(dossier);
+    if ours.is_empty() {
+        return Vec::new();
+    }
+    let mut firing: Option<Firing> = None;
+    for one in rejections(dossier) {
+        let words = one.words.to_lowercase();
+        // These have findings of their own.
+        if words.contains("duplicate address") || words.contains("cannot bind") {
+            continue;
+        }
+        let begun = firing.take().unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Certain));
+        firing = Some(begun.seen(&one.words, format!("log {}", one.line.source)));
+    }
+    let mut suspects = Vec::new();
+    for route in routes(dossier) {
+        let ours =
+            route.parents().iter().any(|parent| ours.iter().any(|one| one.name == parent.gateway));
+        if ours {
+            suspects.extend(lone_percent(&route).map(|what| (cited(route.object), what)));
+            suspects.extend(all_weightless(&route).map(|what| (cited(route.object), what)));
+        }
+    }
+    let refused = firing.is_some();
+    if !refused && suspects.is_empty() {
+        return Vec::new();
+    }
+    let mut firing = firing.unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Likely));
+    if suspects.is_empty() && !in_trouble(dossier) {
+        // It may be past, or about something that is no Gateway's.
+        (firing.role, firing.confidence) = (Role::Contributing, Confidence::Likely);
+    }
+    for (subject, what) in &suspects {
+        firing = firing.about(subject).seen(what, subject);
+    }
+    if suspects.is_empty() {
+        firing = ours.iter().fold(firing, Firing::about);
+    }
+    vec![
+        firing
+            .inferred("Envoy keeps the configuration that it had before, and none for what is new"),
+    ]
+}
+
+/// A header value with a per cent sign that begins nothing: neither `%%` nor `%COMMAND%`.
+fn lone_percent(route: &Route<'_>) -> Option<String> {
+    let filters = items(route.object, "/spec/rules").iter().flat_map(|rule| {
+        let of_backends = items(rule, "/backendRefs").iter().flat_map(|one| items(one, "/filters"));
+        items(rule, "/filters").iter().chain(of_backends)
+    });
+    for filter in filters {
+        for kind in ["requestHeaderModifier", "responseHeaderModifier"] {
+            for action in ["set", "add"] {
+                for header in items(filter, &format!("/{kind}/{action}")) {
+                    let name = header.get("name").and_then(Value::as_str).unwrap_or_default();
+                    let value = header.get("value").and_then(Value::as_str).unwrap_or_default();
+                    if value.replace("%%", "").contains('%') && !is_command(value) {
+                        return Some(format!("{kind} {action} {name}: {value}"));
+                    }
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Whether every per cent sign belongs to a command such as `%REQ(X)%`.
+fn is_command(value: &str) -> bool {
+    let value = value.replace("%%", "");
+    let parts: Vec<&str> = value.split('%').collect();
+    parts.len() % 2 == 1
+        && parts
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .all(|command| command.starts_with(|letter: char| letter.is_ascii_uppercase()))
+}
+
+/// A rule with two or more backends, all of weight 0.
+fn all_weightless(route: &Route<'_>) -> Option<String> {
+    let weightless = |backend: &Value| backend.get("weight").and_then(Value::as_u64) == Some(0);
+    let index = items(route.object, "/spec/rules").iter().position(|rule| {
+        let backends = items(rule, "/backendRefs");
+        backends.len() > 1 && backends.iter().all(weightless)
+    })?;
+    Some(format!("rule {index}: every backend has weight 0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::RULE;
+    use crate::dossier::{Component, Dossier};
+    use crate::finding::Confidence;
+    use crate::finding::fixture::{Change, dedicated, fires, silent, words};
+
+    fn rule(rule: &Value) -> Dossier {
+        dedicated().set("HTTPRoute", "go-hello-world", "/spec/rules/0", rule)
+    }
+
+    fn header(value: &str) -> Dossier {
+        rule(&json!({"filters": [{"type": "RequestHeaderModifier",
+            "requestHeaderModifier": {"set": [{"name": "x-share", "value": value}]}}]}))
+    }
+
+    #[test]
+    fn a_lone_per_cent_sign_is_likely_and_with_envoys_words_certain() {
+        assert_eq!(fires(&RULE, &header("50%")).confidence, Confidence::Likely);
+        let refused = header("50%").log(Component::CiliumAgent, Some("worker"),
+            r#"msg="NACK received for versions between the reported version up to the response nonce" xdsDetail="Incorrect header configuration. Variable expects closing '%'""#);
+        let firing = fires(&RULE, &refused);
+        assert_eq!(firing.confidence, Confidence::Certain);
+        assert!(words(&firing).contains("x-share: 50%"), "{firing:#?}");
+    }
+
+    #[test]
+    fn doubled_signs_and_commands_are_right() {
+        for value in ["50%%", "%REQ(X-A)%", "plain"] {
+            silent(&RULE, &header(value));
+        }
+    }
+
+    #[test]
+    fn backends_without_any_weight_are_suspected() {
+        let weights = |a: u64, b: u64| {
+            rule(&json!({"backendRefs": [
+            {"name": "a", "port": 80, "weight": a}, {"name": "b", "port": 80, "weight": b}]}))
+        };
+        fires(&RULE, &weights(0, 0));
+        silent(&RULE, &weights(0, 1));
+    }
+
+    #[test]
+    fn refusals_with_findings_of_their_own_are_left_to_them() {
+        silent(
+            &RULE,
+            &dedicated().log(
+                Component::Envoy,
+                Some("worker"),
+                "listener: cannot bind '0.0.0.0:80': Permission denied",
+            ),
+        );
+    }
+}
