@@ -47,6 +47,7 @@ bench: ## measure (release build); each figure is a ratio to something measured 
 
 bless: ## rewrite the snapshots; review the difference as code
 	cargo gateproof facts --format markdown > docs/cilium-facts.md.new && mv docs/cilium-facts.md.new docs/cilium-facts.md
+	cargo gateproof explain --format markdown > docs/findings.md.new && mv docs/findings.md.new docs/findings.md
 	INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --workspace
 
 clean-clusters: ## remove what killed runs left behind

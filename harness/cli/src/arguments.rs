@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Predict(PredictArguments),
     /// Print what differs between Cilium versions, with sources: what predictions stand on.
     Facts(FactsArguments),
+    /// Explain a finding by its number, such as GP0001; without one, list them all.
+    Explain(ExplainArguments),
     /// Print which versions of Cilium, the Gateway API, Kubernetes and cert-manager fit each other.
     Versions,
     /// Print the JSON Schema of scenario files, for editors.
@@ -216,6 +218,27 @@ pub(crate) struct PredictArguments {
     /// How to print it; by default yaml, and table with `--compare`.
     #[arg(short, long, value_enum)]
     pub(crate) output: Option<PredictOutput>,
+}
+
+/// `gateproof explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// The number of a finding, such as GP0001; repeatable.
+    #[arg(value_name = "FINDING")]
+    pub(crate) findings: Vec<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "findings")]
+    pub(crate) format: ExplainFormat,
+}
+
+/// `explain --format`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// All findings as a page of documentation.
+    Markdown,
 }
 
 /// `gateproof facts`.

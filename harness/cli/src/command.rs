@@ -24,6 +24,7 @@ pub(crate) mod check;
 pub(crate) mod clean;
 pub(crate) mod cluster;
 pub(crate) mod echo;
+pub(crate) mod explain;
 pub(crate) mod facts;
 pub(crate) mod images;
 pub(crate) mod plan;

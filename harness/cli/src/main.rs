@@ -14,8 +14,8 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
 use crate::command::{
-    CommandError, check, clean, cluster, echo, facts, images, plan, predict, prober, report, run,
-    schema, validate, versions,
+    CommandError, check, clean, cluster, echo, explain, facts, images, plan, predict, prober,
+    report, run, schema, validate, versions,
 };
 use crate::environment::Environment;
 
@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&arguments, &environment),
         Command::Predict(arguments) => predict::run(&arguments, &environment),
         Command::Facts(arguments) => facts::run(&arguments, &environment),
+        Command::Explain(arguments) => explain::run(&arguments, &environment),
         Command::Versions => versions::run(&environment),
         Command::Schema => schema::run(),
         Command::Report(ReportCommand::Merge { logs, report }) => {

@@ -5,7 +5,7 @@ use gateproof_core::verdict::Verdict;
 
 use crate::layout::Page;
 use crate::view::failure::{Detail, tell_all};
-use crate::view::subject;
+use crate::view::{diagnosis, subject};
 
 /// What did not pass, in the order of the plan, with what every probe saw; empty when everything
 /// passed or was skipped.
@@ -14,6 +14,11 @@ pub fn failures(report: &RunReport) -> String {
     for trial in report.trials.iter().filter(|trial| trial.verdict > Verdict::Passed) {
         for story in tell_all(report, trial, Page::FILE, Detail::Full) {
             lines.extend(story);
+            lines.push(String::new());
+        }
+        let found = diagnosis::tell(trial, Page::FILE, Detail::Full);
+        if !found.is_empty() {
+            lines.extend(found);
             lines.push(String::new());
         }
     }

@@ -4,7 +4,7 @@
 //! counts that a CI system shows are then those of the console and the exit code. A failed trial
 //! is a `failure`, an inconclusive one an `error` (the harness could not find out), a skipped one
 //! is `skipped`. The message is the first failure in one line, the type its kind, and the text
-//! all failures in full. Properties name the provider, the subject, the Cilium version and the
+//! all failures in full, then what the rules found. Properties name the provider, the subject, the Cilium version and the
 //! cluster, and the folder with evidence; the standard output holds the exposure grid and the target health.
 
 use std::time::Duration;
@@ -20,8 +20,8 @@ use crate::layout::Page;
 use crate::layout::wrap::clean;
 use crate::reporter::{ReportError, Reporter, Written};
 use crate::view::failure::{Detail, Story, stories, tell_all};
-use crate::view::measured;
 use crate::view::subject::model_sentence;
+use crate::view::{diagnosis, measured};
 
 /// Writes the JUnit report at the end of the run.
 pub(crate) struct Junit(pub(crate) Destination);
@@ -89,9 +89,12 @@ fn case(report: &RunReport, trial: &TrialReport) -> TestCase {
     for evidence in cluster.iter().flat_map(|cluster| cluster.evidence_about(&summary.trial)) {
         case.add_property(Property::new("evidence", &evidence.folder));
     }
-    let measured = measured::lines(report, trial, Page::FILE);
-    if !measured.is_empty() {
-        case.set_system_out(measured.join("\n"));
+    let mut out = measured::lines(report, trial, Page::FILE);
+    if !matches!(trial.verdict, Verdict::Failed | Verdict::Inconclusive) {
+        out.extend(diagnosis::tell(trial, Page::FILE, Detail::Full));
+    }
+    if !out.is_empty() {
+        case.set_system_out(out.join("\n"));
     }
     case
 }
@@ -117,7 +120,9 @@ fn status(report: &RunReport, trial: &TrialReport) -> TestCaseStatus {
         status.set_type(first.kind());
     }
     let told = tell_all(report, trial, Page::FILE, Detail::Full);
-    let told: Vec<_> = told.iter().map(|story| story.join("\n")).collect();
+    let diagnosis = diagnosis::tell(trial, Page::FILE, Detail::Full);
+    let told = told.iter().chain([&diagnosis]).filter(|lines| !lines.is_empty());
+    let told: Vec<_> = told.map(|story| story.join("\n")).collect();
     status.set_description(told.join("\n\n"));
     status
 }

@@ -6,8 +6,8 @@
 //!
 //! Read in this order: [`reporter`] and [`reporters`] (how records flow), [`spec`] and
 //! `destination` (which reports go where), `view` (what every human report shows), `layout`
-//! (text in a given width), then one module for each kind of report. [`prediction`] and [`versions`] are
-//! the odd ones out: they lay out what is known without a run.
+//! (text in a given width), then one module for each kind of report. [`finding`], [`prediction`] and
+//! [`versions`] are the odd ones out: they lay out what is known without a run.
 
 pub mod reporter;
 pub mod reporters;
@@ -25,6 +25,7 @@ pub mod jsonl;
 mod junit;
 mod markdown;
 
+pub mod finding;
 pub mod prediction;
 pub mod versions;
 pub mod yaml;

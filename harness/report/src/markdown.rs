@@ -13,6 +13,7 @@ use crate::layout::wrap::clean;
 use crate::layout::{Page, Table};
 use crate::reporter::{ReportError, Reporter, Written};
 use crate::view::cluster;
+use crate::view::diagnosis;
 use crate::view::duration::human_or_dash;
 use crate::view::failure::{Detail, Story, stories, tell_all};
 use crate::view::measured;
@@ -47,6 +48,7 @@ pub(crate) fn render(report: &RunReport) -> String {
     });
     let wanted = tables
         .chain(troubled().map(|trial| failures(report, trial)))
+        .chain(fine.clone().filter_map(found))
         .chain(troubled().chain(fine).filter_map(|trial| measured_in(report, trial)));
 
     let mut sections = vec![heading(report)];
@@ -93,7 +95,11 @@ fn failures(report: &RunReport, trial: &TrialReport) -> String {
     let stories = stories(report, trial);
     let headline = stories.first().map(Story::headline).unwrap_or_default();
     let told = tell_all(report, trial, Page::FILE, Detail::Brief);
-    let told: Vec<_> = told.iter().map(|story| story.join("\n")).collect();
+    let diagnosis = diagnosis::tell(trial, Page::FILE, Detail::Brief);
+    let told = told.iter().chain([&diagnosis]).filter(|lines| !lines.is_empty());
+    let told: Vec<_> = told.map(|story| story.join("\n")).collect();
+    let because = diagnosis::headline(trial).map(|why| format!("; {why}")).unwrap_or_default();
+    let headline = format!("{headline}{because}");
     format!(
         "<details><summary><b>{}</b> {} ({}): {}</summary>\n\n{}\n</details>\n",
         shout(trial.verdict),
@@ -102,6 +108,18 @@ fn failures(report: &RunReport, trial: &TrialReport) -> String {
         escape(&headline),
         fence(&told.join("\n\n"))
     )
+}
+
+/// What was found about a trial that did not fail.
+fn found(trial: &TrialReport) -> Option<String> {
+    let lines = diagnosis::tell(trial, Page::FILE, Detail::Brief);
+    (!lines.is_empty()).then(|| {
+        format!(
+            "<details><summary>Findings: {}</summary>\n\n{}\n</details>\n",
+            escape(trial.summary.trial.as_str()),
+            fence(&lines.join("\n"))
+        )
+    })
 }
 
 fn measured_in(report: &RunReport, trial: &TrialReport) -> Option<String> {

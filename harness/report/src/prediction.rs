@@ -65,7 +65,7 @@ pub fn table(shown: &Shown<'_>, terminal: &Terminal) -> String {
 }
 
 /// Lines with their breaks.
-fn ended(lines: &[String]) -> String {
+pub(crate) fn ended(lines: &[String]) -> String {
     let mut text = lines.join("\n");
     if !lines.is_empty() {
         text.push('\n');

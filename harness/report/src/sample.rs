@@ -5,11 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use gateproof_core::cluster::{Node, NodeRole, ProviderKind, Subject};
+use gateproof_core::dossier::{Unread, Why};
 use gateproof_core::event::{
     CheckResult, Event, Evidence, FORMAT, PlacedTcp, Record, Target, TargetReport, Transition,
     TrialSummary,
 };
 use gateproof_core::exposure::{Cell, CellState, Endpoint, Expectation, Grid, PortRole};
+use gateproof_core::finding::{Confidence, Finding, Role, Seen, UpstreamIssue};
 use gateproof_core::name::{ClusterName, NodeName, ScenarioName, TrialName, VariantName};
 use gateproof_core::observation::{TcpObservation, TcpOutcome};
 use gateproof_core::verdict::{Failure, FailureKind, Verdict};
@@ -133,6 +135,16 @@ impl Log {
     pub(crate) fn check(self, variant: &str, result: CheckResult) -> Self {
         let trial = trial_name(variant);
         self.then(300, Event::CheckFinished { trial, result: Box::new(result) })
+    }
+
+    pub(crate) fn diagnosed(
+        self,
+        variant: &str,
+        findings: Vec<Finding>,
+        unread: Vec<Unread>,
+    ) -> Self {
+        let trial = trial_name(variant);
+        self.then(40, Event::Diagnosed { trial, findings, unread })
     }
 
     pub(crate) fn verdict(self, variant: &str, verdict: Verdict, reason: Option<&str>) -> Self {
@@ -371,6 +383,7 @@ pub(crate) fn mixed() -> Log {
         .check(HOST_NETWORK, partly)
         .check(HOST_NETWORK, broken)
         .check(HOST_NETWORK, target_health(Verdict::Failed, Some("refused")))
+        .diagnosed(HOST_NETWORK, findings(), unread())
         .verdict(HOST_NETWORK, Verdict::Failed, None)
         .start(NODE_SELECTOR)
         .installed(NODE_SELECTOR)
@@ -380,6 +393,64 @@ pub(crate) fn mixed() -> Log {
         .start("legacy")
         .verdict("legacy", Verdict::Skipped, Some("not for Cilium 1.20 and later"))
         .end()
+}
+
+/// Findings as rules make them: a cause with much evidence, what takes part, what is normal.
+pub(crate) fn findings() -> Vec<Finding> {
+    let finding = |id: &str, role, confidence, seen: &[(&str, &str)]| {
+        let rule = gateproof_core::finding::rule(id).expect("a rule");
+        Finding {
+            rule: serde_json::from_value(rule.id.into()).expect("an id"),
+            title: rule.title.to_owned(),
+            role,
+            confidence,
+            subjects: vec!["Gateway gateway/shared-gateway".to_owned()],
+            seen: seen
+                .iter()
+                .map(|(what, source)| Seen {
+                    what: (*what).to_owned(),
+                    source: (*source).to_owned(),
+                })
+                .collect(),
+            inferred: vec!["what follows from it and was not measured".to_owned()],
+            remedy: rule.remedy.iter().map(|text| (*text).to_owned()).collect(),
+            issues: vec![UpstreamIssue {
+                reference: "cilium/cilium#32873".to_owned(),
+                versions: "every release".to_owned(),
+            }],
+        }
+    };
+    let logs = "logs of the agents on worker, worker2, worker3, worker4 and worker5";
+    vec![
+        finding(
+            "GP0001",
+            Role::Cause,
+            Confidence::Certain,
+            &[
+                ("enable-gateway-api actual=false expectedValue=true", logs),
+                ("gateway-api-hostnetwork-enabled has no local entry, expectedValue=false", logs),
+                ("refused: worker 127.9.0.3:31080 (node port of 80) and 4 more", "TCP probes"),
+                ("5 of 5 agents started before the ConfigMap was last written", "pods"),
+                ("a fifth thing, which a brief report leaves out", "somewhere"),
+            ],
+        ),
+        finding("GP0006", Role::Contributing, Confidence::Likely, &[("not there", "the copy")]),
+        finding(
+            "GP0002",
+            Role::Explanation,
+            Confidence::Certain,
+            &[("endpoint 192.192.192.192:9999", "EndpointSlice")],
+        ),
+    ]
+}
+
+/// A permission that was missing.
+pub(crate) fn unread() -> Vec<Unread> {
+    vec![Unread {
+        what: "Secrets in namespace gateway".to_owned(),
+        why: Why::Forbidden("list secrets in namespace gateway".to_owned()),
+        hides: "whether certificates are there and in date".to_owned(),
+    }]
 }
 
 /// Killed in the middle of the second trial.

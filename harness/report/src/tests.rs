@@ -155,8 +155,38 @@ fn identical_failures_on_many_nodes_are_told_once() {
 #[test]
 fn what_to_look_at_is_said_once_a_trial() {
     let text = on_console(&sample::mixed(), screen(200), Verbosity::Normal);
+    let (text, _) = text.split_once("FINDINGS").expect("findings come after the failures");
     assert_eq!(text.matches("rollout restart daemonset/cilium").count(), 1, "{text}");
     assert!(text.contains("2 points given above, under `http on each node`"), "{text}");
+}
+
+#[test]
+fn findings_are_told_with_the_cause_first_and_what_is_normal_in_a_line() {
+    let text = on_console(&sample::mixed(), screen(200), Verbosity::Normal);
+    let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words} is told: {text}"));
+    assert!(at("FINDINGS") < at("GP0001") && at("GP0001") < at("GP0006"));
+    assert!(text.contains("not why traffic fails"), "{text}");
+    assert!(text.contains("needs permission to list secrets"), "{text}");
+    assert!(text.contains("and 1 more") && !text.contains("a fifth thing"), "{text}");
+    let verbose = on_console(&sample::mixed(), screen(200), Verbosity::Verbose);
+    assert!(verbose.contains("a fifth thing"), "{verbose}");
+}
+
+#[test]
+fn findings_of_a_trial_that_passed_are_told_as_well() {
+    let log = Log::of(gateproof_core::cluster::ProviderKind::Existing, &[HOST_NETWORK])
+        .cluster_up()
+        .start(HOST_NETWORK)
+        .check(HOST_NETWORK, sample::check("http", "http", Verdict::Passed))
+        .diagnosed(HOST_NETWORK, sample::findings(), Vec::new())
+        .verdict(HOST_NETWORK, Verdict::Passed, None)
+        .end();
+    let junit = junit::render(&report(&log)).expect("XML");
+    for text in
+        [on_console(&log, screen(100), Verbosity::Normal), markdown::render(&report(&log)), junit]
+    {
+        assert!(text.contains("GP0001"), "{text}");
+    }
 }
 
 #[test]

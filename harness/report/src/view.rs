@@ -2,6 +2,7 @@
 //! failures, and who carried the traffic. Console, JUnit and Markdown only lay it out.
 
 pub(crate) mod cluster;
+pub(crate) mod diagnosis;
 pub(crate) mod duration;
 pub(crate) mod evidence;
 pub(crate) mod failure;

@@ -4,6 +4,7 @@ mod broken_input;
 mod cluster;
 mod documents;
 mod exit_codes;
+mod explain;
 mod images;
 mod kind;
 mod pipes;

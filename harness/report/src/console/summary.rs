@@ -14,7 +14,7 @@ use crate::view::failure::{Detail, tell_all};
 use crate::view::measured::{self, Measured, Shown};
 use crate::view::subject::{model_sentence, provider_and_subject};
 use crate::view::trials::{by_scenario, totals_line};
-use crate::view::{cluster, grid, targets};
+use crate::view::{cluster, diagnosis, grid, targets};
 
 /// The summary in lines, sections apart by an empty line.
 pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
@@ -32,6 +32,7 @@ pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> 
     };
     for trial in &report.trials {
         sections.extend(tell_all(report, trial, page, detail));
+        sections.push(diagnosis::tell(trial, page, detail));
     }
     if options.verbosity == Verbosity::Quiet {
         let kept = cluster::notes(report);
