@@ -134,6 +134,15 @@ impl Bench {
         Ok(reference)
     }
 
+    /// The image whose entrypoint is Helm.
+    pub(crate) fn helm_image(&self) -> Result<String, String> {
+        let reference = format!("{}-helm", self.image);
+        self.derived.lock().unwrap_or_else(PoisonError::into_inner).push(reference.clone());
+        let line = "ENTRYPOINT [\"/usr/local/bin/helm\"]";
+        self.runtime.block_on(image::derive(&self.engine, &self.image, &reference, line))?;
+        Ok(reference)
+    }
+
     /// Runs a plan with kind.
     pub(crate) fn run(&self, plan: &Plan, jobs: usize) -> Result<Ran, Failed> {
         self.run_on(plan, jobs, &self.image, |_| {})

@@ -3,6 +3,7 @@
 
 use gateproof_core::report::TrialReport;
 use gateproof_core::verdict::Verdict;
+use gateproof_stack::HelmSource;
 use libtest_mimic::Failed;
 
 use crate::Work;
@@ -19,11 +20,28 @@ pub(crate) fn tests() -> Vec<(String, Work)> {
             (format!("founding::{name}"), work)
         })
         .collect();
+    let work: Work = Box::new(helm_in_a_container);
+    tests.push(("founding::helm_in_a_container".to_owned(), work));
     for scenario in ["redirect-to-https", "cross-namespace-routes"] {
         let work: Work = Box::new(move |bench| same_verdicts(bench, scenario, "/cilium-1.20"));
         tests.push((format!("scenario::{scenario}"), work));
     }
     tests
+}
+
+/// Without a Helm on this machine, the stack is installed all the same.
+fn helm_in_a_container(bench: &Bench) -> Result<(), Failed> {
+    let image = bench.helm_image()?;
+    let mut plan = plan_of("wildcard-certificate", &["/cilium-1.20"])?;
+    plan.clusters.truncate(1);
+    let ran = bench.run_on(&plan, 1, bench.image(), |workplace| {
+        workplace.stack.helm = HelmSource::Search { path: Vec::new() };
+        workplace.settings.helm_image.clone_from(&image);
+    })?;
+    if ran.report.trials[0].verdict != Verdict::Passed {
+        return Err(gateproof_report::failures(&ran.report).into());
+    }
+    bench.must_be_gone(&plan)
 }
 
 fn same_verdicts(bench: &Bench, scenario: &str, variant: &str) -> Result<(), Failed> {

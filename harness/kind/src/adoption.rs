@@ -15,7 +15,7 @@ use crate::actions::{ActionError, Place, Scene, Seen, register};
 use crate::address_pool;
 use crate::bring_up::access;
 use crate::cidr::Cidr;
-use crate::cluster::{Belongs, KindCluster, Parts, kube_proxy};
+use crate::cluster::{Belongs, HelmChoices, KindCluster, Parts, kube_proxy};
 use crate::container::{ContainerState, Phase};
 use crate::discovery::{self, Found};
 use crate::engine::Engine;
@@ -102,6 +102,7 @@ pub(crate) async fn adopt(
                 surroundings: scene.surroundings.clone(),
                 deadlines,
                 stack: workplace.stack.clone(),
+                helm: HelmChoices::of(&workplace.settings),
             })
             .await?;
             Ok(cluster.expecting(cilium))

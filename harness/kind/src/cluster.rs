@@ -3,8 +3,10 @@
 //! Everything goes to the real thing: requests to its API server, probes to its nodes. What
 //! happens to the containers meanwhile is watched, so that no verdict rests on a node that died.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,12 +32,13 @@ use crate::cidr::Cidr;
 use crate::container::ContainerState;
 use crate::engine::Engine;
 use crate::evidence::{self, remains};
+use crate::helm::{self, ContainerHelm};
 use crate::kept;
 use crate::kubeconfig::{self, KubeconfigError, Server};
 use crate::network::NetworkState;
 use crate::provider::Pools;
 use crate::removal::{self, Whose};
-use crate::settings::Deadlines;
+use crate::settings::{Deadlines, Settings};
 use crate::transcript::Transcripts;
 use crate::watch::Watch;
 
@@ -71,6 +74,7 @@ pub struct KindCluster {
     surroundings: Surroundings,
     deadlines: Deadlines,
     stack: gateproof_stack::Settings,
+    helm: HelmChoices,
     version: Mutex<Option<CiliumVersion>>,
     watch: Watch,
     transcripts: Transcripts,
@@ -117,6 +121,25 @@ pub(crate) struct Parts {
     pub(crate) surroundings: Surroundings,
     pub(crate) deadlines: Deadlines,
     pub(crate) stack: gateproof_stack::Settings,
+    pub(crate) helm: HelmChoices,
+}
+
+/// What a user chose about Helm in a container.
+#[derive(Debug, Clone)]
+pub(crate) struct HelmChoices {
+    image: String,
+    proxies: BTreeMap<String, String>,
+    created: String,
+}
+
+impl HelmChoices {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            image: settings.helm_image.clone(),
+            proxies: settings.proxies.clone(),
+            created: settings.created.clone(),
+        }
+    }
 }
 
 /// The administrator's kubeconfig for both vantages. Secret.
@@ -170,6 +193,7 @@ impl KindCluster {
             surroundings,
             deadlines: parts.deadlines,
             stack: parts.stack,
+            helm: parts.helm,
             version: Mutex::default(),
             watch,
             transcripts: parts.transcripts,
@@ -205,6 +229,23 @@ impl KindCluster {
                 })
             })
             .collect()
+    }
+
+    /// Helm on the cluster's network.
+    fn beside(&self) -> Beside {
+        let host = self.facts.api_server.as_ref().map_or("", |server| server.host.as_str());
+        let helm = ContainerHelm {
+            engine: self.engine.clone(),
+            image: self.helm.image.clone(),
+            cluster: self.name.to_string(),
+            network: self.network.name.clone(),
+            env: helm::environment(&self.helm.proxies, host, &self.network.subnets),
+            surroundings: self.surroundings.clone(),
+            created: self.helm.created.clone(),
+            deadlines: self.deadlines,
+            count: AtomicU32::new(0),
+        };
+        Beside { helm: Arc::new(helm), kubeconfig: self.kubeconfigs.beside.clone() }
     }
 
     fn fail(&self, what: &str, detail: impl Into<String>) -> ProviderError {
@@ -288,10 +329,7 @@ impl Cluster for KindCluster {
             cluster: self.name.to_string(),
             client: self.client.clone(),
             kubeconfig: self.kubeconfigs.here.clone(),
-            beside: Some(Beside {
-                network: self.network.name.clone(),
-                kubeconfig: self.kubeconfigs.beside.clone(),
-            }),
+            beside: Some(self.beside()),
             facts: self.facts.clone(),
             load_balancing: Some(LoadBalancing {
                 pools,

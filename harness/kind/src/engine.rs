@@ -16,6 +16,7 @@ mod files;
 mod images;
 mod logs;
 mod networks;
+mod output;
 mod pull;
 mod volumes;
 mod wire;
@@ -38,6 +39,7 @@ pub use error::{
 pub use events::ContainerEvent;
 pub use exec::{Input, Output};
 pub use logs::LogLines;
+pub use output::Written;
 pub use pull::Pull;
 
 use crate::choice;

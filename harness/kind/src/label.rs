@@ -19,6 +19,8 @@ pub const ROLE_LOAD_BALANCER: &str = "external-load-balancer";
 /// passes over roles that are no node's, and `kind delete cluster` goes by the cluster alone
 /// (kubernetes-sigs/kind v0.33.0: `pkg/cluster/nodeutils/roles.go`, `pkg/cluster/internal/delete`).
 pub const ROLE_PROBER: &str = "prober";
+/// The value of [`ROLE`] on a container in which Helm runs one command.
+pub const ROLE_HELM: &str = "helm";
 /// The value of [`ROLE`] on a mirror of a registry, with a number after the first.
 pub const ROLE_MIRROR: &str = "mirror";
 /// The registry whose content a volume keeps; such a volume belongs to no run.

@@ -25,6 +25,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod engine_facts;
 pub mod evidence;
+pub mod helm;
 mod host;
 pub mod image;
 pub mod image_reference;

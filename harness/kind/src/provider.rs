@@ -33,7 +33,7 @@ use crate::adoption;
 use crate::api_endpoint;
 use crate::bring_up::BringUp;
 use crate::cidr::Cidr;
-use crate::cluster::{Belongs, KindCluster, Parts, kube_proxy};
+use crate::cluster::{Belongs, HelmChoices, KindCluster, Parts, kube_proxy};
 use crate::endpoint::Endpoint;
 use crate::engine::{Engine, EngineError};
 use crate::engine_facts::EngineFacts;
@@ -262,6 +262,7 @@ impl KindProvider {
             surroundings: scene.surroundings.clone(),
             deadlines: *self.deadlines(),
             stack: self.workplace.stack.clone(),
+            helm: HelmChoices::of(settings),
         };
         scene
             .act("ready", Place::Cluster, self.deadlines().request, async |_| {

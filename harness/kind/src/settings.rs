@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::container::Privileges;
 use crate::docker_config::DockerEnvironment;
+use crate::helm::DEFAULT_HELM_IMAGE;
 use crate::plan::kubeadm::Etcd;
 use crate::prober::vantage::Vantage;
 
@@ -30,6 +31,8 @@ pub struct Settings {
     pub load_balancer_image: Option<String>,
     /// The image of mirrors of the registries that nodes pull from; `None` for no mirrors.
     pub registry_mirror: Option<String>,
+    /// The image that Helm runs in where this machine has none; its entrypoint is Helm.
+    pub helm_image: String,
     /// With which rights nodes run.
     pub privileges: Privileges,
     /// `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` for the nodes, as far as set.
@@ -59,6 +62,7 @@ impl Settings {
             node_image: None,
             load_balancer_image: None,
             registry_mirror: None,
+            helm_image: DEFAULT_HELM_IMAGE.to_owned(),
             privileges: Privileges::Privileged,
             proxies: BTreeMap::new(),
             snapshotter: None,

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use gateproof_kind::choice;
 use gateproof_kind::docker_config::DockerEnvironment;
 use gateproof_kind::endpoint::Endpoint;
+use gateproof_kind::helm::DEFAULT_HELM_IMAGE;
 use gateproof_kind::plan::proxy::chosen;
 pub use gateproof_kind::provider::Workplace;
 use gateproof_kind::settings::{OwnImage, Settings};
 use gateproof_stack::Downloads;
 use gateproof_stack::HelmSource;
+use gateproof_stack::helm::on_path;
 
 use crate::clock;
 
@@ -31,6 +33,8 @@ pub const OWN_IMAGE: &str = "GATEPROOF_IMAGE";
 pub const VANTAGE: &str = "GATEPROOF_VANTAGE";
 /// The variable for `--helm`.
 pub const HELM: &str = "GATEPROOF_HELM";
+/// The variable for `--helm-image`.
+pub const HELM_IMAGE: &str = "GATEPROOF_HELM_IMAGE";
 /// The variable for `--gateway-api-crds`.
 pub const GATEWAY_API_CRDS: &str = "GATEPROOF_GATEWAY_API_CRDS";
 /// The variable for `--cilium-chart`.
@@ -58,6 +62,8 @@ pub struct Wishes {
     pub vantage: Option<String>,
     /// The Helm program.
     pub helm: Option<PathBuf>,
+    /// The image that Helm runs in.
+    pub helm_image: Option<String>,
     /// Where the Gateway API's definitions are.
     pub gateway_api_crds: Option<String>,
     /// Where Cilium's chart is.
@@ -78,6 +84,7 @@ impl Wishes {
             own_image: said(OWN_IMAGE),
             vantage: said(VANTAGE),
             helm: said(HELM).map(PathBuf::from),
+            helm_image: said(HELM_IMAGE),
             gateway_api_crds: said(GATEWAY_API_CRDS),
             cilium_chart: said(CILIUM_CHART),
             cert_manager_chart: said(CERT_MANAGER_CHART),
@@ -124,8 +131,17 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
             mistakes.push(format!("--helm or {HELM}: there is no program {program}"));
             HelmSource::Program(PathBuf::new())
         }
+        None if wishes.helm_image.is_some() => HelmSource::Container,
         None => HelmSource::Search { path: std::env::split_paths(&path).collect() },
     };
+    if let Some(image) = &wishes.helm_image {
+        settings.helm_image.clone_from(image);
+        if wishes.helm.is_some() {
+            mistakes.push(format!(
+                "--helm or {HELM}, and --helm-image or {HELM_IMAGE}: expected one of the two"
+            ));
+        }
+    }
     stack.downloads = downloads(&said);
     let never_fails = "every text is a place";
     if let Some(crds) = &wishes.gateway_api_crds {
@@ -156,6 +172,22 @@ pub fn workplace(wishes: &Wishes, variables: Variables<'_>) -> Result<Workplace,
             stack,
         }),
         _ => Err(mistakes),
+    }
+}
+
+/// The image in which a run would run Helm; `None` when it runs on this machine.
+pub fn helm_in_container(
+    image: Option<&str>,
+    program: Option<&Path>,
+    variables: Variables<'_>,
+) -> Option<String> {
+    let path = variables("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    match (image, program) {
+        (Some(image), _) => Some(image.to_owned()),
+        (None, Some(_)) => None,
+        (None, None) if on_path(&folders).is_some() => None,
+        (None, None) => Some(DEFAULT_HELM_IMAGE.to_owned()),
     }
 }
 
@@ -219,7 +251,7 @@ mod tests {
     use gateproof_kind::settings::OwnImage;
     use gateproof_stack::{ChartSource, CrdSource, HelmSource};
 
-    use super::{Wishes, endpoint, workplace};
+    use super::{DEFAULT_HELM_IMAGE, Wishes, endpoint, helm_in_container, workplace};
 
     /// An environment.
     fn of<'v>(variables: &'v [(&'v str, &'v str)]) -> impl Fn(&str) -> Option<String> + 'v {
@@ -297,6 +329,21 @@ mod tests {
         let variables = of(&variables);
         let mistakes = workplace(&Wishes::of(&variables), &variables).expect_err("no settings");
         assert!(mistakes[0].contains("config.json at line 1"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn an_image_for_helm_is_taken_whatever_is_on_the_path() {
+        let variables = of(&[("PATH", "/usr/bin"), ("GATEPROOF_HELM_IMAGE", "helm:1")]);
+        let found = workplace(&Wishes::of(&variables), &variables).expect("settings");
+        assert_eq!(found.stack.helm, HelmSource::Container);
+        assert_eq!(found.settings.helm_image, "helm:1");
+        let nothing = of(&[("PATH", "/no/such/folder")]);
+        let default = helm_in_container(None, None, &nothing);
+        assert_eq!(default.as_deref(), Some(DEFAULT_HELM_IMAGE), "there is no helm on PATH");
+        assert_eq!(helm_in_container(None, Some("/bin/sh".as_ref()), &nothing), None);
+        let both = of(&[("GATEPROOF_HELM", "/bin/sh"), ("GATEPROOF_HELM_IMAGE", "helm:1")]);
+        let mistakes = workplace(&Wishes::of(&both), &both).expect_err("one of the two");
+        assert!(mistakes[0].contains("expected one of the two"), "{mistakes:?}");
     }
 
     #[test]

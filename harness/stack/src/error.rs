@@ -28,6 +28,14 @@ pub enum StackError {
         /// How long it had.
         within: Duration,
     },
+    /// Helm could not be run in a container.
+    #[error("`{command}` could not be run in a container: {words}")]
+    HelmBeside {
+        /// The command, without files of secrets.
+        command: String,
+        /// Why not.
+        words: String,
+    },
     /// Helm said no.
     #[error("`{command}` failed ({status}): {words}")]
     Helm {

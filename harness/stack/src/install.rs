@@ -13,9 +13,8 @@ use serde_json::Value;
 
 use crate::bundle::Bundle;
 use crate::error::StackError;
-use crate::helm::Helm;
-use crate::helm::command::{Chart, Release as HelmRelease, upgrade};
-use crate::private_file::PrivateFile;
+use crate::helm::command::{Chart, Release as HelmRelease};
+use crate::helm::{Helm, Upgrade};
 use crate::settings::Settings;
 use crate::step::Step;
 use crate::target::Target;
@@ -84,7 +83,7 @@ pub async fn install(
     let step = Step::begin(surroundings, "find Helm");
     let helm = step
         .run(async {
-            let helm = Helm::find(&settings.helm).await?;
+            let helm = Helm::find(&settings.helm, target.beside.as_ref(), &step).await?;
             step.awaiting(&helm.describe());
             Ok(helm)
         })
@@ -169,7 +168,7 @@ async fn choose_versions(
     Ok((bundle, chosen))
 }
 
-/// Brings a release to these values. The files that Helm is given are there for as long as it runs.
+/// Brings a release to these values.
 async fn chart_step(
     work: &Work<'_>,
     name: String,
@@ -179,19 +178,10 @@ async fn chart_step(
 ) -> Result<(), StackError> {
     let Work { target, settings, surroundings, helm, .. } = *work;
     let step = Step::begin(surroundings, name);
-    step.run(async {
-        let file = |what: &str| format!("{}-{}-{what}", target.cluster, release.name);
-        let scratch = &settings.scratch;
-        let text = as_yaml(values);
-        let values = PrivateFile::write(surroundings, scratch, &file("values.yaml"), &text)?;
-        let text = target.kubeconfig.text();
-        let kubeconfig = PrivateFile::write(surroundings, scratch, &file("kubeconfig"), text)?;
-        let within = settings.step_within;
-        let arguments = upgrade(release, chart, values.path(), kubeconfig.path(), within);
-        helm.run(&arguments, within).await?;
-        Ok(())
-    })
-    .await
+    let text = as_yaml(values);
+    let within = settings.step_within;
+    let upgrade = Upgrade { release, chart, values: &text, target, within };
+    step.run(helm.upgrade(upgrade, settings, surroundings, &step)).await
 }
 
 /// Warnings, which were told as they arose, go beside the evidence too; they change no verdict.

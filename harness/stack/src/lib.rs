@@ -22,7 +22,8 @@
 //! and the last two again for cert-manager (`cert-manager` in namespace `cert-manager`, version
 //! `v1.21.1`). `--wait` is not used: waiting is done here, where it can say what is missing.
 //! Variables that would send Helm to another cluster (`HELM_KUBE…`, `HELM_NAMESPACE`) are taken
-//! from its environment.
+//! from its environment. Where this machine has no Helm, the same commands run in a container beside
+//! the cluster ([`HelmBeside`]), which is given the files instead.
 
 mod bundle;
 mod component;
@@ -42,6 +43,7 @@ pub mod values;
 
 pub use component::logs;
 pub use error::StackError;
+pub use helm::beside::HelmBeside;
 pub use install::{Installed, install};
 pub use settings::{ChartSource, CrdSource, Downloads, HelmSource, Settings};
 pub use settle::settle;

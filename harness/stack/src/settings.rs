@@ -47,7 +47,10 @@ const STEP_WITHIN: Duration = Duration::from_mins(10);
 pub enum HelmSource {
     /// This program, and no other.
     Program(PathBuf),
-    /// The first `helm` in these folders (the user's `PATH`).
+    /// A container beside the cluster.
+    Container,
+    /// The first `helm` in these folders (the user's `PATH`); where there is none, a container
+    /// beside the cluster, if there is a place for it.
     Search {
         /// The folders.
         path: Vec<PathBuf>,

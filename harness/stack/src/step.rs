@@ -28,6 +28,12 @@ impl Step {
         self.witness.tell(&self.action, News::Awaiting(missing.to_owned()));
     }
 
+    /// Tells what is still missing, from wherever it is called.
+    pub(crate) fn teller(&self) -> Arc<dyn Fn(&str) + Send + Sync> {
+        let (witness, action) = (Arc::clone(&self.witness), self.action.clone());
+        Arc::new(move |missing| witness.tell(&action, News::Awaiting(missing.to_owned())))
+    }
+
     /// Tells what a user should know, though the step goes on.
     pub(crate) fn warn(&self, warning: &str) {
         self.witness.tell(&self.action, News::Warned(warning.to_owned()));

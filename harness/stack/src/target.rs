@@ -1,9 +1,12 @@
 //! The cluster to install on, and what its provider knows of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use gateproof_core::topology::IpFamily;
 use gateproof_kubernetes::Client;
+
+use crate::helm::beside::HelmBeside;
 
 /// A cluster to install on.
 #[derive(Clone)]
@@ -14,8 +17,7 @@ pub struct Target {
     pub client: Client,
     /// The same access for Helm on this machine.
     pub kubeconfig: Kubeconfig,
-    /// Access for a container beside the cluster; `None` where there is no such place. Nothing runs
-    /// there yet.
+    /// Where Helm can run when there is none on this machine; `None` where there is no such place.
     pub beside: Option<Beside>,
     /// What Cilium has to be told of the cluster.
     pub facts: ClusterFacts,
@@ -33,13 +35,19 @@ impl fmt::Debug for Target {
     }
 }
 
-/// How a container reaches the cluster.
-#[derive(Debug, Clone)]
+/// Helm in a container, and how it reaches the cluster.
+#[derive(Clone)]
 pub struct Beside {
-    /// The engine's network.
-    pub network: String,
-    /// A kubeconfig whose server can be reached on that network.
+    /// Runs it.
+    pub helm: Arc<dyn HelmBeside>,
+    /// A kubeconfig whose server can be reached from there.
     pub kubeconfig: Kubeconfig,
+}
+
+impl fmt::Debug for Beside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Beside").field("image", &self.helm.image()).finish_non_exhaustive()
+    }
 }
 
 /// The text of a kubeconfig: a secret, so it is never shown.

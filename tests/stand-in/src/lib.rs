@@ -31,7 +31,7 @@ use std::process::ExitCode;
 pub const OS_IMAGE: &str = "Gateproof stand-in";
 
 /// The names under which the program is in the node image.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "/usr/local/bin/entrypoint",
     "/sbin/init",
     "/bin/bash",
@@ -48,6 +48,7 @@ pub const NAMES: [&str; 16] = [
     "/usr/bin/kubeadm",
     "/usr/bin/kubectl",
     "/usr/bin/pgrep",
+    "/usr/local/bin/helm",
 ];
 
 /// A command that failed: what it says on standard error, and its exit code.

@@ -52,6 +52,9 @@ pub(crate) struct ImagesArguments {
         default_missing_value = REGISTRY_IMAGE
     )]
     pub(crate) registry_mirror: Option<String>,
+    /// The image that Helm runs in; by default one is needed only without a `helm` on PATH.
+    #[arg(long, env = workplace::HELM_IMAGE, value_name = "IMAGE")]
+    pub(crate) helm_image: Option<String>,
     /// A published image of gateproof, instead of one that is packed from this program.
     #[arg(long, env = workplace::OWN_IMAGE, value_name = "IMAGE")]
     pub(crate) image: Option<String>,

@@ -40,9 +40,12 @@ pub(crate) struct KindArguments {
     /// `auto`, which takes the helper where container addresses have no route from here.
     #[arg(long, env = workplace::VANTAGE, value_name = "PLACE")]
     pub(crate) vantage: Option<String>,
-    /// The Helm program; by default the one on PATH.
+    /// The Helm program; by default the one on PATH, else Helm in a container.
     #[arg(long, env = workplace::HELM, value_name = "PATH")]
     pub(crate) helm: Option<PathBuf>,
+    /// An image whose entrypoint is Helm, to run it in a container on the cluster's network.
+    #[arg(long, env = workplace::HELM_IMAGE, value_name = "IMAGE")]
+    pub(crate) helm_image: Option<String>,
     /// The Gateway API's definitions: a file or an address; by default those of the release that
     /// fits the Cilium version.
     #[arg(long, env = workplace::GATEWAY_API_CRDS, value_name = "FILE|URL")]
@@ -66,6 +69,7 @@ impl KindArguments {
             image: own_image,
             vantage,
             helm,
+            helm_image,
             gateway_api_crds,
             cilium_chart,
             cert_manager_chart,
@@ -78,6 +82,7 @@ impl KindArguments {
             own_image,
             vantage,
             helm,
+            helm_image,
             gateway_api_crds,
             cilium_chart,
             cert_manager_chart,

@@ -10,6 +10,7 @@ use gateproof_kind::engine::Engine;
 use gateproof_kind::images::host::{self, Pulled};
 use gateproof_kind::images::needed::{Certainty, Choices, NeededImage, needed};
 use gateproof_kind::own_image;
+use gateproof_runner::workplace;
 use tokio::runtime::Runtime;
 
 use super::{CommandError, load, print, selection, tell};
@@ -41,9 +42,28 @@ fn list(arguments: &ImagesArguments) -> Result<Vec<NeededImage>, CommandError> {
         node: arguments.node_image.clone(),
         load_balancer: arguments.load_balancer_image.clone(),
         registry_mirror: arguments.registry_mirror.clone().filter(|image| !image.is_empty()),
+        helm: helm(arguments),
         own: Some(own(arguments.image.as_deref())),
     };
     Ok(needed(&plan.clusters, &choices))
+}
+
+/// The image for Helm, where it would run in a container.
+fn helm(arguments: &ImagesArguments) -> Option<NeededImage> {
+    let program = variable(workplace::HELM).filter(|program| !program.is_empty());
+    let program = program.as_deref().map(Path::new);
+    let image = arguments.helm_image.as_deref();
+    let reference = workplace::helm_in_container(image, program, &variable)?;
+    let reason = match image {
+        Some(_) => "Helm, as chosen",
+        None => "Helm, as there is none on PATH",
+    };
+    Some(NeededImage {
+        reference,
+        digest: None,
+        reason: reason.to_owned(),
+        certainty: Certainty::Known,
+    })
 }
 
 /// Our own image; one that is packed is told without packing it.

@@ -50,6 +50,8 @@ pub struct Choices {
     pub load_balancer: Option<String>,
     /// The image of mirrors of registries; `None` for no mirrors.
     pub registry_mirror: Option<String>,
+    /// The image for Helm, where it runs in a container.
+    pub helm: Option<NeededImage>,
     /// Our own image: what is known of it.
     pub own: Option<NeededImage>,
 }
@@ -83,8 +85,8 @@ pub fn needed(clusters: &[ClusterPlan], choices: &Choices) -> Vec<NeededImage> {
     for image in of_stack(clusters, kubernetes) {
         list.add(image);
     }
-    if let Some(own) = &choices.own {
-        list.add(own.clone());
+    for image in [&choices.helm, &choices.own].into_iter().flatten() {
+        list.add(image.clone());
     }
     list.images
 }

@@ -81,7 +81,7 @@ pub(super) fn joined(subnets: &[Subnet]) -> String {
 }
 
 /// The proxies themselves, in both spellings.
-pub(super) fn environment(proxies: &BTreeMap<String, String>) -> Vec<String> {
+pub(crate) fn environment(proxies: &BTreeMap<String, String>) -> Vec<String> {
     let set = proxies.iter().filter(|(name, value)| *name != "NO_PROXY" && !value.is_empty());
     set.flat_map(|(name, value)| {
         [format!("{name}={value}"), format!("{}={value}", name.to_lowercase())]

@@ -9,7 +9,7 @@ use super::{Installed, MANAGER, Work, chart_step};
 use crate::component::{CERT_MANAGER, cert_manager};
 use crate::error::StackError;
 use crate::evidence;
-use crate::helm::command::{Chart, Release, show_values};
+use crate::helm::command::{Chart, Release};
 use crate::readiness::{until_rolled_out, webhook};
 use crate::step::Step;
 use crate::values::{Merged, Need, Strength, unknown_keys};
@@ -34,8 +34,9 @@ pub(crate) async fn plan(
     let step = Step::begin(work.surroundings, "compare the values with cert-manager's chart");
     step.run(async {
         installed.warn(&step, merged.contradictions());
-        let shown = show_values(&chart(work, version));
-        let defaults = work.helm.run(&shown, work.settings.step_within).await?;
+        let chart = chart(work, version);
+        let within = work.settings.step_within;
+        let defaults = work.helm.show_values(&chart, within, &step).await?;
         let unknown = unknown_keys(written, &defaults, |_| false, |_| None).map_err(|problem| {
             StackError::Document { what: "what `helm show values` printed".to_owned(), problem }
         })?;

@@ -6,7 +6,7 @@ use super::{Installed, Work, chart_step};
 use crate::component::CILIUM;
 use crate::error::StackError;
 use crate::evidence;
-use crate::helm::command::{Chart, Release, show_values};
+use crate::helm::command::{Chart, Release};
 use crate::step::Step;
 use crate::values::{Merged, needs, unknown_keys};
 
@@ -25,7 +25,7 @@ pub(crate) async fn plan(work: &Work<'_>, installed: &mut Installed) -> Result<M
     let step = Step::begin(surroundings, "compare the values with Cilium's chart");
     step.run(async {
         installed.warn(&step, merged.contradictions());
-        let defaults = helm.run(&show_values(&chart), settings.step_within).await?;
+        let defaults = helm.show_values(&chart, settings.step_within, &step).await?;
         let listed = |path: &[&str]| has_key(version, path);
         let unknown =
             unknown_keys(&request.values, &defaults, listed, advice).map_err(|problem| {
