@@ -13,7 +13,7 @@ mod socket;
 
 use serde_json::Value;
 
-use crate::dossier::{Dossier, text};
+use crate::dossier::{Dossier, Why, text};
 use crate::name::NamespacedName;
 use crate::verdict::Verdict;
 
@@ -48,11 +48,23 @@ pub(super) fn items<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
     object.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Whether nothing that was left unread speaks of this, by a word such as `secret`; case and
-/// plurals do not matter.
-pub(super) fn could_read(dossier: &Dossier, what: &str) -> bool {
+/// Whether objects of a kind, such as `EndpointSlice`, were read wherever there are any.
+///
+/// What was left unread begins with its kind or resource (`EndpointSlice objects in apps`,
+/// `endpointslices`). A kind that the cluster does not serve has no objects, and that is read.
+pub(super) fn could_read(dossier: &Dossier, kind: &str) -> bool {
+    !dossier
+        .unread
+        .iter()
+        .any(|unread| unread.why != Why::NotServed && is_about(&unread.what, kind))
+}
+
+/// Whether what was left unread are objects of this kind.
+pub(super) fn is_about(what: &str, kind: &str) -> bool {
     let what = what.to_lowercase();
-    !dossier.unread.iter().any(|unread| unread.what.to_lowercase().contains(&what))
+    let word = what.split(|letter: char| !letter.is_ascii_alphanumeric()).next().unwrap_or("");
+    let kind = kind.to_lowercase();
+    ["", "s", "es"].iter().any(|plural| word == format!("{kind}{plural}"))
 }
 
 /// The entry of the ConfigMap `cilium-config`.

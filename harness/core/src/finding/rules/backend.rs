@@ -8,6 +8,8 @@ use crate::finding::reading::{
 };
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::name::NamespacedName;
+use crate::observation::HttpOutcome;
+use crate::verdict::Verdict;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -111,7 +113,43 @@ fn backend(
                 .remedy(format!("use one of the Service's ports ({there}) in the backendRef")),
         );
     };
-    endpoints(dossier, name, service, found).map(|firing| firing.about(cited(route.object)))
+    endpoints(dossier, name, service, found)
+        .or_else(|| refused_connection(dossier, route, name, found))
+        .map(|firing| firing.about(cited(route.object)))
+}
+
+/// Endpoints are ready, and Envoy could not connect to one for a request of this route.
+///
+/// Containers need not declare their ports, and pods of backends may be unread; Envoy's words are
+/// what is left.
+fn refused_connection(
+    dossier: &Dossier,
+    route: &Route<'_>,
+    name: &NamespacedName,
+    port: &Value,
+) -> Option<Firing> {
+    let hosts = route.hostnames();
+    let check = dossier.checks.iter().find(|check| {
+        let failed = check.evidence.http.iter().any(|placed| match &placed.observation.outcome {
+            HttpOutcome::Response(answer) => {
+                made_by_envoy(answer)
+                    && answer.status == 503
+                    && answer.body.contains("upstream connect error")
+            }
+            _ => false,
+        });
+        let ours = hosts.is_empty() || hosts.iter().any(|host| check.claim.contains(host));
+        failed && ours && check.verdict == Verdict::Failed
+    })?;
+    let target = port.get("targetPort").map(Value::to_string).unwrap_or_default();
+    Some(
+        Firing::new(Role::Cause, Confidence::Likely)
+            .about(format!("Service {name}"))
+            .seen("503 by Envoy: upstream connect error", format!("HTTP probes of check `{}`", check.check))
+            .seen(format!("targetPort {target}, with ready endpoints"), format!("Service {name}"))
+            .inferred("Envoy cannot connect to the endpoints: targetPort is not a port that the container listens on, or the way from Envoy's node to the pods is broken")
+            .remedy(format!("compare targetPort {target} with what the container listens on; when it is right, ask the pod from the node of that Envoy")),
+    )
 }
 
 fn names(condition: &Condition<'_>, name: &NamespacedName) -> bool {
@@ -137,7 +175,7 @@ fn endpoints(
                 && label.and_then(Value::as_str) == Some(&name.name)
         })
         .collect();
-    if !has_selector || !could_read(dossier, "endpointslice") || slices.is_empty() {
+    if !has_selector || !could_read(dossier, "EndpointSlice") || slices.is_empty() {
         return None;
     }
     let all: Vec<&Value> = slices.iter().flat_map(|slice| items(slice, "/endpoints")).collect();
@@ -263,6 +301,17 @@ mod tests {
         let failing =
             wrong_target().failed("http", vec![answer(503, "upstream connect error", &[])]);
         assert_eq!(fires(&RULE, &failing).confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn connections_that_envoy_cannot_make_are_likely_the_target_port() {
+        let body = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+        let mut failing = dedicated().failed("http", vec![answer(503, body, &[])]);
+        silent(&RULE, &failing);
+        failing.checks[0].claim = "GET http://hello.obs.example.test/ answers 200".to_owned();
+        let firing = fires(&RULE, &failing);
+        assert_eq!(firing.confidence, Confidence::Likely);
+        assert!(words(&firing).contains("targetPort 8080"), "{firing:#?}");
     }
 
     #[test]

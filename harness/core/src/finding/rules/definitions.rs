@@ -5,7 +5,7 @@ use semver::Version;
 
 use super::issue;
 use crate::dossier::{Component, Dossier, Why};
-use crate::finding::reading::gateways;
+use crate::finding::reading::{gateways, is_about};
 use crate::finding::releases::{Releases, between, since};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
 use crate::scenario::Channel;
@@ -56,7 +56,8 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .find(|line| line.text.contains("Required GatewayAPI resources are not found"));
     let misfit = misfit(dossier);
     let absent = dossier.unread.iter().find(|unread| {
-        unread.why == Why::NotServed && unread.what.to_lowercase().contains("gateway")
+        unread.why == Why::NotServed
+            && (is_about(&unread.what, "Gateway") || is_about(&unread.what, "GatewayClass"))
     });
     let unseen = gateways(dossier).iter().any(|gateway| !gateway.has_been_seen());
     let gateway_api = dossier.cilium.config.as_ref().is_some_and(|config| config.gateway_api);
@@ -159,8 +160,15 @@ mod tests {
         absent.versions.gateway_api = None;
         absent.objects.clear();
         silent(&RULE, &absent.clone().unread("gateways"));
+        let mut older = absent.clone();
+        older.unread.push(Unread {
+            what: "CiliumGatewayClassConfig objects".to_owned(),
+            why: Why::NotServed,
+            hides: "what a class asks for".to_owned(),
+        });
+        silent(&RULE, &older);
         absent.unread.push(Unread {
-            what: "Gateways".to_owned(),
+            what: "Gateway objects".to_owned(),
             why: Why::NotServed,
             hides: "all".to_owned(),
         });

@@ -48,7 +48,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .filter(|pod| pod.ready == Readiness::NotReady)
         .filter_map(|pod| Some((pod.node.clone()?, state(pod))))
         .collect();
-    if could_read(dossier, "pods") && could_read(dossier, "nodes") {
+    if could_read(dossier, "Pod") && could_read(dossier, "Node") {
         let with: BTreeSet<_> =
             dossier.cilium.envoys.iter().filter_map(|pod| pod.node.as_ref()).collect();
         let without = dossier.nodes.iter().filter(|node| !with.contains(&node.name));
@@ -136,7 +136,7 @@ mod tests {
         let mut dossier = dedicated().dead(&["worker2"], &TcpOutcome::Refused);
         dossier.cilium.envoys.pop();
         fires(&RULE, &dossier);
-        silent(&RULE, &dossier.unread("pods in namespace kube-system"));
+        silent(&RULE, &dossier.unread("Pod objects in kube-system"));
     }
 
     #[test]

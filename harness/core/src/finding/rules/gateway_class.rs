@@ -55,7 +55,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
                     Some(seen.remedy("look at spec.parametersRef of the class: group cilium.io, kind CiliumGatewayClassConfig, with name and namespace of one that exists"))
                 }
                 // Somebody looks after it: the class is there, though it was not read.
-                Class::Absent if !could_read(dossier, "gatewayclass") || gateway.has_been_seen() => None,
+                Class::Absent if !could_read(dossier, "GatewayClass") || gateway.has_been_seen() => None,
                 Class::Absent => {
                     let there: Vec<&str> = dossier
                         .list(GATEWAY_API, "GatewayClass")

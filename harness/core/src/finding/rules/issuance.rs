@@ -100,7 +100,7 @@ fn issuer(dossier: &Dossier, certificate: &Value, firing: Firing) -> Firing {
     let group = text(certificate, "/spec/issuerRef/group").unwrap_or("cert-manager.io");
     let namespace = text(certificate, "/metadata/namespace").filter(|_| kind == "Issuer");
     let Some(found) = dossier.get(group, kind, namespace, name) else {
-        if group != "cert-manager.io" || !could_read(dossier, "issuer") {
+        if group != "cert-manager.io" || !could_read(dossier, kind) {
             return firing;
         }
         let other = if kind == "Issuer" { "ClusterIssuer" } else { "Issuer" };

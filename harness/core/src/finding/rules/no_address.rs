@@ -86,7 +86,7 @@ fn because(dossier: &Dossier, service: &Value, source: &str) -> (Confidence, Fir
         let asks = format!("look at the controller of the class {class}, which is not Cilium's");
         return (Confidence::Likely, firing.remedy(asks));
     }
-    let pools_read = could_read(dossier, "ippool") && could_read(dossier, "ip pool");
+    let pools_read = could_read(dossier, "CiliumLoadBalancerIPPool");
     if pools_read && dossier.list("cilium.io", "CiliumLoadBalancerIPPool").next().is_none() {
         let firing = firing
             .seen("there is none", "CiliumLoadBalancerIPPools")

@@ -48,7 +48,7 @@ refused as well. Routes play no part in this.",
 const ISSUERS: &[&str] = &["cert-manager.io/issuer", "cert-manager.io/cluster-issuer"];
 
 fn examine(dossier: &Dossier) -> Vec<Firing> {
-    if !could_read(dossier, "certificate") {
+    if !could_read(dossier, "Certificate") {
         return Vec::new();
     }
     gateways(dossier).iter().filter_map(|gateway| examine_gateway(dossier, gateway)).collect()

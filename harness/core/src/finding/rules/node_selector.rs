@@ -74,7 +74,7 @@ fn examine_selector(
     labels: &BTreeMap<String, String>,
     source: &str,
 ) -> Option<Firing> {
-    if labels.is_empty() || dossier.nodes.is_empty() || !could_read(dossier, "nodes") {
+    if labels.is_empty() || dossier.nodes.is_empty() || !could_read(dossier, "Node") {
         return None;
     }
     let wanted: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -258,6 +258,6 @@ mod tests {
 
     #[test]
     fn nodes_that_could_not_be_read_match_nothing_and_prove_nothing() {
-        silent(&RULE, &selector(&json!({"role": "none"})).unread("nodes"));
+        silent(&RULE, &selector(&json!({"role": "none"})).unread("Node objects"));
     }
 }

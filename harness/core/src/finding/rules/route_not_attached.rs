@@ -71,7 +71,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
                 firings.push(firing);
             } else if !parent.has_status()
                 && !ours.is_empty()
-                && could_read(dossier, "gateway")
+                && could_read(dossier, "Gateway")
                 && all.iter().all(|one| one.name != parent.gateway)
             {
                 let wanted = parent.gateway.to_string();
@@ -169,7 +169,8 @@ mod tests {
         assert_eq!(firing.confidence, Confidence::Likely);
         assert!(words(&firing).contains("did you mean gateway/shared-gateway?"), "{firing:#?}");
         let unread = no_status(&json!({"name": "shared-gatway", "namespace": "gateway"}));
-        silent(&RULE, &unread.unread("gateways in namespace gateway"));
+        silent(&RULE, &unread.clone().unread("Gateway objects"));
+        fires(&RULE, &unread.unread("Secret gateway/wildcard"));
     }
 
     #[test]
