@@ -197,7 +197,7 @@ impl BringUp<'_> {
         // The command has the same deadline, and knows more to say when it passes.
         self.scene
             .act("kubeadm init", place, init + command, async |progress| {
-                kubeadm::init(self.engine, first, self.deadlines, self.transcripts, progress).await
+                kubeadm::start(self.engine, first, self.deadlines, self.transcripts, progress).await
             })
             .await?;
         if self.plan.is_single() {
@@ -244,7 +244,7 @@ impl BringUp<'_> {
                 Place::Container(&node.container.name),
                 deadline,
                 async |progress| {
-                    kubeadm::join(self.engine, node, self.deadlines, self.transcripts, progress)
+                    kubeadm::start(self.engine, node, self.deadlines, self.transcripts, progress)
                         .await
                 },
             )

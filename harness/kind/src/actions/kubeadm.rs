@@ -1,67 +1,28 @@
 //! `kubeadm init` and `kubeadm join`, and what goes from one control plane to the others between
 //! them.
 
-use std::time::Duration;
-
 use futures_util::future::try_join_all;
 
 use super::node_command::NodeShell;
 use super::{Progress, Seen};
 use crate::engine::Engine;
 use crate::evidence::redaction::redact;
-use crate::plan::{NodePlan, command};
+use crate::plan::{NodePlan, Part, command};
 use crate::settings::Deadlines;
 use crate::transcript::Transcripts;
 
-/// Starts the first control plane.
-pub(crate) async fn init(
+/// Runs kubeadm as the node's part wants it, and keeps what it writes: nothing in the node does.
+pub(crate) async fn start(
     engine: &Engine,
     node: &NodePlan,
     deadlines: &Deadlines,
     transcripts: &Transcripts,
     progress: &Progress<'_>,
 ) -> Result<(), Seen> {
-    run(
-        engine,
-        node,
-        Run { argv: command::init(), deadline: deadlines.init },
-        transcripts,
-        progress,
-    )
-    .await
-}
-
-/// Joins a node.
-pub(crate) async fn join(
-    engine: &Engine,
-    node: &NodePlan,
-    deadlines: &Deadlines,
-    transcripts: &Transcripts,
-    progress: &Progress<'_>,
-) -> Result<(), Seen> {
-    run(
-        engine,
-        node,
-        Run { argv: command::join(), deadline: deadlines.join },
-        transcripts,
-        progress,
-    )
-    .await
-}
-
-struct Run {
-    argv: Vec<String>,
-    deadline: Duration,
-}
-
-/// Runs kubeadm, and keeps what it writes: nothing in the node does.
-async fn run(
-    engine: &Engine,
-    node: &NodePlan,
-    run: Run,
-    transcripts: &Transcripts,
-    progress: &Progress<'_>,
-) -> Result<(), Seen> {
+    let (argv, deadline) = match node.part {
+        Part::Init => (command::init(), deadlines.init),
+        Part::JoinControlPlane | Part::JoinWorker => (command::join(), deadlines.join),
+    };
     progress.awaiting("kubeadm has not written anything yet");
     let shell = NodeShell::new(engine, &node.container);
     // kubeadm's phases write their names in brackets; at `--v=6` there is much else.
@@ -70,9 +31,7 @@ async fn run(
             progress.awaiting(&format!("kubeadm is at {}", redact(line)));
         }
     };
-    transcripts
-        .record(engine, &shell.command(run.argv), shell.container(), run.deadline, on_line)
-        .await
+    transcripts.record(engine, &shell.command(argv), shell.container(), deadline, on_line).await
 }
 
 /// Copies the authorities and the administrator's credentials from the first control plane to
