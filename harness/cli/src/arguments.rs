@@ -127,8 +127,8 @@ pub(crate) struct RunArguments {
     #[arg(long, env = "GATEPROOF_EVIDENCE", value_name = "FOLDER")]
     pub(crate) evidence: Option<PathBuf>,
     /// Use clusters of `gateproof cluster up --provider kind` where they fit the plan, instead of
-    /// new ones: the stack is installed over what is there, and the namespaces that the run creates
-    /// are removed again.
+    /// new ones: the stack is installed over what is there, and what the trials bring with them
+    /// is removed again.
     #[arg(long)]
     pub(crate) reuse: bool,
     #[command(flatten)]

@@ -137,6 +137,17 @@ pub fn from_label(text: &str) -> Vec<Cidr> {
     text.split(',').filter_map(|block| block.parse().ok()).collect()
 }
 
+/// Whether a cluster has lost its blocks to another one that chose them at the same time: of two,
+/// the one whose name sorts later. `held` are clusters with the labels of their blocks.
+pub fn is_lost<'a>(
+    cluster: &str,
+    mine: &[Cidr],
+    mut held: impl Iterator<Item = (&'a str, &'a str)>,
+) -> bool {
+    let overlap = |other: &Cidr| mine.iter().any(|block| block.overlaps(other));
+    held.any(|(other, label)| other < cluster && from_label(label).iter().any(overlap))
+}
+
 /// The block of one cluster in one subnet.
 fn block(
     network: &str,
@@ -209,6 +220,21 @@ mod tests {
 
     fn cidr(text: &str) -> Cidr {
         text.parse().expect(text)
+    }
+
+    #[test]
+    fn of_two_clusters_with_one_block_the_later_name_loses_it() {
+        let mine = [cidr("172.18.240.16/28")];
+        for (cluster, other, label, lost) in [
+            ("b", "a", "172.18.240.16/28", true),
+            ("a", "b", "172.18.240.16/28", false),
+            ("b", "a", "172.18.240.32/28", false),
+            ("b", "a", "fd00::/120,172.18.240.0/24", true),
+            ("b", "b", "172.18.240.16/28", false),
+        ] {
+            let held = [(other, label)].into_iter();
+            assert_eq!(super::is_lost(cluster, &mine, held), lost, "{cluster}, {other}: {label}");
+        }
     }
 
     #[test]

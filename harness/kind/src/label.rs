@@ -27,5 +27,7 @@ pub const ROLE_MIRROR: &str = "mirror";
 pub const MIRROR: &str = "gateproof.dev/mirror";
 /// The addresses that a cluster holds for its load balancers, on its nodes: blocks, by commas.
 pub const ADDRESS_POOL: &str = "gateproof.dev/address-pool";
+/// What the cluster was made from, on its nodes: fingerprints, see [`crate::plan::shape`].
+pub const SHAPE: &str = "gateproof.dev/shape";
 /// The cluster that a volume marks as handed over to the user.
 pub const KEPT: &str = "gateproof.dev/kept";

@@ -29,6 +29,7 @@ pub mod kubeadm;
 pub mod load_balancer;
 pub mod mirror;
 pub mod proxy;
+pub mod shape;
 pub mod show;
 pub mod version;
 

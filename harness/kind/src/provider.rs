@@ -42,6 +42,7 @@ use crate::images::needed;
 use crate::kept;
 use crate::label;
 use crate::network::{NetworkSpec, NetworkState};
+use crate::plan::shape::Shape;
 use crate::plan::{self, KindPlan};
 use crate::preflight::{self, Wishes};
 use crate::removal::{self, Whose};
@@ -136,7 +137,12 @@ impl KindProvider {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn connect(&self, scene: &Scene) -> Result<Connection, ActionError> {
+    /// The engine. The first cluster that is wanted on it says what it must carry.
+    async fn connect(
+        &self,
+        scene: &Scene,
+        plan: Option<&ClusterPlan>,
+    ) -> Result<Connection, ActionError> {
         if let Some(connection) = self.connection.get() {
             return Ok(connection.clone());
         }
@@ -151,7 +157,7 @@ impl KindProvider {
                         .with_patience(self.deadlines().request)
                         .with_docker_settings(self.workplace.settings.docker.clone());
                     let facts = engine.facts().await?;
-                    self.must_carry_clusters(&engine, &facts).await?;
+                    self.must_carry_clusters(&engine, &facts, plan).await?;
                     Ok::<_, EngineError>(Connection { engine, facts })
                 });
                 Ok(connection.await?.clone())
@@ -164,12 +170,17 @@ impl KindProvider {
         &self,
         engine: &Engine,
         facts: &EngineFacts,
+        plan: Option<&ClusterPlan>,
     ) -> Result<(), EngineError> {
+        let settings = &self.workplace.settings;
+        // At least those of this cluster; how many there will be is for the runner to know.
+        let nodes = plan.map_or(0, |plan| plan.topology.nodes.len());
+        let version = plan.and_then(|plan| needed::promised(plan, settings.node_image.as_deref()));
+        let minor = version.as_deref().and_then(|version| version.split('.').nth(1));
         let wishes = Wishes {
-            privileges: &self.workplace.settings.privileges,
-            // At least; how many there will be is for the runner to know.
-            nodes: 1,
-            kubernetes_minor: None,
+            privileges: &settings.privileges,
+            nodes: u32::try_from(nodes).unwrap_or(u32::MAX),
+            kubernetes_minor: minor.and_then(|minor| minor.parse().ok()),
         };
         let problems = engine.preflight(facts, &wishes).await;
         for warning in preflight::judge(engine.endpoint(), problems)? {
@@ -184,7 +195,7 @@ impl KindProvider {
         scene: &Scene,
         begin: impl FnOnce(&Engine) -> Attempt,
     ) -> Result<KindCluster, ActionError> {
-        let Connection { engine, facts } = self.connect(scene).await?;
+        let Connection { engine, facts } = self.connect(scene, Some(plan)).await?;
         let kind_plan = self.plan(plan, scene, &facts).await?;
         self.must_be_free(scene, &engine, &plan.name).await?;
         let network = async {
@@ -205,7 +216,8 @@ impl KindProvider {
         let (network, _) = tokio::try_join!(network, images)?;
         let mut kind_plan = kind_plan.clone().on_network(&network.subnets);
         let pools = self.take_pools(plan, scene, &engine, &network).await?;
-        mark_pools(&mut kind_plan, &pools);
+        mark(&mut kind_plan, label::ADDRESS_POOL, &address_pool::to_label(&pools));
+        mark(&mut kind_plan, label::SHAPE, &self.shape(plan).to_label());
         let Attempt { creations, transcripts } = begin(&engine);
         let bring_up = BringUp {
             scene,
@@ -369,6 +381,11 @@ impl KindProvider {
 }
 
 impl KindProvider {
+    /// What a cluster of this plan is made from, as far as it cannot be seen once it is up.
+    pub fn shape(&self, plan: &ClusterPlan) -> Shape {
+        Shape::of(&plan.topology, needs(plan), &self.workplace.folder)
+    }
+
     /// Takes a cluster that runs already, whoever made it, to install this Cilium on it. It is used
     /// and stays: taking it away is its owner's business.
     ///
@@ -383,7 +400,7 @@ impl KindProvider {
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
         let scene = Scene { cluster: name.clone(), surroundings: surroundings.clone() };
         let adopted = async {
-            let connection = self.connect(&scene).await?;
+            let connection = self.connect(&scene, None).await?;
             Box::pin(adoption::adopt(&scene, connection, &self.workplace, &self.own_images, cilium))
                 .await
         };
@@ -401,7 +418,8 @@ impl KindProvider {
 impl KindProvider {
     /// The network as it is once containers are attached, and the cluster's addresses in it. Until
     /// then it could lose against one that somebody else made at the same time; then the subnets
-    /// are others, and so must be the addresses.
+    /// are others, and so must be the addresses. And another run may have chosen the same
+    /// addresses before they were on a label.
     async fn settled_pools(
         &self,
         plan: &ClusterPlan,
@@ -418,7 +436,17 @@ impl KindProvider {
                 engine.inspect_network(&before.name).await?.ok_or_else(gone)
             })
             .await?;
-        if network.subnets == before.subnets {
+        let others = scene
+            .act("look at addresses", Place::Cluster, deadline, async |_| {
+                Ok(engine.list_containers(&[(label::ADDRESS_POOL, None)]).await?)
+            })
+            .await?;
+        let held = others.iter().filter_map(|container| {
+            let label = |name: &str| container.labels.get(name);
+            Some((label(label::CLUSTER)?.as_str(), label(label::ADDRESS_POOL)?.as_str()))
+        });
+        let is_lost = address_pool::is_lost(plan.name.as_str(), &pools, held);
+        if network.subnets == before.subnets && !is_lost {
             return Ok((network, pools));
         }
         let pools = self.take_pools(plan, scene, engine, &network).await?;
@@ -433,11 +461,10 @@ fn needs(plan: &ClusterPlan) -> StackNeeds {
         .map_or(StackNeeds { services: ServicesBy::Cilium }, |trial| StackNeeds::of(&trial.config))
 }
 
-/// Writes the cluster's addresses on its containers, where other clusters look for them.
-fn mark_pools(plan: &mut KindPlan, pools: &[Cidr]) {
+/// Writes a label on the cluster's nodes, where other clusters and later runs look for it.
+fn mark(plan: &mut KindPlan, label: &str, value: &str) {
     for node in &mut plan.nodes {
-        let value = address_pool::to_label(pools);
-        node.container.labels.insert(label::ADDRESS_POOL.to_owned(), value);
+        node.container.labels.insert(label.to_owned(), value.to_owned());
     }
 }
 

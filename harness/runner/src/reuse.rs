@@ -1,11 +1,10 @@
 //! Using clusters that are up already, where they fit, instead of bringing up new ones.
 //!
 //! Only clusters that gateproof brought up and that belong to the user are taken, each by one
-//! trial at a time, also among runs. The stack is installed over what is there, and afterwards the
-//! namespaces that the trials brought with them are removed again. Where none fits a new cluster is brought up,
-//! and the run says why not.
+//! trial at a time, also among runs. The stack is installed over what is there, and afterwards what
+//! the trials brought with them is removed again ([`brought`]). Where none fits a new cluster is
+//! brought up, and the run says why not.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,24 +14,25 @@ use async_trait::async_trait;
 use gateproof_core::cluster::{Node, NodeRole, ProviderKind, Subject};
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::plan::ClusterPlan;
-use gateproof_core::scenario::{Action as ScenarioAction, Manifest, ObjectRef};
 use gateproof_kind::container::Phase;
 use gateproof_kind::discovery::{self, Found};
+use gateproof_kind::label;
+use gateproof_kind::plan::shape::Shape;
 use gateproof_kind::provider::KindProvider;
 use gateproof_kubernetes::{
     Action, AddressBook, Client, Cluster, Component, Limits, News, Provider, ProviderError,
-    Remains, StackRequest, Surroundings, wait,
+    Remains, StackRequest, Surroundings,
 };
 use gateproof_probe::Prober;
 use nix::fcntl::{Flock, FlockArg};
-use serde_json::Value;
 
 use crate::engines::Engines;
 use crate::journal::dead;
 use crate::kind_clusters::{Ownership, ownership};
 
-/// How long a namespace may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_mins(1);
+mod brought;
+
+use brought::Brought;
 
 /// Takes clusters that fit, and brings up others.
 #[derive(Debug)]
@@ -78,7 +78,8 @@ impl Reusing {
         found: &Found,
         surroundings: &Surroundings,
     ) -> Result<Reused, String> {
-        if let Some(why) = misfit(plan, found, self.node_image.as_deref()) {
+        let shape = self.provider.shape(plan);
+        if let Some(why) = misfit(plan, &shape, found, self.node_image.as_deref()) {
             return Err(why);
         }
         let lock = self.lock(&found.name)?;
@@ -89,10 +90,8 @@ impl Reusing {
         if let Some(why) = misfit_of_nodes(plan, &cluster.nodes()) {
             return Err(why);
         }
-        // What is there already is the user's, and stays.
-        let there = namespaces(&cluster.client()).await?;
-        let own = namespaces_of(plan).into_iter().filter(|name| !there.contains(name)).collect();
-        Ok(Reused { cluster, own, _lock: lock })
+        let brought = Brought::to(&cluster.client(), plan).await?;
+        Ok(Reused { cluster, brought, _lock: lock })
     }
 
     fn lock(&self, cluster: &str) -> Result<Flock<File>, String> {
@@ -106,54 +105,33 @@ impl Reusing {
     }
 }
 
-/// The namespaces that the trials of a plan bring with them.
-fn namespaces_of(plan: &ClusterPlan) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for trial in &plan.trials {
-        names.extend(trial.definition.backends.iter().map(|b| b.name.namespace.clone()));
-        for step in &trial.definition.steps {
-            let ScenarioAction::Apply(manifests) = &step.action else { continue };
-            for Manifest { object, .. } in manifests {
-                let name = match object["kind"].as_str() {
-                    Some("Namespace") => &object["metadata"]["name"],
-                    _ => &object["metadata"]["namespace"],
-                };
-                names.extend(name.as_str().map(str::to_owned));
-            }
-        }
-    }
-    names
-}
-
-/// The namespaces of a cluster.
-async fn namespaces(client: &Client) -> Result<BTreeSet<String>, String> {
-    let all = client.list("v1", "Namespace", None).await.map_err(|error| error.to_string())?;
-    let name = |namespace: &Value| namespace["metadata"]["name"].as_str().map(str::to_owned);
-    Ok(all.iter().filter_map(name).collect())
-}
-
 /// What of a cluster's containers does not fit a plan.
-fn misfit(plan: &ClusterPlan, found: &Found, node_image: Option<&str>) -> Option<String> {
-    let shape = |role: NodeRole| {
+fn misfit(
+    plan: &ClusterPlan,
+    shape: &Shape,
+    found: &Found,
+    node_image: Option<&str>,
+) -> Option<String> {
+    let count = |role: NodeRole| {
         let wanted = plan.topology.nodes.iter().filter(|node| node.role == role).count();
         let there = found.nodes().filter(|container| Found::role(container) == role).count();
         (wanted, there)
     };
     for (role, noun) in [(NodeRole::ControlPlane, "control plane"), (NodeRole::Worker, "worker")] {
-        let (wanted, there) = shape(role);
+        let (wanted, there) = count(role);
         if wanted != there {
             return Some(format!("it has {}, and the plan wants {wanted}", many(there, noun)));
         }
     }
-    let topology = &plan.topology;
-    let hidden = topology.nodes.iter().any(|node| {
-        !node.mounts.is_empty() || !node.port_mappings.is_empty() || node.image.is_some()
-    }) || !topology.feature_gates.is_empty()
-        || !topology.runtime_config.is_empty();
-    if hidden {
+    // What nobody can see in a cluster that is up.
+    let label = found.nodes().find_map(|node| node.labels.get(label::SHAPE));
+    let made = Shape::from_label(label.map(String::as_str).unwrap_or_default());
+    let differing = made.differing(shape);
+    if !differing.is_empty() {
         return Some(format!(
-            "topology {} asks for mounts, ports, images or features, which a cluster does not show",
-            topology.name
+            "it was made with other {} than topology {} wants",
+            differing.join(", ").replace('-', " "),
+            plan.topology.name
         ));
     }
     let running =
@@ -234,41 +212,9 @@ impl Provider for Reusing {
 /// A cluster that was taken. It stays when the run is done with it.
 struct Reused {
     cluster: Arc<dyn Cluster>,
-    /// The namespaces that the trials bring with them and that were not there before.
-    own: BTreeSet<String>,
+    /// What the trials bring with them.
+    brought: Brought,
     _lock: Flock<File>,
-}
-
-impl Reused {
-    /// Removes the namespaces that the trials have brought.
-    async fn clean(&self) -> Result<(), String> {
-        let client = self.cluster.client();
-        let there = namespaces(&client).await?;
-        let own: Vec<ObjectRef> = self
-            .own
-            .iter()
-            .filter(|name| there.contains(*name))
-            .map(|name| namespace(name))
-            .collect();
-        for namespace in &own {
-            client.delete(namespace).await.map_err(|error| error.to_string())?;
-        }
-        for namespace in &own {
-            wait::until_gone(&client, namespace, GONE_WITHIN, |_: &str| ())
-                .await
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
-}
-
-fn namespace(name: &str) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Namespace".to_owned(),
-        namespace: None,
-        name: name.to_owned(),
-    }
 }
 
 #[async_trait]
@@ -334,11 +280,101 @@ impl Cluster for Reused {
     }
 
     async fn teardown(&self) -> Result<(), ProviderError> {
-        let cleaned = self.clean().await.map_err(|detail| ProviderError {
-            operation: format!("clean the namespaces of cluster {}", self.name()),
+        let cleaned = self.brought.remove(&self.client()).await.map_err(|detail| ProviderError {
+            operation: format!("remove what trials have brought to cluster {}", self.name()),
             detail,
             source: None,
         });
         cleaned.and(self.cluster.teardown().await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use gateproof_core::cluster::NodeRole;
+    use gateproof_core::name::ClusterName;
+    use gateproof_core::plan::ClusterPlan;
+    use gateproof_core::topology::fit::{ServicesBy, StackNeeds};
+    use gateproof_core::topology::{IpFamily, Topology, TopologyNode};
+    use gateproof_kind::container::{ContainerState, Phase};
+    use gateproof_kind::discovery::{Found, Maker};
+    use gateproof_kind::label;
+    use gateproof_kind::plan::shape::Shape;
+
+    use super::misfit;
+
+    fn planned() -> ClusterPlan {
+        let nodes = [("control-plane", NodeRole::ControlPlane), ("worker", NodeRole::Worker)];
+        let nodes = nodes.map(|(name, role)| TopologyNode::plain(name, role)).to_vec();
+        let topology = Topology::of_nodes("pair", nodes);
+        ClusterPlan { name: ClusterName::new("planned"), topology, trials: Vec::new() }
+    }
+
+    fn shape(plan: &ClusterPlan) -> Shape {
+        let needs = StackNeeds { services: ServicesBy::Cilium };
+        Shape::of(&plan.topology, needs, Path::new("/"))
+    }
+
+    /// The cluster of a plan.
+    fn up(plan: &ClusterPlan) -> Found {
+        let containers = plan.topology.nodes.iter().map(|node| {
+            let role = match node.role {
+                NodeRole::ControlPlane => "control-plane",
+                NodeRole::Worker => "worker",
+            };
+            let labels = [(label::ROLE, role.to_owned()), (label::SHAPE, shape(plan).to_label())];
+            ContainerState {
+                id: node.name.to_string(),
+                name: format!("up-{}", node.name),
+                image: "node:1".to_owned(),
+                labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
+                phase: Phase::Running,
+                addresses: BTreeMap::new(),
+                ports: Vec::new(),
+            }
+        });
+        let (name, maker) = ("up".to_owned(), Maker::SomebodyElse);
+        Found { name, maker, containers: containers.collect() }
+    }
+
+    #[test]
+    fn a_cluster_is_used_only_where_all_of_it_fits() {
+        let plan = planned();
+        let why = |plan: &ClusterPlan, found: &Found, image: Option<&str>| {
+            misfit(plan, &shape(plan), found, image).unwrap_or_default()
+        };
+        assert_eq!(why(&plan, &up(&plan), None), "");
+        assert_eq!(why(&plan, &up(&plan), Some("node:1")), "");
+        assert!(why(&plan, &up(&plan), Some("node:2")).contains("node:2 is asked for"));
+
+        let changed = |change: &dyn Fn(&mut Topology)| {
+            let mut plan = planned();
+            change(&mut plan.topology);
+            plan
+        };
+        let dual = changed(&|it| it.networking.ip_family = IpFamily::Dual);
+        let gated = changed(&|it| it.feature_gates = [("A".to_owned(), true)].into());
+        let larger = changed(&|it| it.nodes.push(TopologyNode::plain("w2", NodeRole::Worker)));
+        for (other, part) in [
+            (&dual, "made with other networking than topology pair wants"),
+            (&gated, "made with other features than"),
+            (&larger, "it has 1 worker, and the plan wants 2"),
+        ] {
+            let told = why(other, &up(&plan), None);
+            assert!(told.contains(part), "{part}: {told}");
+            assert_eq!(why(other, &up(other), None), "", "it fits itself");
+        }
+        let mut unlabelled = up(&plan);
+        unlabelled
+            .containers
+            .iter_mut()
+            .for_each(|it| it.labels.retain(|name, _| name != label::SHAPE));
+        assert!(why(&plan, &unlabelled, None).contains("containerd patches"));
+        let mut stopped = up(&plan);
+        stopped.containers[1].phase = Phase::Exited { code: 0, out_of_memory: false };
+        assert!(why(&plan, &stopped, None).contains("1 of its 2 containers run"));
     }
 }
