@@ -124,10 +124,20 @@ impl Bench {
 
     /// An image of a registry, which misbehaves like that.
     pub(crate) fn registry(&self, how: &str) -> Result<String, String> {
-        let reference = format!("{}-registry-{how}x", self.image);
+        self.program("registry", how)
+    }
+
+    /// An image of the load balancer.
+    pub(crate) fn balancer(&self) -> Result<String, String> {
+        self.program("balancer", "")
+    }
+
+    /// An image that is no node's and runs one of the stand-ins.
+    fn program(&self, name: &str, how: &str) -> Result<String, String> {
+        let reference = format!("{}-{name}-{how}x", self.image);
         let lines = format!(
             "ENV STAND_IN_MISBEHAVIOUR={how}\nSTOPSIGNAL SIGTERM\n\
-             ENTRYPOINT [\"/usr/local/bin/gateproof-stand-in\", \"registry\"]"
+             ENTRYPOINT [\"/usr/local/bin/gateproof-stand-in\", \"{name}\"]"
         );
         self.derived.lock().unwrap_or_else(PoisonError::into_inner).push(reference.clone());
         self.runtime.block_on(image::derive(&self.engine, &self.image, &reference, &lines))?;

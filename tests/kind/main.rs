@@ -16,6 +16,7 @@ mod image;
 mod mirror;
 mod misbehaviour;
 mod objects;
+mod reuse;
 mod second_engine;
 mod side_by_side;
 
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         .into_iter()
         .chain(objects::tests())
         .chain(mirror::tests())
+        .chain(reuse::tests())
         .chain(misbehaviour::tests())
         .chain(side_by_side::tests());
     let mut trials: Vec<Trial> = tests

@@ -1,9 +1,13 @@
 //! What a cluster is made of, as kind would have made it: names, labels, network and kubeconfig.
 
+use std::time::Duration;
+
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::Plan;
+use gateproof_core::topology::{IpFamily, Networking};
 use gateproof_kind::container::ContainerState;
 use gateproof_kind::kubeconfig::{self, Server};
+use gateproof_kind::label;
 use gateproof_kind::provider::KindProvider;
 use gateproof_kubernetes::{Provider, Surroundings};
 use libtest_mimic::Failed;
@@ -12,10 +16,48 @@ use crate::Work;
 use crate::bench::Bench;
 
 pub(crate) fn tests() -> Vec<(String, Work)> {
-    vec![(
-        "containers_are_named_and_labelled_as_kind_does_it".to_owned(),
-        Box::new(as_kind_makes_them),
-    )]
+    vec![
+        (
+            "containers_are_named_and_labelled_as_kind_does_it".to_owned(),
+            Box::new(as_kind_makes_them),
+        ),
+        (
+            "nodes_of_a_dual_stack_cluster_have_addresses_of_both_families".to_owned(),
+            Box::new(dual),
+        ),
+    ]
+}
+
+/// The stand-in refuses documents with addresses that its container does not have.
+fn dual(bench: &Bench) -> Result<(), Failed> {
+    let mut cluster = Bench::small_plan()?;
+    cluster.topology.networking = Networking::defaults(IpFamily::Dual);
+    let plan = Plan { provider: ProviderKind::Kind, clusters: vec![cluster.clone()] };
+    let provider = KindProvider::new(bench.workplace(bench.image()));
+    let up = bench.block_on(provider.provision(&cluster, &Surroundings::none("suite")))?;
+    let found = bench.containers(&cluster.name)?;
+    let document = bench.block_on(bench.engine().read_file(
+        &format!("{}-worker", cluster.name),
+        "/kind/kubeadm.conf",
+        Duration::from_secs(10),
+    ))?;
+    bench.block_on(up.teardown())?;
+    let document = String::from_utf8(document)?;
+    let worker = found.iter().find(|container| container.name.ends_with("-worker"));
+    let worker = worker.ok_or("there is no worker")?;
+    let addresses = &worker.addresses[bench.network()];
+    let (Some(v4), Some(v6)) = (addresses.v4, addresses.v6) else {
+        return Err(format!("{} has {addresses:?}", worker.name).into());
+    };
+    if !document.contains(&format!("{v4},{v6}")) {
+        return Err(format!("the kubelet is not told {v4},{v6}: {document}").into());
+    }
+    let pools = worker.labels.get(label::ADDRESS_POOL).map(String::as_str).unwrap_or_default();
+    let of_v6 = pools.split(',').filter(|pool| pool.contains(':')).count();
+    if (pools.split(',').count(), of_v6) != (2, 1) {
+        return Err(format!("addresses for load balancers of both families, not {pools:?}").into());
+    }
+    bench.must_be_gone(&plan)
 }
 
 fn as_kind_makes_them(bench: &Bench) -> Result<(), Failed> {
@@ -28,7 +70,7 @@ fn as_kind_makes_them(bench: &Bench) -> Result<(), Failed> {
     let admin = bench.block_on(bench.engine().read_file(
         &format!("{}-control-plane", cluster.name),
         "/etc/kubernetes/admin.conf",
-        std::time::Duration::from_secs(10),
+        Duration::from_secs(10),
     ))?;
     bench.block_on(up.teardown())?;
     let mut names = Vec::new();

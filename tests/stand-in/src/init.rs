@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateproof_embedded::machines::{ControlPlane, Machine, NodeAgent};
@@ -12,13 +13,14 @@ use gateproof_kubernetes::Client;
 use serde_json::Value;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::kubeadm::authority;
 use crate::service::{Answer, Credentials, Request, SOCKET};
-use crate::{Failure, Outcome, block_on, journal, misbehaviour, node, service};
+use crate::{Failure, Outcome, block_on, forward, journal, misbehaviour, node, service};
 
 /// Is there once commands may be run.
-const UP: &str = "/run/stand-in.up";
+pub(crate) const UP: &str = "/run/stand-in.up";
 /// The real-time signal by which systemd is told to stop, which is the image's stop signal.
 const STOP: i32 = 37;
 /// How long a boot takes at least; real ones take seconds.
@@ -98,6 +100,8 @@ async fn pause(span: Duration) {
 #[derive(Default)]
 struct Running {
     control_plane: Option<ControlPlane>,
+    /// Passes on to the first control plane what comes to this one, which has joined.
+    forwarding: Option<JoinHandle<()>>,
     /// Takes connections of clients and never answers.
     silent: Option<TcpListener>,
     kubelet: Option<NodeAgent>,
@@ -168,6 +172,13 @@ async fn perform(request: Request, running: &mut Running) -> Result<Answer, Fail
         };
         running.control_plane = Some(control_plane);
         return Ok(Answer::ControlPlane(credentials));
+    }
+    if let Request::Forward { to } = request {
+        let listener = TcpListener::bind(SocketAddr::from(([0, 0, 0, 0], 6443))).await?;
+        let targets: forward::Targets = Arc::new(move || vec![to.clone()]);
+        running.forwarding = Some(tokio::spawn(forward::serve(listener, targets)));
+        journal::note("kube-apiserver: serving securely on [::]:6443");
+        return Ok(Answer::Done);
     }
     let Request::Kubelet { kubeconfig, node, info } = request else {
         return Err(Failure::new("stand-in: nothing such can be asked for"));

@@ -24,6 +24,15 @@ const KUBELET: &str = "/etc/kubernetes/kubelet.conf";
 const REGISTERED_WITHIN: Duration = Duration::from_secs(40);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// What kubeadm is run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// `kubeadm init`
+    Init,
+    /// `kubeadm join`
+    Join,
+}
+
 /// Runs a phase.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let (phase, rest) = arguments
@@ -104,7 +113,7 @@ fn init(path: &str) -> Outcome {
         let client = connect(&kubeconfig).await?;
         authority::publish(&client, &cluster, &credentials).await?;
         println!("[kubelet-start] Starting the kubelet");
-        start_kubelet(&documents, Role::ControlPlane, kubeconfig).await?;
+        start_kubelet(&documents, Phase::Init, kubeconfig).await?;
         registered(&client, &host).await?;
         registration::mark_control_plane(&client, &host).await?;
         println!("\nYour Kubernetes control-plane has initialized successfully!");
@@ -121,6 +130,9 @@ fn join(path: &str) -> Outcome {
     }
     let documents = Documents::read(path)?;
     let joining = documents.for_join()?;
+    if joining.role == Role::ControlPlane {
+        authority::must_be_shared()?;
+    }
     println!("[preflight] Reading configuration from the \"kubeadm-config\" ConfigMap");
     block_on(async {
         let insecure = authority::bootstrap_kubeconfig(&joining.endpoint, &joining.token, None);
@@ -130,8 +142,17 @@ fn join(path: &str) -> Outcome {
             authority::bootstrap_kubeconfig(&joining.endpoint, &joining.token, Some(&authority));
         write(KUBELET, &kubeconfig)?;
         println!("[kubelet-start] Starting the kubelet");
-        start_kubelet(&documents, Role::Worker, kubeconfig).await?;
-        registered(&client, &node::host_name()).await?;
+        let host = node::host_name();
+        if joining.role == Role::ControlPlane {
+            let client = connect(&kubeconfig).await?;
+            let to = format!("{}:6443", registration::first_control_plane(&client).await?);
+            service::ask(&Request::Forward { to }).await?;
+        }
+        start_kubelet(&documents, Phase::Join, kubeconfig).await?;
+        registered(&client, &host).await?;
+        if joining.role == Role::ControlPlane {
+            registration::mark_control_plane(&client, &host).await?;
+        }
         println!("\nThis node has joined the cluster:");
         Ok(())
     })
@@ -141,9 +162,9 @@ async fn connect(kubeconfig: &str) -> Result<Client, Failure> {
     Client::from_kubeconfig_text(kubeconfig).await.map_err(|error| Failure::of(&error))
 }
 
-async fn start_kubelet(documents: &Documents, role: Role, kubeconfig: String) -> Outcome {
+async fn start_kubelet(documents: &Documents, phase: Phase, kubeconfig: String) -> Outcome {
     write("/var/lib/kubelet/config.yaml", &documents.kubelet_text())?;
-    let node = documents.node(role)?;
+    let node = documents.node(phase)?;
     service::ask(&Request::Kubelet { kubeconfig, node, info: node::info() }).await?;
     Ok(())
 }

@@ -12,8 +12,10 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are programs that print")]
 
+mod balancer;
 mod containers;
 mod files;
+mod forward;
 mod helm;
 mod init;
 mod journal;
@@ -109,6 +111,7 @@ fn dispatch(program: &str, arguments: &[String]) -> Outcome {
     match program {
         "helm" => return helm::run(arguments),
         "registry" => return registry::run(arguments),
+        "balancer" => return balancer::run(arguments),
         "entrypoint" | "init" => return init::run(),
         _ => {}
     }

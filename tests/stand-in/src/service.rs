@@ -29,6 +29,11 @@ pub(crate) enum Request {
         /// Tokens that open the door.
         tokens: Vec<String>,
     },
+    /// Serve the API of the first control plane here as well.
+    Forward {
+        /// Where that is, `address:port`.
+        to: String,
+    },
     /// Run the kubelet.
     Kubelet {
         /// How it reaches the API.

@@ -1,6 +1,6 @@
 //! The lines of shell that are run in nodes, word for word, and the service manager.
 
-use crate::{Failure, Outcome, files, journal};
+use crate::{Failure, Outcome, balancer, files, journal};
 
 /// How kind exports `/var/log` (kubernetes-sigs/kind v0.33.0: `pkg/cluster/internal/logs/logs.go`).
 const EXPORT: &str =
@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             journal::note("systemd: restarted containerd.service");
             Ok(())
         }
+        ["-c", balancer::ACTIVATE] => balancer::activate(),
         ["-c", line] if line == EXPORT => files::tar(&["-C".to_owned(), "/var/log/".to_owned()]),
         _ => Err(Failure {
             code: 127,

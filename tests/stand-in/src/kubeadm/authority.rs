@@ -31,6 +31,23 @@ pub(super) fn write_files(credentials: &Credentials) -> Outcome {
     write(&format!("{PKI}/sa.pub"), &key.public_key_pem())
 }
 
+/// Fails where a further control plane lacks what the first one must have given to it, as kubeadm
+/// does without `--upload-certs` (kubernetes/kubernetes v1.36:
+/// `cmd/kubeadm/app/phases/certs/certs.go`, `SharedCertificateExists`).
+pub(super) fn must_be_shared() -> Outcome {
+    let files = ["ca.crt", "ca.key", "sa.key", "sa.pub", "front-proxy-ca.crt", "etcd/ca.crt"];
+    for path in files.map(|file| format!("{PKI}/{file}")) {
+        if !std::path::Path::new(&path).exists() {
+            return Err(Failure::new(format!(
+                "error execution phase control-plane-prepare/certs: failure loading certificate \
+                 for CA: couldn't load the certificate file {path}: open {path}: no such file or \
+                 directory"
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Gives the node a certificate authority to trust, which every operating system has and programs
 /// count on; nobody has its key.
 pub(crate) fn write_trusted() -> Outcome {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::Phase;
 use super::known::{misfits, shape};
 use super::registration::{KubeletArguments, Role, node_object};
 use crate::{Failure, node};
@@ -41,6 +42,8 @@ impl Cluster {
 /// What `kubeadm join` makes of them.
 #[derive(Debug, Clone)]
 pub(super) struct Joining {
+    /// What the node becomes.
+    pub(super) role: Role,
     /// `host:port` of the API.
     pub(super) endpoint: String,
     /// The token.
@@ -105,16 +108,7 @@ impl Documents {
         if token != TOKEN {
             wrong.push("bootstrapTokens has not the one token by which nodes join".to_owned());
         }
-        let own: Vec<String> = node::addresses().iter().map(ToString::to_string).collect();
-        let advertised = at(init, "/localAPIEndpoint/advertiseAddress");
-        if !own.contains(&advertised) {
-            wrong.push(format!(
-                "localAPIEndpoint.advertiseAddress is {advertised:?}, the node has {own:?}"
-            ));
-        }
-        if init.pointer("/localAPIEndpoint/bindPort") != Some(&6443.into()) {
-            wrong.push("localAPIEndpoint.bindPort is not 6443".to_owned());
-        }
+        wrong.extend(advertises(&init["localAPIEndpoint"], "localAPIEndpoint"));
         let endpoint = at(cluster, "/controlPlaneEndpoint");
         let name = at(cluster, "/clusterName");
         if endpoint != format!("{}:6443", node::host_name())
@@ -147,13 +141,13 @@ impl Documents {
     pub(super) fn for_join(&self) -> Result<Joining, Failure> {
         let mut wrong = self.common("JoinConfiguration")?;
         let join = self.document("JoinConfiguration")?;
-        if join.get("controlPlane").is_some() {
-            wrong.push(
-                "stand-in: a further control plane cannot join, because nothing here replicates \
-                 the objects of the first"
-                    .to_owned(),
-            );
-        }
+        let role = match join.pointer("/controlPlane/localAPIEndpoint") {
+            None => Role::Worker,
+            Some(endpoint) => {
+                wrong.extend(advertises(endpoint, "controlPlane.localAPIEndpoint"));
+                Role::ControlPlane
+            }
+        };
         let token = join.pointer("/discovery/bootstrapToken").unwrap_or(&Value::Null);
         let text = |field: &str| token[field].as_str().unwrap_or_default().to_owned();
         if text("token") != TOKEN {
@@ -167,14 +161,14 @@ impl Documents {
             );
         }
         refuse(&wrong)?;
-        Ok(Joining { endpoint: text("apiServerEndpoint"), token: text("token") })
+        Ok(Joining { role, endpoint: text("apiServerEndpoint"), token: text("token") })
     }
 
-    /// The Node object.
-    pub(super) fn node(&self, role: Role) -> Result<Value, Failure> {
-        let kind = match role {
-            Role::ControlPlane => "InitConfiguration",
-            Role::Worker => "JoinConfiguration",
+    /// The Node object, by the document of this phase.
+    pub(super) fn node(&self, phase: Phase) -> Result<Value, Failure> {
+        let kind = match phase {
+            Phase::Init => "InitConfiguration",
+            Phase::Join => "JoinConfiguration",
         };
         let arguments = self.kubelet_arguments(kind)?;
         let labels = arguments.get("node-labels").map(String::as_str).unwrap_or_default();
@@ -258,6 +252,20 @@ impl Documents {
             _ => BTreeMap::new(),
         })
     }
+}
+
+/// What is wrong with where an API server says that it is.
+fn advertises(endpoint: &Value, field: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let own: Vec<String> = node::addresses().iter().map(ToString::to_string).collect();
+    let advertised = endpoint["advertiseAddress"].as_str().unwrap_or_default();
+    if !own.iter().any(|own| own == advertised) {
+        wrong.push(format!("{field}.advertiseAddress is {advertised:?}, the node has {own:?}"));
+    }
+    if endpoint["bindPort"] != 6443 {
+        wrong.push(format!("{field}.bindPort is not 6443"));
+    }
+    wrong
 }
 
 fn refuse(problems: &[String]) -> Result<(), Failure> {

@@ -72,6 +72,24 @@ pub(super) fn node_object(arguments: &KubeletArguments) -> Result<Value, Failure
     }))
 }
 
+/// The address of the control plane that has the objects: whichever registered first.
+pub(super) async fn first_control_plane(client: &Client) -> Result<String, Failure> {
+    let nodes = client.list("v1", "Node", None).await;
+    let nodes = nodes.map_err(|error| Failure::new(error.to_string()))?;
+    let mut first: Vec<(&str, &str)> = nodes
+        .iter()
+        .filter(|node| node["metadata"]["labels"].get(CONTROL_PLANE).is_some())
+        .filter_map(|node| {
+            let addresses = node["status"]["addresses"].as_array()?;
+            let internal = addresses.iter().find(|address| address["type"] == "InternalIP")?;
+            Some((node["metadata"]["name"].as_str()?, internal["address"].as_str()?))
+        })
+        .collect();
+    first.sort_unstable();
+    let first = first.first().map(|(_, address)| (*address).to_owned());
+    first.ok_or_else(|| Failure::new("stand-in: no control plane is registered yet"))
+}
+
 /// Labels and taints the node as a control plane.
 pub(super) async fn mark_control_plane(client: &Client, name: &str) -> Outcome {
     let reference = object("v1", "Node", None, name);
