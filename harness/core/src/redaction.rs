@@ -5,7 +5,8 @@
 //! stay; so do names, because a diagnosis without names is none. Where a harmless text has the
 //! form of a secret it goes too: that is a small loss.
 //!
-//! [`object`] knows the shape of Kubernetes objects, [`values`] that of Helm values, [`text`]
+//! [`object`] knows the shape of Kubernetes objects, [`values`] that of Helm values, [`told`]
+//! that of observations, [`text`]
 //! only forms (PEM blocks, tokens, passwords in addresses).
 
 mod name;
@@ -14,6 +15,7 @@ mod secret;
 mod text;
 
 pub use object::object;
+pub use object::told;
 pub use object::values;
 pub use text::text;
 

@@ -21,9 +21,10 @@ pub(crate) use certificates::{copies, references};
 pub use node::nodes;
 
 /// Makes a dossier of what was read.
-pub(crate) fn assemble(evidence: Evidence) -> Dossier {
+pub(crate) fn assemble(mut evidence: Evidence) -> Dossier {
     let versions = versions::versions(&evidence);
     let cilium = cilium(&evidence, versions.cilium.as_ref());
+    evidence.retain_secrets(&certificates::wanted(&evidence, cilium.config.as_ref()));
     let certificates = certificates::hops(&evidence, cilium.config.as_ref());
     let nodes = nodes(evidence.list("", "Node"));
     let taken = evidence.taken;

@@ -21,6 +21,12 @@ use helm::Release;
 
 /// The name of the ConfigMap that Cilium's components read.
 pub(crate) const CILIUM_CONFIG: &str = "cilium-config";
+/// The namespace of cert-manager, and the ConfigMap that its controller reads, as its documentation
+/// has them.
+pub(crate) const CERT_MANAGER: &str = "cert-manager";
+
+/// Stands for all namespaces; no namespace is called so.
+const EVERYWHERE: &str = "*";
 
 /// Group, kind, namespace and name.
 type Key = (String, String, String, String);
@@ -94,14 +100,22 @@ impl Evidence {
         if let (Some(name), Some(at)) = (name(&object), written::entries(&object)) {
             self.written.insert(name, at);
         }
-        redaction::object(&mut object);
         shorten(&mut object);
+        redaction::object(&mut object);
         self.objects.entry(key).or_insert(object);
     }
 
     /// Adds the lines of a log that matter.
     pub(crate) fn add_log(&mut self, origin: &LogOrigin, log: &str) {
         self.logs.extend(log::lines(origin, log));
+    }
+
+    /// Adds Helm values that are known from elsewhere than a release.
+    pub(crate) fn add_values(&mut self, values: &Value) {
+        if self.release.is_none() {
+            let values = redaction::values(values);
+            self.release = Some(Release { revision: 0, version: None, values });
+        }
     }
 
     /// Tells of something that could not be read.
@@ -135,11 +149,30 @@ impl Evidence {
         self.absent_secrets.insert(secret);
     }
 
+    /// Tells that all Secrets of a namespace are there.
+    pub(crate) fn secrets_listed(&mut self, namespace: &str) {
+        self.listed_secrets.insert(namespace.to_owned());
+    }
+
+    /// Tells that all Secrets are there.
+    pub(crate) fn all_secrets_listed(&mut self) {
+        self.listed_secrets.insert(EVERYWHERE.to_owned());
+    }
+
+    /// Leaves out Secrets that nobody asks about.
+    pub(crate) fn retain_secrets(&mut self, wanted: &BTreeSet<NamespacedName>) {
+        self.objects.retain(|(group, kind, namespace, name), _| {
+            !(group.is_empty() && kind == "Secret")
+                || wanted.contains(&NamespacedName::new(namespace.as_str(), name.as_str()))
+        });
+    }
+
     /// Whether it is known if there is such a Secret.
     pub(crate) fn knows_secret(&self, secret: &NamespacedName) -> bool {
         self.get("Secret", secret).is_some()
             || self.absent_secrets.contains(secret)
             || self.listed_secrets.contains(&secret.namespace)
+            || self.listed_secrets.contains(EVERYWHERE)
     }
 
     /// When a ConfigMap was last written.
@@ -174,6 +207,15 @@ fn is_wanted(object: &Value) -> bool {
     match (text(object, "/apiVersion"), text(object, "/kind")) {
         (Some("v1"), Some("Pod")) | (Some("apps/v1"), Some("Deployment" | "DaemonSet")) => {
             component::of(object).is_some()
+        }
+        (Some("v1"), Some("ConfigMap")) => {
+            let name = text(object, "/metadata/name");
+            name == Some(CILIUM_CONFIG)
+                || (name == Some(CERT_MANAGER)
+                    && text(object, "/metadata/namespace") == Some(CERT_MANAGER))
+        }
+        (Some("apiextensions.k8s.io/v1"), Some("CustomResourceDefinition")) => {
+            text(object, "/metadata/name").is_some_and(|name| reading::DEFINITIONS.contains(&name))
         }
         (Some("v1"), Some("Event")) => text(object, "/involvedObject/kind")
             .is_some_and(|kind| reading::EVENTS_ABOUT.contains(&kind)),

@@ -6,15 +6,19 @@
 //! What could not be read becomes part of the dossier and never an error.
 //!
 //! Read in this order: [`reading`] (what is looked at, and what is hidden without it), [`evidence`],
-//! [`assemble`], [`live`].
+//! [`assemble`], [`live`], [`mod@folder`], [`mod@bundle`].
 
 mod assemble;
+mod bundle;
 mod component;
 mod evidence;
+mod folder;
 mod live;
 mod options;
 mod reading;
 
 pub use assemble::{nodes, served};
+pub use bundle::{BundleError, bundle};
+pub use folder::{FolderError, folder};
 pub use live::live;
 pub use options::Options;

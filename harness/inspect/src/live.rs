@@ -15,7 +15,7 @@ use gateproof_core::dossier::{Dossier, Why, text};
 use gateproof_kubernetes::Client;
 
 use crate::assemble::{assemble, home};
-use crate::evidence::{CILIUM_CONFIG, Evidence};
+use crate::evidence::{CERT_MANAGER, CILIUM_CONFIG, Evidence};
 use crate::options::Options;
 use crate::reading::{FIRST, REST};
 use reader::{Failure, Reader};
@@ -23,9 +23,6 @@ use reader::{Failure, Reader};
 /// The namespaces that Cilium is installed into as a rule; looked at when its agents cannot be
 /// looked for everywhere.
 const USUAL: &[&str] = &["kube-system", "cilium", "cilium-system"];
-
-/// The namespace of cert-manager, as its documentation has it.
-const CERT_MANAGER: &str = "cert-manager";
 
 /// Reads what there is to know about a cluster. Never fails: what could not be read is told in
 /// the dossier.

@@ -293,3 +293,8 @@ pub(crate) const DEFINITIONS_HIDE: &str =
 /// The kinds whose events are of interest.
 pub(crate) const EVENTS_ABOUT: &[&str] =
     &["Gateway", "HTTPRoute", "Certificate", "CertificateRequest", "Order", "Challenge"];
+
+/// Every kind in the tables above.
+pub(crate) fn all() -> impl Iterator<Item = &'static Reading> {
+    FIRST.iter().chain(REST)
+}

@@ -4,3 +4,5 @@
 mod bed;
 #[path = "embedded/live.rs"]
 mod live;
+#[path = "embedded/offline.rs"]
+mod offline;

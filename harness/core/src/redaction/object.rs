@@ -39,6 +39,30 @@ pub fn values(values: &Value) -> Value {
     values
 }
 
+/// Redacts what is told of a cluster, an event or a dossier, in place: every text by its form, and
+/// fields of headers by their names. Names of our own fields say nothing about secrets.
+pub fn told(value: &mut Value) {
+    if let Value::Array(items) = value
+        && let [Value::String(name), header] = items.as_mut_slice()
+        && is_secret(name)
+    {
+        redact_all(header);
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(told),
+        Value::Object(fields) => {
+            redact_named_value(fields);
+            if let Some(Value::Object(headers)) = fields.get_mut("headers") {
+                for (_, value) in headers.iter_mut().filter(|(name, _)| is_secret(name)) {
+                    redact_all(value);
+                }
+            }
+            fields.values_mut().for_each(told);
+        }
+        other => walk(other, is_secret),
+    }
+}
+
 fn walk(value: &mut Value, secret_name: fn(&str) -> bool) {
     match value {
         Value::String(words) => {

@@ -59,6 +59,19 @@ pub(crate) fn copies(config: &CiliumConfig, secret: &NamespacedName) -> [Namespa
     secret_copies(&config.secrets_namespace, secret)
 }
 
+/// The Secrets that a dossier is about: those that listeners name, and their copies.
+pub(super) fn wanted(
+    evidence: &Evidence,
+    config: Option<&CiliumConfig>,
+) -> BTreeSet<NamespacedName> {
+    let mut wanted = BTreeSet::new();
+    for reference in references(evidence.list(GATEWAY, "Gateway")) {
+        wanted.extend(config.iter().flat_map(|config| copies(config, &reference.secret)));
+        wanted.insert(reference.secret);
+    }
+    wanted
+}
+
 /// Every hop but what is served, for each listener.
 pub(super) fn hops(evidence: &Evidence, config: Option<&CiliumConfig>) -> Vec<CertificateAtHop> {
     let references: BTreeSet<Reference> =

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{object, values};
+use super::{object, told, values};
 
 fn redacted(mut value: Value) -> Value {
     object(&mut value);
@@ -72,4 +72,18 @@ fn private_keys_go_from_helm_values_and_settings_stay() {
     assert_eq!(seen["tls"], json!({"ca": {"key": "REDACTED", "cert": "QUFB"}}));
     assert_eq!(seen["gatewayAPI"]["secretsNamespace"]["name"], "cilium-secrets");
     assert_eq!(seen["extraEnv"][0]["value"], "REDACTED");
+}
+
+#[test]
+fn headers_of_observations_go_by_their_names_and_fields_of_ours_stay() {
+    let mut value = json!({
+        "secret": "gateway/wildcard",
+        "response": {"headers": [["set-cookie", "a=hunter22"], ["server", "envoy"]],
+            "body": "password=hunter22",
+            "echo": {"headers": {"Authorization": ["Basic hunter22"], "Host": ["a"]}}},
+    });
+    told(&mut value);
+    assert!(!value.to_string().contains("hunter22"), "{value}");
+    assert_eq!(value["secret"], "gateway/wildcard");
+    assert_eq!(value["response"]["headers"][1], json!(["server", "envoy"]));
 }
