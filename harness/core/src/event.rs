@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::cilium::CiliumVersion;
 use crate::cluster::{Node, ProviderKind, Subject};
 use crate::dossier::Unread;
+use crate::expectation::Expected;
 use crate::exposure::Grid;
 use crate::finding::Finding;
 use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
@@ -272,6 +273,9 @@ pub struct TrialSummary {
     pub cilium: CiliumVersion,
     /// The cluster it will run on.
     pub cluster: ClusterName,
+    /// What must become of it when it is not to pass; `None` when everything has to hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expected>,
 }
 
 /// A decided check.

@@ -32,6 +32,11 @@ pub use firing::Firing;
 pub struct RuleId(String);
 
 impl RuleId {
+    /// The number of a rule.
+    pub fn of(rule: &Rule) -> Self {
+        Self(rule.id.to_owned())
+    }
+
     /// The number as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -15,6 +15,7 @@ pub mod cluster;
 pub mod dossier;
 pub mod entry;
 pub mod event;
+pub mod expectation;
 pub mod exposure;
 pub mod finding;
 pub mod gateway_api;

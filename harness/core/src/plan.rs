@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::cilium::{CiliumConfig, CiliumVersion};
 use crate::cluster::ProviderKind;
+use crate::expectation::Expected;
 use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 use crate::topology::Topology;
 
 pub mod selection;
@@ -70,6 +71,10 @@ pub struct TrialPlan {
     pub values: Value,
     /// What those values amount to.
     pub config: CiliumConfig,
+    /// Deviations of the embedded cluster.
+    pub faults: Vec<Fault>,
+    /// What must become of it when it is not to pass.
+    pub expect: Option<Expected>,
     /// The scenario itself.
     pub definition: std::sync::Arc<Scenario>,
 }

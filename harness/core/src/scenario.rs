@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::cilium::CiliumVersion;
 use crate::cluster::NodeSelector;
+use crate::expectation::Expected;
 use crate::health::Settings as HealthSettings;
 use crate::name::{ListenerName, NamespacedName, NodeName, ScenarioName, VariantName};
 use crate::observation::{HttpVersion, TcpOutcome};
@@ -63,8 +64,6 @@ pub struct Scenario {
     pub backends: Vec<Backend>,
     /// LB-IPAM pools as CIDRs; empty lets the provider choose.
     pub address_pools: Vec<String>,
-    /// Deviations of the embedded cluster.
-    pub faults: Vec<Fault>,
     /// What to do and claim, in order.
     pub steps: Vec<Step>,
 }
@@ -104,6 +103,10 @@ pub struct Variant {
     pub name: VariantName,
     /// Helm values on top of the scenario's.
     pub values: Value,
+    /// Deviations of the embedded cluster: the scenario's, then its own.
+    pub faults: Vec<Fault>,
+    /// What must become of its trials when they are not to pass.
+    pub expect: Option<Expected>,
 }
 
 /// Who signs certificates.
@@ -141,6 +144,21 @@ pub enum Fault {
         /// On these nodes.
         nodes: NodeSelector,
     },
+    /// The operator still runs with the configuration from before Gateway API was enabled.
+    OperatorNotRestarted,
+    /// The operator copies no Secrets to where agents read them, although it is told to.
+    SecretsNotCopied,
+    /// cert-manager runs without its support for the Gateway API.
+    CertManagerWithoutGatewayApi,
+    /// Definitions of the Gateway API are not installed.
+    DefinitionsAbsent {
+        /// The kinds that they define.
+        kinds: Vec<String>,
+    },
+    /// Envoys refuse a listener whose port was changed, and keep the one they have.
+    PortChangeRejected,
+    /// A network policy lets nobody in at the Gateway's identity.
+    IngressDenied,
 }
 
 /// One thing a trial does, in order.

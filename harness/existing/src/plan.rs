@@ -262,11 +262,15 @@ impl Checked<'_> {
             cert_manager: None,
             cert_manager_values: serde_json::Value::Null,
             values: values.clone(),
-            variants: vec![Variant { name: variant.clone(), values: values.clone() }],
+            variants: vec![Variant {
+                name: variant.clone(),
+                values: values.clone(),
+                faults: Vec::new(),
+                expect: None,
+            }],
             issuer: Issuer::None,
             backends: Vec::new(),
             address_pools: Vec::new(),
-            faults: Vec::new(),
             steps: self.steps(&name),
         };
         TrialPlan {
@@ -276,6 +280,8 @@ impl Checked<'_> {
             cilium: self.version.clone(),
             values,
             config: config.unwrap_or_default(),
+            faults: Vec::new(),
+            expect: None,
             definition: Arc::new(definition),
         }
     }

@@ -85,6 +85,12 @@ fn case(report: &RunReport, trial: &TrialReport) -> TestCase {
         ("cluster", summary.cluster.to_string()),
     ];
     case.add_properties(facts.map(|(name, value)| Property::new(name, value)));
+    if let Some(expect) = &summary.expect {
+        case.add_property(Property::new("expected", expect.to_string()));
+    }
+    if let Some(reason) = trial.reason.as_deref().filter(|_| trial.is_as_expected()) {
+        case.add_property(Property::new("as-expected", clean(reason)));
+    }
     let cluster = report.cluster(&summary.cluster);
     for evidence in cluster.iter().flat_map(|cluster| cluster.evidence_about(&summary.trial)) {
         case.add_property(Property::new("evidence", &evidence.folder));

@@ -18,7 +18,7 @@ use crate::view::duration::human_or_dash;
 use crate::view::failure::{Detail, Story, stories, tell_all};
 use crate::view::measured;
 use crate::view::subject::{model_sentence, provider_and_subject};
-use crate::view::trials::{by_scenario, shout, totals_line};
+use crate::view::trials::{as_expected, by_scenario, shout, totals_line};
 
 /// Characters; GitHub's limit for a comment is 65,536.
 const LIMIT: usize = 60_000;
@@ -83,6 +83,7 @@ fn heading(report: &RunReport) -> String {
     let mut parts = vec![format!("## Gateproof: {word}"), escape(&totals_line(report))];
     parts.extend(model_sentence(report).map(|words| format!("> **{}**", escape(&words))));
     parts.push(escape(&provider_and_subject(report)));
+    parts.extend(as_expected(report).map(|line| escape(&line)));
     parts.extend(cluster::notes(report).iter().map(|note| escape(note)));
     let mut last = parts.pop().expect("the subject is named");
     last.push('\n');

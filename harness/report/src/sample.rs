@@ -53,6 +53,7 @@ pub(crate) fn place(node: usize, port: u16, role: &str) -> String {
 impl Log {
     pub(crate) fn of(provider: ProviderKind, variants: &[&str]) -> Self {
         let trials = variants.iter().map(|variant| TrialSummary {
+            expect: None,
             trial: trial_name(variant),
             scenario: ScenarioName::new("shared-gateway"),
             description: "One Gateway shared by every team, seen by an AWS NLB.".to_owned(),

@@ -4,11 +4,12 @@
 //! Reads only. It comes after the last check, takes bounded time, and changes no verdict: where
 //! something cannot be read, the diagnosis says what stays hidden.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gateproof_core::dossier::{Dossier, Exposure, Targets, Unread, Why};
 use gateproof_core::event::{CheckResult, PlacedHttp};
+use gateproof_core::exposure::Grid;
 use gateproof_core::finding::{self, Finding};
 use gateproof_core::name::NamespacedName;
 use gateproof_core::plan::TrialPlan;
@@ -22,8 +23,8 @@ use crate::clock;
 
 /// How long reading the cluster may take.
 const READING: Duration = Duration::from_secs(25);
-/// How long the ports of a Gateway that no check looked at may be probed.
-const PROBING: Duration = Duration::from_secs(5);
+/// How long the ports of Gateways that no check looked at may be probed, all together.
+const PROBING: Duration = Duration::from_secs(10);
 
 /// When a trial is diagnosed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +42,7 @@ pub(crate) struct Observed {
     checks: Vec<CheckResult>,
     exposure: Vec<Exposure>,
     targets: Vec<Targets>,
-    requests: Vec<(NamespacedName, Vec<PlacedHttp>)>,
+    http: BTreeMap<NamespacedName, Vec<PlacedHttp>>,
 }
 
 /// What a diagnosis amounts to.
@@ -71,15 +72,16 @@ impl Observed {
                         .push(Targets { gateway: claim.gateway.clone(), report: report.clone() });
                 }
             }
+            Claim::Http(claim) => {
+                let requests = self.http.entry(claim.gateway.clone()).or_default();
+                requests.extend(result.evidence.http.iter().cloned());
+            }
             Claim::Gateway(_)
             | Claim::Route(_)
             | Claim::Routes(_)
             | Claim::Service(_)
             | Claim::Certificate(_)
             | Claim::Tcp(_) => {}
-            Claim::Http(claim) => {
-                self.requests.push((claim.gateway.clone(), result.evidence.http.clone()));
-            }
         }
         self.checks.push(result.clone());
     }
@@ -92,14 +94,18 @@ pub(crate) async fn diagnose(
     observed: Observed,
 ) -> Diagnosed {
     let mut dossier = collected(plan, cluster).await;
-    let Observed { checks, exposure, targets, requests } = observed;
-    dossier.http = checks.iter().flat_map(|check| check.evidence.http.clone()).collect();
-    for (gateway, requests) in &requests {
+    let Observed { checks, exposure, targets, http } = observed;
+    for (gateway, requests) in &http {
         gateproof_inspect::served(&mut dossier, gateway, requests);
     }
+    dossier.http = http.into_values().flatten().collect();
     dossier.checks = checks;
     dossier.targets = targets;
-    dossier.exposure = exposure;
+    let exposure = exposure.into_iter().map(|Exposure { gateway, grid }| {
+        let grid = in_kubernetes(cluster, grid);
+        Exposure { gateway, grid }
+    });
+    dossier.exposure = exposure.collect();
     // What a check of an existing cluster asks is for its user to say.
     if !cluster.is_taken_as_it_is() {
         probe_the_rest(plan, cluster, &mut dossier).await;
@@ -136,6 +142,14 @@ async fn collected(plan: &TrialPlan, cluster: &dyn Cluster) -> Dossier {
     dossier
 }
 
+/// The grid with the names that nodes have in Kubernetes, as everything else in a dossier has them.
+fn in_kubernetes(cluster: &dyn Cluster, mut grid: Grid) -> Grid {
+    for cell in &mut grid.cells {
+        cell.endpoint.node = cluster.kubernetes_name(&cell.endpoint.node);
+    }
+    grid
+}
+
 /// Probes the ports of Gateways whose exposure no check looked at, so that rules can tell dead
 /// ports from other failures.
 async fn probe_the_rest(plan: &TrialPlan, cluster: &dyn Cluster, dossier: &mut Dossier) {
@@ -144,8 +158,9 @@ async fn probe_the_rest(plan: &TrialPlan, cluster: &dyn Cluster, dossier: &mut D
     let circumstances = Circumstances { plan, cluster, deadline: Instant::now() + PROBING };
     for gateway in gateways(dossier).difference(&known) {
         let probing = check::exposure_now(&circumstances, gateway);
-        let why = match tokio::time::timeout(PROBING, probing).await {
+        let why = match tokio::time::timeout_at(circumstances.deadline, probing).await {
             Ok(Ok(grid)) => {
+                let grid = in_kubernetes(cluster, grid);
                 dossier.exposure.push(Exposure { gateway: gateway.clone(), grid });
                 continue;
             }

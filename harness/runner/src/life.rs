@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gateproof_core::cluster::ProviderKind;
 use gateproof_core::dossier::Dossier;
 use gateproof_core::event::Event;
+use gateproof_core::expectation::{Counted, Expected};
 use gateproof_core::name::{ClusterName, TrialName};
 use gateproof_core::plan::{ClusterPlan, TrialPlan};
 use gateproof_core::verdict::Verdict;
@@ -41,6 +43,9 @@ impl Life<'_> {
             self.give_up(&self.plan.trials, Verdict::Skipped, &format!("not started: {cause}"));
             return;
         }
+        if self.need_no_cluster() {
+            return;
+        }
         let Some(cluster) = self.bring_up().await else { return };
         let mut gravest = Verdict::Skipped;
         for (position, trial) in self.plan.trials.iter().enumerate() {
@@ -55,7 +60,8 @@ impl Life<'_> {
                 self.give_up(left, Verdict::Inconclusive, &reason);
                 break;
             }
-            let Concluded { verdict, dossier } = Box::pin(self.run_trial(&cluster, trial)).await;
+            let Concluded { verdict, dossier, .. } =
+                Box::pin(self.run_trial(&cluster, trial)).await;
             if matches!(verdict, Verdict::Failed | Verdict::Inconclusive) {
                 self.collect_evidence(cluster.as_ref(), position, &trial.name, dossier).await;
             }
@@ -69,6 +75,30 @@ impl Life<'_> {
         } else if let Err(problem) = self.hand_over(cluster.as_ref()).await {
             self.take_away(cluster.as_ref(), Some(problem)).await;
         }
+    }
+
+    /// Decides the trials if none of them needs a cluster; each trial has a cluster of its own.
+    fn need_no_cluster(&self) -> bool {
+        let decided: Option<Vec<(Verdict, String)>> =
+            self.plan.trials.iter().map(|trial| self.without_cluster(trial)).collect();
+        for (trial, (verdict, reason)) in self.plan.trials.iter().zip(decided.iter().flatten()) {
+            self.give_up(std::slice::from_ref(trial), *verdict, reason);
+        }
+        decided.is_some()
+    }
+
+    /// What a trial is decided as that needs no cluster: because it is refused, as it is expected
+    /// to be, or because this provider's clusters have no faults.
+    fn without_cluster(&self, trial: &TrialPlan) -> Option<(Verdict, String)> {
+        if let Some(expected @ Expected::Refusal { .. }) = &trial.expect {
+            let Counted { verdict, reason } = expected.count(Verdict::Skipped, None);
+            return Some((verdict, reason));
+        }
+        let provider = self.provider.kind();
+        (provider != ProviderKind::Embedded && !trial.faults.is_empty()).then(|| {
+            let why = format!("its faults are the embedded cluster's, and this one is {provider}");
+            (Verdict::Skipped, why)
+        })
     }
 
     async fn bring_up(&self) -> Option<Arc<dyn Cluster>> {
@@ -200,24 +230,25 @@ impl Life<'_> {
         });
         let trial = trial::run(plan, Arc::clone(cluster), self.options, self.emitter.clone());
         // A panic is the harness's own fault: inconclusive, said aloud, and the run goes on.
-        let open = Concluded { verdict: Verdict::Inconclusive, dossier: None };
-        let (concluded, reason) = tokio::select! {
-            done = unpanicked(trial) => match done {
-                Ok(concluded) => (concluded, None),
-                Err(panic) => (open, Some(panic)),
-            },
+        let open = |reason: String| Concluded {
+            verdict: Verdict::Inconclusive,
+            reason: Some(reason),
+            dossier: None,
+        };
+        let concluded = tokio::select! {
+            done = unpanicked(trial) => done.unwrap_or_else(open),
             () = self.interrupt.triggered() => {
                 let cause = self.interrupt.cause().unwrap_or("unknown cause");
-                (open, Some(format!("interrupted by {cause}")))
+                open(format!("interrupted by {cause}"))
             }
             () = self.deadline_passed() => {
-                (open, Some(format!("not decided: {}", self.too_late())))
+                open(format!("not decided: {}", self.too_late()))
             }
         };
         self.emitter.emit(Event::TrialFinished {
             trial: plan.name.clone(),
             verdict: concluded.verdict,
-            reason,
+            reason: concluded.reason.clone(),
             took: started.elapsed(),
         });
         concluded

@@ -162,6 +162,7 @@ pub(crate) fn summaries(plan: &Plan) -> Vec<TrialSummary> {
         variant: trial.variant.clone(),
         cilium: trial.cilium.clone(),
         cluster: cluster.name.clone(),
+        expect: trial.expect.clone(),
     };
     plan.clusters
         .iter()

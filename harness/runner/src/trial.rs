@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use gateproof_core::dossier::Dossier;
 use gateproof_core::event::{CheckResult, Event, Evidence};
+use gateproof_core::expectation::Counted;
+use gateproof_core::finding::Finding;
 use gateproof_core::judge;
 use gateproof_core::plan::TrialPlan;
 use gateproof_core::scenario::{Action, Check, Issuer, Step};
@@ -31,8 +33,10 @@ const PREREQUISITE_LIMIT: Duration = Duration::from_mins(2);
 /// What a trial came to.
 #[derive(Debug)]
 pub(crate) struct Concluded {
-    /// Its verdict.
+    /// What it counts as.
     pub(crate) verdict: Verdict,
+    /// Why, when its steps and checks do not say so.
+    pub(crate) reason: Option<String>,
     /// What a diagnosis rests on, when there was one.
     pub(crate) dossier: Option<Box<Dossier>>,
 }
@@ -64,8 +68,15 @@ pub(crate) async fn run(
         }
     }
     trial.tell_what_is_not_covered();
-    let dossier = trial.diagnose(options.diagnose).await;
-    Concluded { verdict: trial.verdict(), dossier }
+    let measured = trial.verdict();
+    let (findings, dossier) = trial.diagnose(options.diagnose).await;
+    match &plan.expect {
+        None => Concluded { verdict: measured, reason: None, dossier },
+        Some(expected) => {
+            let Counted { verdict, reason } = expected.count(measured, findings.as_deref());
+            Concluded { verdict, reason: Some(reason), dossier }
+        }
+    }
 }
 
 struct Trial<'p> {
@@ -96,7 +107,7 @@ impl Trial<'_> {
             cert_manager: self.plan.definition.cert_manager.clone(),
             cert_manager_values: self.plan.definition.cert_manager_values.clone(),
             address_pools: self.plan.definition.address_pools.clone(),
-            faults: self.plan.definition.faults.clone(),
+            faults: self.plan.faults.clone(),
         };
         if self.cluster.is_taken_as_it_is() {
             return None;
@@ -330,9 +341,9 @@ impl Trial<'_> {
 
     /// Finds out why the trial did not pass. The verdict stays what it is; rules that panic are the
     /// harness's own trouble, and are said.
-    async fn diagnose(&mut self, when: Diagnose) -> Option<Box<Dossier>> {
+    async fn diagnose(&mut self, when: Diagnose) -> (Option<Vec<Finding>>, Option<Box<Dossier>>) {
         if self.verdict() == Verdict::Passed && when == Diagnose::NotPassed {
-            return None;
+            return (None, None);
         }
         let observed = std::mem::take(&mut self.observed);
         let cluster = Arc::clone(&self.cluster);
@@ -343,8 +354,9 @@ impl Trial<'_> {
             }
             Err(panic) => (Vec::new(), vec![diagnosis::hidden_by(panic)], None),
         };
-        self.emitter.emit(Event::Diagnosed { trial: self.plan.name.clone(), findings, unread });
-        dossier
+        let trial = self.plan.name.clone();
+        self.emitter.emit(Event::Diagnosed { trial, findings: findings.clone(), unread });
+        (Some(findings), dossier)
     }
 
     /// A trial in which nothing was checked proves nothing.

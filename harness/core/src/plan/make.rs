@@ -79,6 +79,8 @@ fn trials_of(scenario: &Arc<Scenario>) -> Vec<TrialPlan> {
                 cilium: cilium.clone(),
                 values: values.clone(),
                 config: config(cilium, &values),
+                faults: variant.faults.clone(),
+                expect: variant.expect.clone(),
                 definition: Arc::clone(scenario),
             });
         }

@@ -1,5 +1,7 @@
 //! Claims about the fold, the exit code and the merging of logs.
 
+mod expected;
+
 use std::time::Duration;
 
 use super::{
@@ -24,6 +26,7 @@ impl Log {
         let trials = names
             .iter()
             .map(|name| TrialSummary {
+                expect: None,
                 trial: TrialName::new(*name),
                 scenario: ScenarioName::new("shared"),
                 description: "One Gateway for all.".to_owned(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Subject;
 use crate::dossier::Unread;
 use crate::event::{CheckResult, TrialSummary};
+use crate::expectation::Expected;
 use crate::finding::Finding;
 use crate::verdict::{Failure, Judgement, Verdict};
 
@@ -177,7 +178,10 @@ impl TrialReport {
 
     /// Takes in the verdict that the log states, unless what the log shows contradicts it.
     pub(super) fn finish(&mut self, stated: Verdict, reason: Option<&str>, took: Duration) {
-        let doubt = self.doubt(stated);
+        let doubt = match &self.summary.expect {
+            Some(expected) => self.doubt_of_expected(expected, stated),
+            None => self.doubt(stated),
+        };
         let mut reasons: Vec<String> = reason.map(ToOwned::to_owned).into_iter().collect();
         self.verdict = stated;
         if let Some((verdict, why)) = doubt {
@@ -187,6 +191,26 @@ impl TrialReport {
         self.reason = (!reasons.is_empty()).then(|| reasons.join("; "));
         self.stage = Stage::Finished;
         self.took = Some(took);
+    }
+
+    /// The same for a trial that is not to pass: what its steps and checks add up to has to be what
+    /// is expected.
+    fn doubt_of_expected(&self, expected: &Expected, stated: Verdict) -> Option<(Verdict, String)> {
+        if stated == Verdict::Passed
+            && let Some(step) = self.open_step()
+        {
+            return Some((Verdict::Inconclusive, never_decided(&step.step)));
+        }
+        let measured = self.gravest().unwrap_or(Verdict::Inconclusive);
+        let findings = self.diagnosis.as_ref().map(|diagnosis| diagnosis.findings.as_slice());
+        let counted = expected.count(measured, findings);
+        (counted.verdict > stated && stated >= Verdict::Passed)
+            .then_some((counted.verdict, counted.reason))
+    }
+
+    /// Whether it failed as it was expected to, or was refused so.
+    pub fn is_as_expected(&self) -> bool {
+        self.summary.expect.is_some() && self.verdict == Verdict::Passed
     }
 
     /// Why the stated verdict is too good to be believed, and what to say instead.
@@ -207,11 +231,7 @@ impl TrialReport {
             return None;
         }
         if let Some(step) = self.open_step() {
-            let why = format!(
-                "the log calls the trial passed although `{}` was never decided",
-                step.step
-            );
-            return Some((Verdict::Inconclusive, why));
+            return Some((Verdict::Inconclusive, never_decided(&step.step)));
         }
         if self.checks.is_empty() {
             let why = "no check was decided, so nothing was proven".to_owned();
@@ -230,7 +250,7 @@ impl TrialReport {
     /// Ends a trial that the log does not decide. A claim that was refuted stays refuted;
     /// otherwise nothing is known.
     pub(super) fn abandon(&mut self, reason: String) {
-        let refuted = self.gravest() == Some(Verdict::Failed);
+        let refuted = self.gravest() == Some(Verdict::Failed) && self.summary.expect.is_none();
         self.verdict = if refuted { Verdict::Failed } else { Verdict::Inconclusive };
         self.reason = Some(reason);
         self.stage = Stage::Finished;
@@ -247,6 +267,10 @@ impl TrialReport {
             (_, None) => "the trial was decided".to_owned(),
         }
     }
+}
+
+fn never_decided(step: &str) -> String {
+    format!("the log calls the trial passed although `{step}` was never decided")
 }
 
 fn verdict_of(failures: &[Failure]) -> Verdict {

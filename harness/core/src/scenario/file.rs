@@ -15,12 +15,14 @@ use crate::cilium::CiliumVersion;
 use crate::name::NamespacedName;
 
 pub(crate) mod check;
+pub(crate) mod fault;
 pub(crate) mod form;
 pub(crate) mod request;
 pub(crate) mod socket;
 
 use check::CheckFile;
-use form::{CertManagerForm, ManifestForm, NodesForm, OneOrMany};
+use fault::FaultFile;
+use form::{CertManagerForm, ManifestForm, OneOrMany};
 
 /// A scenario: Cilium configurations to try, what to apply, and what must be true then.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -94,6 +96,9 @@ pub(crate) struct SpecFile {
     /// the scenario.
     #[serde(default)]
     pub(crate) faults: Vec<FaultFile>,
+    /// What must become of every trial, when it is not that everything holds. A variant may say
+    /// otherwise.
+    pub(crate) expect: Option<ExpectFile>,
     /// What must be true once the manifests are applied.
     #[serde(default)]
     pub(crate) checks: Vec<CheckFile>,
@@ -148,6 +153,35 @@ pub(crate) struct VariantFile {
     /// lists replace each other, null removes the chart's default.
     #[serde(default)]
     pub(crate) values: Map<String, Value>,
+    /// Deviations of the embedded cluster in this variant, besides those of the scenario. Other
+    /// providers skip the variant.
+    #[serde(default)]
+    pub(crate) faults: Vec<FaultFile>,
+    /// What must become of this variant's trials, when it is not that everything holds; instead of
+    /// what the scenario says.
+    pub(crate) expect: Option<ExpectFile>,
+}
+
+/// What must become of a trial so that it counts as passed: `verdict` and `finding`, or `refused`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ExpectFile {
+    /// The verdict that its steps and checks have to add up to.
+    pub(crate) verdict: Option<ExpectedVerdict>,
+    /// The rule that has to name the cause, such as `GP0001`; `gateproof explain` lists them.
+    pub(crate) finding: Option<String>,
+    /// Helm values that have to be refused before anything runs, such as
+    /// `gatewayAPI.serviceAnnotations`: these, and no others.
+    #[schemars(length(min = 1))]
+    pub(crate) refused: Option<Vec<String>>,
+}
+
+/// A verdict that can be expected.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ExpectedVerdict {
+    /// A claim does not hold.
+    Failed,
 }
 
 /// Certificates that cert-manager shall issue.
@@ -200,26 +234,6 @@ fn one() -> u32 {
 
 fn backend_port() -> u16 {
     8080
-}
-
-/// A deviation of the embedded cluster: exactly one of the keys.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["agentsNotRestarted"]}, {"required": ["envoyDown"]}]))]
-pub(crate) struct FaultFile {
-    /// Agents still run with the configuration from before Gateway API was enabled.
-    pub(crate) agents_not_restarted: Option<FaultNodes>,
-    /// Envoy does not run.
-    pub(crate) envoy_down: Option<FaultNodes>,
-}
-
-/// Where a fault strikes.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct FaultNodes {
-    /// On these nodes.
-    #[serde(default)]
-    pub(crate) nodes: NodesForm,
 }
 
 /// One thing to do or to check: its name and exactly one of the other keys.

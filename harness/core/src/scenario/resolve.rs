@@ -10,7 +10,7 @@ use super::file::form::ManifestForm;
 use super::file::{ChannelFile, ScenarioFile};
 use super::inventory::Inventory;
 use super::manifest::{self, Object};
-use super::{Backend, Channel, Fault, GatewayApi, Issuer, Scenario, Step};
+use super::{Backend, Channel, GatewayApi, Issuer, Scenario, Step};
 use crate::name::{NamespacedName, ScenarioName};
 use crate::source::nearest::nearest;
 use crate::source::problem::Problem;
@@ -19,6 +19,8 @@ use crate::topology::Topology;
 use crate::versions::{Asked, Misfit, choose};
 
 mod check;
+mod expectation;
+mod faults;
 mod health;
 mod nodes;
 mod partial;
@@ -94,7 +96,6 @@ pub(crate) fn resolve(
     let variants = variants::resolve(file, spec, &cilium, topology, problems);
     let issuer = issuer(file);
     let backends = backends(file, spec, problems);
-    let faults = faults(file, spec, topology, problems);
     let applied = Applied::load(file, place, around, problems);
     let mut inventory = applied.inventory(file);
     inventory.services.extend(backends.iter().map(|backend| backend.name.clone()));
@@ -123,7 +124,6 @@ pub(crate) fn resolve(
         issuer,
         backends,
         address_pools: file.spec.address_pools.iter().map(|pool| pool.0.clone()).collect(),
-        faults,
         steps,
     })
 }
@@ -226,29 +226,6 @@ fn backends(file: &ScenarioFile, spec: Place<'_>, problems: &mut Vec<Problem>) -
         backends.push(Backend { name, replicas: backend.replicas, port: backend.port });
     }
     backends
-}
-
-fn faults(
-    file: &ScenarioFile,
-    spec: Place<'_>,
-    topology: Option<&Topology>,
-    problems: &mut Vec<Problem>,
-) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (index, fault) in file.spec.faults.iter().enumerate() {
-        let at = spec.get("faults").item(index);
-        if let Some(stale) = &fault.agents_not_restarted {
-            let place = at.at(&["agentsNotRestarted", "nodes"]);
-            let nodes = nodes::selector(&stale.nodes, place, topology, problems);
-            faults.push(Fault::AgentsNotRestarted { nodes });
-        }
-        if let Some(down) = &fault.envoy_down {
-            let place = at.at(&["envoyDown", "nodes"]);
-            let nodes = nodes::selector(&down.nodes, place, topology, problems);
-            faults.push(Fault::EnvoyDown { nodes });
-        }
-    }
-    faults
 }
 
 /// The objects that a scenario applies: from `manifests`, and from each step.

@@ -6,6 +6,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod config_map;
+pub(crate) mod deviation;
 pub(crate) mod endpoint;
 pub(crate) mod lb_ipam;
 pub(crate) mod operator;
@@ -29,63 +30,127 @@ pub(crate) struct Stack {
     /// The configuration that the ConfigMap holds and the operator started with.
     pub(crate) config: CiliumConfig,
     /// Deviations by node name.
-    pub(crate) faults: NodeFaults,
+    pub(crate) faults: Deviations,
     /// Agents that run with another configuration, because they started before or after the
     /// operator did; by node name.
     pub(crate) started_with: BTreeMap<String, CiliumConfig>,
 }
 
 impl Stack {
-    /// Whether the operator acts on Gateways: the switch is on, and so is what it needs (Cilium
+    /// Whether the operator acts on Gateways: the switch was on at its start, and so is what it needs (Cilium
     /// 1.20 `operator/pkg/gateway-api/cell.go`).
     pub(crate) fn serves_gateways(&self) -> bool {
-        self.config.gateway_api && self.config.kube_proxy_replacement
+        self.config.gateway_api
+            && self.config.kube_proxy_replacement
+            && self.faults.stale_operator.is_none()
+            && self.undefined().next().is_none()
+    }
+
+    /// Kinds that the operator needs to act on Gateways and did not find defined at its start
+    /// (Cilium 1.15.15 to 1.20 `operator/pkg/gateway-api/cell.go`; 1.14 does not look).
+    pub(crate) fn undefined(&self) -> impl Iterator<Item = &str> {
+        let required: &[&str] = match self.version.minor() {
+            ..=14 => &[],
+            15 | 16 => &["GRPCRoute", "TLSRoute"],
+            17..=19 => &["GRPCRoute"],
+            _ => &["GRPCRoute", "TLSRoute", "BackendTLSPolicy"],
+        };
+        let undefined = self.faults.undefined.iter().map(String::as_str);
+        undefined.filter(|kind| required.contains(kind))
     }
 }
 
-/// Deviations by node name.
+/// What is wrong on purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct NodeFaults {
+#[expect(clippy::struct_excessive_bools, reason = "independent faults")]
+pub(crate) struct Deviations {
     /// Agents that still run with the configuration from before Gateway API was enabled, and the
     /// uid of the pod that does: another pod of the node would have read the present one.
     pub(crate) stale_agents: BTreeMap<String, String>,
+    /// The uid of the operator's pod, when it still runs with that configuration.
+    pub(crate) stale_operator: Option<String>,
     /// Nodes on which Envoy does not run.
     pub(crate) envoy_down: BTreeSet<String>,
+    /// Kinds of the Gateway API that were not defined when the operator started.
+    pub(crate) undefined: Vec<String>,
+    /// The operator copies no Secrets.
+    pub(crate) secrets_not_copied: bool,
+    /// cert-manager has no support for the Gateway API.
+    pub(crate) cert_manager_without_gateway_api: bool,
+    /// Envoys refuse listeners whose port was changed.
+    pub(crate) port_change_rejected: bool,
+    /// Envoys answer everything with 403.
+    pub(crate) ingress_denied: bool,
 }
 
-impl NodeFaults {
-    /// Resolves the selectors of faults against the nodes. Which pods are stale is known to the
-    /// installation alone.
+impl Deviations {
+    /// Resolves faults against the nodes. Which pods are stale is known to the installation alone.
     pub(crate) fn resolve(faults: &[Fault], nodes: &[Node]) -> Self {
         let mut resolved = Self::default();
         for fault in faults {
             match fault {
-                Fault::AgentsNotRestarted { .. } => {}
+                Fault::AgentsNotRestarted { .. } | Fault::OperatorNotRestarted => {}
                 Fault::EnvoyDown { nodes: selector } => {
                     resolved.envoy_down.extend(chosen(selector, nodes));
                 }
+                Fault::DefinitionsAbsent { kinds } => resolved.undefined.clone_from(kinds),
+                Fault::SecretsNotCopied => resolved.secrets_not_copied = true,
+                Fault::CertManagerWithoutGatewayApi => {
+                    resolved.cert_manager_without_gateway_api = true;
+                }
+                Fault::PortChangeRejected => resolved.port_change_rejected = true,
+                Fault::IngressDenied => resolved.ingress_denied = true,
             }
         }
         resolved
     }
 
-    /// The nodes whose agents are not restarted.
-    pub(crate) fn not_restarted(faults: &[Fault], nodes: &[Node]) -> BTreeSet<String> {
-        let mut affected = BTreeSet::new();
-        for fault in faults {
-            if let Fault::AgentsNotRestarted { nodes: selector } = fault {
-                affected.extend(chosen(selector, nodes));
-            }
-        }
-        affected
-    }
-
-    /// What is left of them: an agent whose pod was replaced has read the present configuration.
+    /// What is left of them: what runs in a pod that was replaced has read the present
+    /// configuration.
     pub(crate) fn still_there(mut self, snapshot: &Snapshot) -> Self {
         self.stale_agents.retain(|node, stale| {
             agent::pod_of(snapshot, node).and_then(uid) == Some(stale.as_str())
         });
+        self.stale_operator = self
+            .stale_operator
+            .filter(|stale| operator::pod(snapshot).and_then(uid) == Some(stale));
         self
+    }
+}
+
+/// What was not restarted when Gateway API was enabled.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct NotRestarted {
+    /// The agents of these nodes.
+    pub(crate) agents: BTreeSet<String>,
+    /// The operator.
+    pub(crate) operator: bool,
+}
+
+impl NotRestarted {
+    /// Resolves faults against the nodes.
+    pub(crate) fn resolve(faults: &[Fault], nodes: &[Node]) -> Self {
+        let mut resolved = Self::default();
+        for fault in faults {
+            match fault {
+                Fault::AgentsNotRestarted { nodes: selector } => {
+                    resolved.agents.extend(chosen(selector, nodes));
+                }
+                Fault::OperatorNotRestarted => resolved.operator = true,
+                Fault::EnvoyDown { .. }
+                | Fault::DefinitionsAbsent { .. }
+                | Fault::SecretsNotCopied
+                | Fault::CertManagerWithoutGatewayApi
+                | Fault::PortChangeRejected
+                | Fault::IngressDenied => {}
+            }
+        }
+        resolved
+    }
+
+    /// Whether everything was restarted.
+    pub(crate) fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 }
 

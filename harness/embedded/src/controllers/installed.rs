@@ -13,7 +13,7 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion, values};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use super::cilium::{NodeFaults, Stack};
+use super::cilium::{Deviations, Stack};
 use super::component_log::component_pods::runs;
 use super::kind::{CONFIG_MAP, NODE, POD, SECRET};
 use super::kubernetes::container_image::SystemComponent;
@@ -81,7 +81,7 @@ pub(crate) fn stack(snapshot: &Snapshot) -> Option<Stack> {
             (name(node).to_owned(), config.unwrap_or_default())
         })
         .collect();
-    Some(Stack { version, config, faults: NodeFaults::default(), started_with })
+    Some(Stack { version, config, faults: Deviations::default(), started_with })
 }
 
 /// Whether cert-manager is installed, and how.

@@ -37,6 +37,8 @@ pub(crate) const SECRET: KindName = KindName::new("", "v1", "Secret");
 pub(crate) const CONFIG_MAP: KindName = KindName::new("", "v1", "ConfigMap");
 pub(crate) const SERVICE_ACCOUNT: KindName = KindName::new("", "v1", "ServiceAccount");
 pub(crate) const EVENT: KindName = KindName::new("", "v1", "Event");
+pub(crate) const CUSTOM_RESOURCE_DEFINITION: KindName =
+    KindName::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
 pub(crate) const DEPLOYMENT: KindName = KindName::new("apps", "v1", "Deployment");
 pub(crate) const REPLICA_SET: KindName = KindName::new("apps", "v1", "ReplicaSet");
 pub(crate) const CILIUM_LOAD_BALANCER_IP_POOL: KindName =

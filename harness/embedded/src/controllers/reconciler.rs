@@ -1,19 +1,21 @@
 //! One pass over everything: rounds of all controllers until nothing changes, then the data plane.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gateproof_core::cert_manager::GatewaySupport;
+use gateproof_core::name::NamespacedName;
+use gateproof_model::translation::envoy::EnvoyConfig;
 use gateproof_model::{Resources, SkipReason, Unmodelled};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::cert_manager;
-use super::cilium::agent::{drift_log, envoy_log};
+use super::cilium::agent::{Rejected, drift_log, envoy_log, rejection_log};
 use super::cilium::endpoint::Backends;
 use super::cilium::operator::Operator;
 use super::cilium::program::{Programmed, program};
-use super::cilium::{Stack, lb_ipam, secret_sync};
+use super::cilium::{Stack, deviation, lb_ipam, secret_sync};
 use super::component_log::{LogLine, component_pods};
 use super::findings::Findings;
 use super::kubernetes::kubelet::Kubelet;
@@ -37,6 +39,8 @@ pub(super) struct Reconciler {
     /// What runs pods on all nodes, where they are not machines of their own.
     kubelet: Option<Kubelet>,
     operator: Operator,
+    /// What Envoys have in force where they refuse changes of a port, by configuration.
+    in_force: BTreeMap<NamespacedName, EnvoyConfig>,
     writer: Writer,
 }
 
@@ -66,7 +70,13 @@ impl Reconciler {
         let kubelet = surroundings.data_plane.as_ref().map(|data_plane| {
             Kubelet::new(data_plane.block().base(), surroundings.store.pod_logs().clone())
         });
-        Self { surroundings, kubelet, operator: Operator::default(), writer }
+        Self {
+            surroundings,
+            kubelet,
+            operator: Operator::default(),
+            in_force: BTreeMap::new(),
+            writer,
+        }
     }
 
     /// Runs rounds until nothing changes, then programs the data plane.
@@ -121,7 +131,14 @@ impl Reconciler {
                     faults: stack.faults.clone().still_there(&snapshot),
                     ..stack
                 });
-                (stack, told.map(|_| GatewaySupport::On))
+                let shim = stack.as_ref().map(|stack| {
+                    if stack.faults.cert_manager_without_gateway_api {
+                        GatewaySupport::Off
+                    } else {
+                        GatewaySupport::On
+                    }
+                });
+                (stack, shim)
             }
             Installation::Recorded => {
                 let snapshot = self.snapshot();
@@ -191,7 +208,8 @@ impl Reconciler {
         self.say(reconciled.log, now);
         round.unmodelled.extend(reconciled.unmodelled);
         self.perform(reconciled.writes, round);
-        if stack.serves_gateways() && stack.config.secrets_sync {
+        let copies = stack.config.secrets_sync && !stack.faults.secrets_not_copied;
+        if stack.serves_gateways() && copies {
             let copies = secret_sync::desired(
                 &snapshot,
                 &stack.config.secrets_namespace,
@@ -212,10 +230,16 @@ impl Reconciler {
             return;
         };
         let stack = &stack;
-        let (configs, foreign) = self.operator.configs(&snapshot);
+        let (mut configs, foreign) = self.operator.configs(&snapshot);
         let (resources, _) = resources(&snapshot);
         findings.unmodelled.extend(foreign);
-        let bind_failures = envoy_log(&snapshot, stack, &configs);
+        let mut said = envoy_log(&snapshot, stack, &configs);
+        if stack.faults.port_change_rejected {
+            said.extend(self.keep_ports(&snapshot, stack, &mut configs));
+        }
+        if stack.faults.ingress_denied {
+            configs.iter_mut().for_each(deviation::deny);
+        }
         if let (Some(data_plane), Some(kubelet)) = (&self.surroundings.data_plane, &self.kubelet) {
             let backends =
                 Backends { pods: kubelet.sockets(), refused: data_plane.block().refused() };
@@ -228,7 +252,29 @@ impl Reconciler {
         findings.unmodelled.dedup();
         let now = self.surroundings.clock.now();
         self.say(drift_log(stack), &now);
-        self.say(bind_failures, &now);
+        self.say(said, &now);
+    }
+
+    /// Puts listeners that are in force in the place of those whose ports were changed.
+    fn keep_ports(
+        &mut self,
+        snapshot: &Snapshot,
+        stack: &Stack,
+        configs: &mut [EnvoyConfig],
+    ) -> Vec<LogLine> {
+        let mut said = Vec::new();
+        for config in configs {
+            let before = self.in_force.entry(config.name.clone()).or_insert_with(|| config.clone());
+            match deviation::port_changed(before, config) {
+                None => before.clone_from(config),
+                Some((listener, port)) => {
+                    let rejected = [Rejected { config, listener: &listener, port }];
+                    said.extend(rejection_log(snapshot, stack, &rejected));
+                    config.clone_from(before);
+                }
+            }
+        }
+        said
     }
 
     fn say(&self, lines: Vec<LogLine>, now: &str) {

@@ -100,6 +100,16 @@ fn text(code: StatusCode, text: &'static str, flag: ResponseFlag) -> Response<Bo
     answer
 }
 
+/// No network policy lets the client in: 403 (cilium/proxy `cilium/l7policy.cc`).
+pub(super) fn access_denied() -> Response<Body> {
+    let mut answer = Response::new(whole(Bytes::from_static(b"Access denied\r\n")));
+    *answer.status_mut() = StatusCode::FORBIDDEN;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    let local = Local { text: "Access denied", flag: None, moment: Moment::AtOnce };
+    answer.extensions_mut().insert(local);
+    answer
+}
+
 /// No route, or no virtual host: 404 without body.
 pub(super) fn no_route() -> Response<Body> {
     local(404, Some(ResponseFlag::NoRoute))

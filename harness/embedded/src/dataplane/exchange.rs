@@ -325,6 +325,8 @@ async fn done(
             cors::set(&mut done.answer, told);
             return (done, name);
         }
+        // No route of the model's says so: it is the policy filter's answer.
+        Action::Respond { status: 403 } => answer::access_denied(),
         Action::Respond { status } => answer::local(*status, None),
         Action::Redirect(redirect) => {
             let mut answer = answer::local(redirect.status, None);

@@ -1,14 +1,14 @@
 //! Installing the stack in an embedded cluster: objects, restarts, and what the past left behind.
 //!
 //! Installing again over another configuration restarts Cilium, as whoever installs it should.
-//! Agents that were not restarted ([`Fault::AgentsNotRestarted`]) have a past: Cilium is installed
-//! without Gateway API first, by a clock that is set back, and then upgraded, with only the other
-//! agents and the operator restarted. So their pods are older than the ConfigMap, and Helm has two
+//! Agents and operators that were not restarted ([`Fault::AgentsNotRestarted`]) have a past: Cilium is installed
+//! without Gateway API first, by a clock that is set back, and then upgraded, with only the others
+//! restarted. So their pods are older than the ConfigMap, and Helm has two
 //! revisions, as after such an upgrade.
 //!
 //! [`Fault::AgentsNotRestarted`]: gateproof_core::scenario::Fault::AgentsNotRestarted
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use gateproof_kubernetes::{ProviderError, StackRequest};
@@ -19,11 +19,13 @@ use super::helm_release::{HelmRelease, Standing};
 use super::stack_objects::{Cidr, GATEWAY_CLASS_NAME, INSTALLED, before_gateway_api, objects};
 use super::workloads::SYSTEM;
 use crate::api::{Clock, ObjectName};
-use crate::controllers::cilium::{NodeFaults, Stack, agent};
+use crate::controllers::cilium::{Deviations, NotRestarted, Stack, agent, operator};
 use crate::controllers::component_log::component_pods::runs;
-use crate::controllers::kind::{CONFIG_MAP, DAEMON_SET, GATEWAY_CLASS, POD};
+use crate::controllers::kind::{
+    CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, DAEMON_SET, GATEWAY_CLASS, POD,
+};
 use crate::controllers::kubernetes::container_image::SystemComponent;
-use crate::controllers::object::{identity, label, name, namespace, text, uid};
+use crate::controllers::object::{identity, label, name, namespace, skeleton, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::{FieldManager, Write};
 
@@ -45,27 +47,32 @@ impl EmbeddedCluster {
         let pools = self.pools(stack, &operation)?;
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(stack.cilium.clone());
         self.logs.clear();
-        let mut faults = NodeFaults::resolve(&stack.faults, &self.nodes);
-        let not_restarted = NodeFaults::not_restarted(&stack.faults, &self.nodes);
-        if !not_restarted.is_empty() {
+        let mut faults = Deviations::resolve(&stack.faults, &self.nodes);
+        let not_restarted = NotRestarted::resolve(&stack.faults, &self.nodes);
+        self.write(&operation, undefine(&faults))?;
+        if !not_restarted.is_nothing() {
             self.clock.set_back(PAST);
             let past = self
                 .put_in_force(
                     &before_gateway_api(stack),
                     &pools,
-                    NodeFaults::default(),
-                    &BTreeSet::new(),
+                    Deviations::default(),
+                    &NotRestarted::default(),
                 )
                 .await;
             self.clock.set_back(0);
             past?;
             let snapshot = self.snapshot();
             faults.stale_agents = not_restarted
+                .agents
                 .iter()
                 .filter_map(|node| {
                     Some((node.clone(), uid(agent::pod_of(&snapshot, node)?)?.to_owned()))
                 })
                 .collect();
+            if not_restarted.operator {
+                faults.stale_operator = operator::pod(&snapshot).and_then(uid).map(str::to_owned);
+            }
         }
         self.put_in_force(stack, &pools, faults, &not_restarted).await
     }
@@ -76,8 +83,8 @@ impl EmbeddedCluster {
         &self,
         stack: &StackRequest,
         pools: &[Cidr],
-        faults: NodeFaults,
-        not_restarted: &BTreeSet<String>,
+        faults: Deviations,
+        not_restarted: &NotRestarted,
     ) -> Result<(), ProviderError> {
         let operation = format!("install Cilium {} in cluster {}", stack.cilium, self.name);
         let before = self.configuration();
@@ -146,14 +153,14 @@ impl EmbeddedCluster {
     }
 
     /// The pods that read their configuration at their start go, and come back with what is there
-    /// now; not the agents of the nodes that are spared.
-    fn restart(&self, spared: &BTreeSet<String>) -> Vec<Write> {
+    /// now; not those that are spared.
+    fn restart(&self, spared: &NotRestarted) -> Vec<Write> {
         let snapshot = self.snapshot();
         let restarted = snapshot.list(POD).filter(|pod| {
             let node = text(pod, "/spec/nodeName").unwrap_or_default();
-            runs(pod, SystemComponent::CiliumOperator)
+            (runs(pod, SystemComponent::CiliumOperator) && !spared.operator)
                 || runs(pod, SystemComponent::CiliumEnvoy)
-                || (runs(pod, SystemComponent::CiliumAgent) && !spared.contains(node))
+                || (runs(pod, SystemComponent::CiliumAgent) && !spared.agents.contains(node))
         });
         restarted
             .map(|pod| {
@@ -184,4 +191,12 @@ impl EmbeddedCluster {
             .map(|object| Write::Delete(identity(&object)))
             .collect()
     }
+}
+
+/// Takes away the definitions that are not to be there.
+fn undefine(faults: &Deviations) -> Vec<Write> {
+    let definitions = faults.undefined.iter().map(|kind| operator::definition_name(kind));
+    definitions
+        .map(|name| Write::Delete(skeleton(CUSTOM_RESOURCE_DEFINITION, None, &name)))
+        .collect()
 }

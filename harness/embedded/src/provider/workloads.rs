@@ -8,6 +8,7 @@
 //! own; here they carry Cilium's.
 
 use gateproof_core::cilium::values::{AGENT_CAPABILITIES, ENVOY_CAPABILITIES, KEEP_CAPABILITY};
+use gateproof_core::scenario::Fault;
 use gateproof_core::versions::{Asked, choose};
 use gateproof_kubernetes::StackRequest;
 use serde_json::{Value, json};
@@ -119,7 +120,11 @@ fn cert_manager(stack: &StackRequest) -> Value {
     labels["helm.sh/chart"] = format!("cert-manager-{version}").into();
     let image = format!("quay.io/jetstack/cert-manager-controller:{version}");
     let mut container = container("cert-manager-controller", &image);
-    container["args"] = json!(["--v=2", "--enable-gateway-api"]);
+    let mut args = vec!["--v=2"];
+    if !stack.faults.contains(&Fault::CertManagerWithoutGatewayApi) {
+        args.push("--enable-gateway-api");
+    }
+    container["args"] = json!(args);
     workload(DEPLOYMENT, CERT_MANAGER, "cert-manager", &selector, &labels, &container)
 }
 

@@ -112,7 +112,13 @@ fn say(event: &Event, report: &RunReport, options: ConsoleOptions) -> Option<Sai
         Event::StepFinished { trial, step, took, .. } if streaming || verbose => {
             Said::plain(format!("{trial}: {step} done in {}", human(*took)))
         }
-        Event::CheckFinished { trial, result } => return check_finished(trial, result, options),
+        Event::CheckFinished { trial, result } => {
+            let is_to_fail = report.trial(trial).is_some_and(|it| it.summary.expect.is_some());
+            if is_to_fail && !verbose {
+                return None;
+            }
+            return check_finished(trial, result, options);
+        }
         Event::TrialFinished { trial, .. } => return trial_finished(trial, report),
         Event::EvidenceCollected { cluster, folder, files, problem, .. } => {
             let (folder, problem) = (folder.clone(), problem.clone());

@@ -13,7 +13,7 @@ use crate::layout::{Page, Tone};
 use crate::view::failure::{Detail, tell_all};
 use crate::view::measured::{self, Measured, Shown};
 use crate::view::subject::{model_sentence, provider_and_subject};
-use crate::view::trials::{by_scenario, totals_line};
+use crate::view::trials::{as_expected, by_scenario, totals_line};
 use crate::view::{cluster, diagnosis, grid, targets};
 
 /// The summary in lines, sections apart by an empty line.
@@ -158,7 +158,11 @@ fn notes(report: &RunReport, page: Page) -> Vec<String> {
         let reason = trial.reason.as_deref().unwrap_or("no reason given");
         format!("skipped {}: {reason}", trial.summary.trial)
     });
-    skipped.chain(cluster::notes(report)).flat_map(|note| hang("", &note, page.width)).collect()
+    skipped
+        .chain(as_expected(report))
+        .chain(cluster::notes(report))
+        .flat_map(|note| hang("", &note, page.width))
+        .collect()
 }
 
 /// The last lines: a sentence when a model ran, then the totals.

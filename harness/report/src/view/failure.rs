@@ -43,9 +43,13 @@ pub(crate) struct Group<'a> {
     pub(crate) places: Vec<&'a str>,
 }
 
-/// The stories of a trial, in the order in which things happened. A trial that passed has none;
+/// The stories of a trial, in the order in which things happened. A trial that passed, or
+/// failed as it was expected to, has none;
 /// one that did not has at least one.
 pub(crate) fn stories<'a>(report: &RunReport, trial: &'a TrialReport) -> Vec<Story<'a>> {
+    if trial.is_as_expected() {
+        return Vec::new();
+    }
     let nodes: BTreeSet<&str> = report
         .cluster(&trial.summary.cluster)
         .map(|cluster| cluster.nodes.iter().map(|node| node.name.as_str()).collect())

@@ -44,12 +44,25 @@ fn row(report: &RunReport, trial: &TrialReport) -> Vec<Text> {
     let install = trial.step("install").and_then(|step| step.took);
     vec![
         Text::plain(format!("{}, {}", trial.summary.variant, trial.summary.cilium)),
-        Text::new(tone_of(trial.verdict), shout(trial.verdict)),
+        verdict(trial),
         Text::plain(human_or_dash(bring_up)),
         Text::plain(human_or_dash(install)),
         Text::plain(human_or_dash(trial.checks_took())),
         Text::plain(human_or_dash(trial.took)),
     ]
+}
+
+fn verdict(trial: &TrialReport) -> Text {
+    let words =
+        if trial.is_as_expected() { "as expected".to_owned() } else { shout(trial.verdict) };
+    Text::new(tone_of(trial.verdict), words)
+}
+
+/// What trials came to that were not to pass, and did as they were expected to, a line each.
+pub(crate) fn as_expected(report: &RunReport) -> impl Iterator<Item = String> {
+    report.trials.iter().filter(|trial| trial.is_as_expected()).map(|trial| {
+        format!("{}: {}", trial.summary.trial, trial.reason.as_deref().unwrap_or("as expected"))
+    })
 }
 
 /// The tone of a verdict.

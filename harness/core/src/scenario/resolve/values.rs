@@ -12,14 +12,22 @@ use crate::source::tree::{Node, Place};
 
 /// Reports keys that the charts of these versions do not have, or not with this type.
 pub(crate) fn check(place: Place<'_>, versions: &[CiliumVersion], problems: &mut Vec<Problem>) {
-    walk(place, &mut Vec::new(), versions, problems);
+    problems.extend(wrong(place, versions).into_iter().map(|(_, problem)| problem));
+}
+
+/// The keys that the charts of these versions do not have, or not with this type, each by its
+/// dotted path.
+pub(super) fn wrong(place: Place<'_>, versions: &[CiliumVersion]) -> Vec<(String, Problem)> {
+    let mut problems = Vec::new();
+    walk(place, &mut Vec::new(), versions, &mut problems);
+    problems
 }
 
 fn walk<'a>(
     place: Place<'a>,
     path: &mut Vec<&'a str>,
     versions: &[CiliumVersion],
-    problems: &mut Vec<Problem>,
+    problems: &mut Vec<(String, Problem)>,
 ) {
     for entry in place.node().map(Node::entries).unwrap_or_default() {
         path.push(&entry.key);
@@ -33,7 +41,8 @@ fn walk<'a>(
             }
         }
         for finding in wrong {
-            problems.push(described(place.key(&entry.key), place.get(&entry.key), path, &finding));
+            let problem = described(place.key(&entry.key), place.get(&entry.key), path, &finding);
+            problems.push((path.join("."), problem));
         }
         // What is below a wrong key is looked at for the versions that have the key.
         walk(place.get(&entry.key), path, &right, problems);

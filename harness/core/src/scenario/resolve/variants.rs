@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::super::file::ScenarioFile;
-use super::{nodes, values};
+use super::{expectation, faults, nodes, values};
 use crate::cilium::values::{config, merge};
 use crate::cilium::{CiliumConfig, CiliumVersion, HostNetwork};
 use crate::cluster::NodeSelector;
+use crate::expectation::Expected;
 use crate::name::VariantName;
-use crate::scenario::{Action, Check, Step, Variant};
+use crate::scenario::{Action, Check, Fault, Step, Variant};
 use crate::source::problem::Problem;
 use crate::source::tree::Place;
 use crate::topology::Topology;
@@ -23,6 +24,10 @@ pub(super) struct VariantScope<'a> {
     pub(super) place: Place<'a>,
     /// The scenario's values for all variants.
     shared: Place<'a>,
+    /// What is wrong on purpose.
+    faults: Vec<Fault>,
+    /// What must become of its trials when they are not to pass.
+    expect: Option<Expected>,
     /// What its values amount to, by version.
     pub(super) configs: Vec<(CiliumVersion, CiliumConfig)>,
 }
@@ -30,7 +35,18 @@ pub(super) struct VariantScope<'a> {
 impl VariantScope<'_> {
     /// As the scenario holds it.
     pub(super) fn variant(&self) -> Variant {
-        Variant { name: self.name.clone(), values: self.values.clone() }
+        Variant {
+            name: self.name.clone(),
+            values: self.values.clone(),
+            faults: self.faults.clone(),
+            expect: self.expect.clone(),
+        }
+    }
+
+    /// Whether a failure is expected: whoever does so may want to see just what is refused
+    /// otherwise.
+    pub(super) fn is_to_fail(&self) -> bool {
+        matches!(self.expect, Some(Expected::Failure { .. }))
     }
 
     /// Whether host networking is on, on any version.
@@ -64,10 +80,14 @@ pub(super) fn resolve<'a>(
     let shared = spec.at(&["stack", "values"]);
     values::check(shared, versions, problems);
     let base = Value::Object(file.spec.stack.values.clone());
+    let shared_faults = faults::resolve(&file.spec.faults, spec, topology, problems);
     let mut variants: Vec<VariantScope<'a>> = Vec::new();
     for (index, variant) in file.spec.variants.iter().enumerate() {
         let place = spec.get("variants").item(index);
-        values::check(place.get("values"), versions, problems);
+        let wrong = values::wrong(place.get("values"), versions);
+        let expect = expectation::of_variant(file, spec, (variant, place), wrong, problems);
+        let mut faults = shared_faults.clone();
+        faults.extend(faults::resolve(&variant.faults, place, topology, problems));
         let own = Value::Object(variant.values.clone());
         let merged = merge(&base, &own);
         let name = VariantName::new(&variant.name.0);
@@ -76,7 +96,7 @@ pub(super) fn resolve<'a>(
             problems.push(Problem::at(&at, format!("the variant `{name}` is there twice")));
         }
         let configs = versions.iter().map(|v| (v.clone(), config(v, &merged))).collect();
-        let scope = VariantScope { name, values: own, place, shared, configs };
+        let scope = VariantScope { name, values: own, place, shared, faults, expect, configs };
         check_config(&scope, &merged, topology, problems);
         variants.push(scope);
     }
@@ -90,12 +110,13 @@ fn check_config(
     problems: &mut Vec<Problem>,
 ) {
     let name = &variant.name;
+    let is_to_fail = variant.is_to_fail();
     let lacking = |needed: fn(&CiliumConfig) -> bool| {
         variant.configs.iter().find(|(_, config)| !needed(config)).map(|(version, _)| version)
     };
     // A value of the wrong type is reported as that.
     let misspelt = merged["gatewayAPI"]["enabled"].is_string();
-    if !misspelt && lacking(|config| config.gateway_api).is_some() {
+    if !misspelt && !is_to_fail && lacking(|config| config.gateway_api).is_some() {
         let at = variant.value_place(&["gatewayAPI", "enabled"]);
         problems.push(
             Problem::at(&at, format!("Gateway API support is off in the variant `{name}`"))
@@ -103,7 +124,9 @@ fn check_config(
                 .note("without it Cilium ignores every Gateway, and nothing can be proved"),
         );
     }
-    if let Some(version) = lacking(|config| config.kube_proxy_replacement) {
+    if let Some(version) = lacking(|config| config.kube_proxy_replacement)
+        && !is_to_fail
+    {
         let at = variant.value_place(&["kubeProxyReplacement"]);
         problems.push(
             Problem::at(&at, format!("the variant `{name}` does not replace kube-proxy"))
@@ -123,6 +146,7 @@ fn check_config(
     if let (Some(HostNetwork::On { match_labels }), Some(topology)) =
         (variant.host_network(), topology)
         && !match_labels.is_empty()
+        && !is_to_fail
     {
         let at = variant.value_place(&["gatewayAPI", "hostNetwork", "nodes", "matchLabels"]);
         let selector = NodeSelector::Labels(match_labels.clone());

@@ -146,6 +146,55 @@ pub(crate) fn envoy_log(
     lines
 }
 
+/// What agents and Envoys log where Envoy refuses a listener whose port was changed: the old one
+/// still holds its address (cilium/cilium#48132; agent: Cilium 1.20 `pkg/envoy/xds/server.go`;
+/// Envoy: `source/common/listener_manager/listener_manager_impl.cc`).
+pub(crate) fn rejection_log(
+    snapshot: &Snapshot,
+    stack: &Stack,
+    rejected: &[Rejected<'_>],
+) -> Vec<LogLine> {
+    let mut lines = Vec::new();
+    for Rejected { config, listener, port } in rejected {
+        let reason = format!(
+            "Error adding/updating listener(s) {}/{listener}: error adding listener: \
+             '{}/{listener}' has duplicate address '0.0.0.0:{port}' as existing listener",
+            config.name, config.name
+        );
+        for node in snapshot.list(NODE).filter(|node| runs(stack, node, config)) {
+            let node = NodeName::new(name(node));
+            lines.push(LogLine {
+                component: Component::Envoy(node.clone()),
+                text: format!(
+                    "level=warning msg=\"gRPC config for \
+                     type.googleapis.com/envoy.config.listener.v3.Listener rejected: {reason}\""
+                ),
+            });
+            lines.push(LogLine {
+                component: Component::CiliumAgent(node),
+                text: format!(
+                    "level=warn msg=\"NACK received for versions between the reported version up to \
+                     the response nonce; waiting for a version update before sending again\" \
+                     module=agent.controlplane.envoy-proxy xdsDetail=\"{reason}\" \
+                     xdsTypeURL=type.googleapis.com/envoy.config.listener.v3.Listener"
+                ),
+            });
+        }
+    }
+    lines
+}
+
+/// A listener that Envoys refuse.
+#[derive(Debug)]
+pub(crate) struct Rejected<'a> {
+    /// Its configuration.
+    pub(crate) config: &'a EnvoyConfig,
+    /// Its name.
+    pub(crate) listener: &'a str,
+    /// The port that the listener in force holds.
+    pub(crate) port: u16,
+}
+
 /// Whether a node's agent hands this configuration to an Envoy that runs.
 fn runs(stack: &Stack, node: &Value, config: &EnvoyConfig) -> bool {
     let selected = config.node_selector.as_ref().is_none_or(|labels| has_labels(node, labels));
@@ -156,12 +205,12 @@ fn runs(stack: &Stack, node: &Value, config: &EnvoyConfig) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use gateproof_core::cilium::CiliumConfig;
 
     use super::drift_log;
-    use crate::controllers::cilium::{NodeFaults, Stack};
+    use crate::controllers::cilium::{Deviations, Stack};
 
     fn stack(version: &str, stale: &[&str]) -> Stack {
         Stack {
@@ -171,12 +220,12 @@ mod tests {
                 kube_proxy_replacement: true,
                 ..CiliumConfig::default()
             },
-            faults: NodeFaults {
+            faults: Deviations {
                 stale_agents: stale
                     .iter()
                     .map(|name| ((*name).to_owned(), "pod".to_owned()))
                     .collect(),
-                envoy_down: BTreeSet::new(),
+                ..Deviations::default()
             },
             started_with: BTreeMap::new(),
         }

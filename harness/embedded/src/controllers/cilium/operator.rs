@@ -17,9 +17,11 @@ use serde_json::{Value, json};
 
 use super::Stack;
 use crate::controllers::component_log::LogLine;
+use crate::controllers::component_log::component_pods::runs;
 use crate::controllers::kind::{
-    CILIUM_ENVOY_CONFIG, ENDPOINT_SLICE, ENDPOINTS, GATEWAY, KindName, SERVICE,
+    CILIUM_ENVOY_CONFIG, ENDPOINT_SLICE, ENDPOINTS, GATEWAY, KindName, POD, SERVICE,
 };
+use crate::controllers::kubernetes::container_image::SystemComponent;
 use crate::controllers::object::{identity, is_controlled_by, items, name, namespace, text};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::transition::stamp;
@@ -62,11 +64,7 @@ impl Operator {
     ) -> Reconciled {
         let mut reconciled = Reconciled::default();
         if !stack.serves_gateways() {
-            if stack.config.gateway_api {
-                reconciled
-                    .log
-                    .push(warning("Gateway API support requires kube-proxy-replacement enabled"));
-            }
+            reconciled.log.extend(why_off(stack));
             return reconciled;
         }
         let input = Input::new(&stack.version, &stack.config, resources);
@@ -106,6 +104,47 @@ impl Operator {
         self.configs.retain(|name, _| existing.contains(name));
         (self.configs.values().cloned().collect(), unmodelled)
     }
+}
+
+/// What the operator says at its start of Gateway API support that stays off.
+fn why_off(stack: &Stack) -> Option<LogLine> {
+    if !stack.config.gateway_api || stack.faults.stale_operator.is_some() {
+        return None;
+    }
+    if !stack.config.kube_proxy_replacement {
+        return Some(warning("Gateway API support requires kube-proxy-replacement enabled"));
+    }
+    let missing: Vec<String> = stack
+        .undefined()
+        .map(|kind| {
+            let plural = definition_name(kind);
+            format!("customresourcedefinitions.apiextensions.k8s.io \\\"{plural}\\\" not found")
+        })
+        .collect();
+    (!missing.is_empty()).then(|| LogLine {
+        component: Component::CiliumOperator,
+        text: format!(
+            "level=error msg=\"Required GatewayAPI resources are not found, please refer to docs for \
+             installation instructions\" module=operator.operator-controlplane.leader-lifecycle.\
+             gateway-api error=\"{}\"",
+            missing.join("\\n")
+        ),
+    })
+}
+
+/// The name of the definition of a kind of the Gateway API.
+pub(crate) fn definition_name(kind: &str) -> String {
+    let plural = if kind.ends_with('y') {
+        format!("{}ies", kind.trim_end_matches('y').to_lowercase())
+    } else {
+        format!("{}s", kind.to_lowercase())
+    };
+    format!("{plural}.gateway.networking.k8s.io")
+}
+
+/// The operator's pod.
+pub(crate) fn pod(snapshot: &Snapshot) -> Option<&Value> {
+    snapshot.list(POD).find(|pod| runs(pod, SystemComponent::CiliumOperator))
 }
 
 fn warning(message: &str) -> LogLine {

@@ -5,7 +5,7 @@ use gateproof_model::Resources;
 use serde_json::{Value, json};
 
 use super::{Operator, Reconciled};
-use crate::controllers::cilium::{NodeFaults, Stack};
+use crate::controllers::cilium::{Deviations, Stack};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
 
@@ -17,7 +17,7 @@ fn stack(kube_proxy_replacement: bool) -> Stack {
             kube_proxy_replacement,
             ..CiliumConfig::default()
         },
-        faults: NodeFaults::default(),
+        faults: Deviations::default(),
         started_with: std::collections::BTreeMap::new(),
     }
 }
