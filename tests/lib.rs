@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateproof_core::cluster::ProviderKind;
+use gateproof_core::finding::Role;
 use gateproof_core::plan::selection::Selection;
 use gateproof_core::plan::{self, ClusterPlan, Plan};
 use gateproof_core::report::{ExitCode as RunExit, RunReport, exit_code};
 use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
+use gateproof_core::verdict::Verdict;
 use gateproof_echo::pod;
 use gateproof_kubernetes::Ledger;
 use gateproof_probe::prober::serve;
@@ -22,7 +24,7 @@ use gateproof_runner::journal::{Closed, Entry, Journal};
 use gateproof_runner::leftovers::{self, Cleaning, LINGER, Mode, Reach};
 use gateproof_runner::provider::{self, Setup};
 use gateproof_runner::workplace::{self, Wishes, Workplace};
-use gateproof_runner::{Options, clock, descriptors, discover};
+use gateproof_runner::{Diagnose, Options, clock, descriptors, discover};
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
 
@@ -130,14 +132,25 @@ fn trials(plan: Plan) -> Vec<Trial> {
         .collect()
 }
 
-/// Runs a plan, one cluster after another, and folds what happened.
+/// Runs a plan, one cluster after another, and folds what happened; what did not pass is
+/// diagnosed.
 ///
 /// # Errors
 ///
 /// When there is no such provider, or the events make no report.
 pub fn report_of(runtime: &Runtime, plan: &Plan) -> Result<RunReport, Failed> {
+    diagnosed(runtime, plan, Diagnose::NotPassed)
+}
+
+/// The same, with a word on which trials are diagnosed.
+///
+/// # Errors
+///
+/// When there is no such provider, or the events make no report.
+pub fn diagnosed(runtime: &Runtime, plan: &Plan, diagnose: Diagnose) -> Result<RunReport, Failed> {
     let mut options = Options::new(clock::run_id(), NonZeroUsize::MIN);
     let plan = &plan.clone().of_run(&options.run);
+    options.diagnose = diagnose;
     let (setup, journal) = match plan.provider {
         ProviderKind::Embedded => (Setup::Embedded, None),
         ProviderKind::Kind => {
@@ -196,11 +209,35 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// A trial in which everything holds must have no finding that names a cause.
+///
+/// # Errors
+///
+/// With the findings, when it has.
+pub fn no_false_alarm(report: &RunReport) -> Result<(), Failed> {
+    let healthy = report
+        .trials
+        .iter()
+        .filter(|trial| trial.verdict == Verdict::Passed && trial.summary.expect.is_none());
+    let alarms: Vec<String> = healthy
+        .filter_map(|trial| trial.diagnosis.as_ref())
+        .flat_map(|diagnosis| &diagnosis.findings)
+        .filter(|finding| finding.role == Role::Cause)
+        .map(|finding| format!("{finding:#?}"))
+        .collect();
+    if alarms.is_empty() {
+        return Ok(());
+    }
+    Err(format!("everything holds, and yet a rule names a cause:\n{}", alarms.join("\n")).into())
+}
+
 /// Runs one cluster's trials; anything but a pass is a failure that tells why.
 fn run(runtime: &Runtime, kind: ProviderKind, cluster: ClusterPlan) -> Result<(), Failed> {
-    let report = report_of(runtime, &Plan { provider: kind, clusters: vec![cluster] })?;
+    let plan = Plan { provider: kind, clusters: vec![cluster] };
+    // A rule that finds a cause where everything holds raises a false alarm.
+    let report = diagnosed(runtime, &plan, Diagnose::Always)?;
     match exit_code(&report) {
-        RunExit::Passed => Ok(()),
+        RunExit::Passed => no_false_alarm(&report),
         _ => Err(Failed::from(gateproof_report::failures(&report))),
     }
 }

@@ -10,7 +10,8 @@ use gateproof_core::scenario::catalog;
 use gateproof_core::source::render::Style;
 use gateproof_core::source::{Role, SourceTree};
 use gateproof_core::verdict::Verdict;
-use gateproof_tests::{files, report_of, root};
+use gateproof_runner::Diagnose;
+use gateproof_tests::{diagnosed, files, root};
 use libtest_mimic::Failed;
 use tokio::runtime::Runtime;
 
@@ -36,9 +37,10 @@ pub(crate) struct Defect {
     pub(crate) look_alike: Option<&'static [Change]>,
 }
 
-/// Runs a base with these changes on the embedded cluster.
+/// Runs a base with these changes on the embedded cluster, and has the rules look at it whatever
+/// comes of it.
 pub(crate) fn run(runtime: &Runtime, base: &str, changes: &[Change]) -> Result<RunReport, Failed> {
-    report_of(runtime, &planned(base, changes)?)
+    diagnosed(runtime, &planned(base, changes)?, Diagnose::Always)
 }
 
 fn planned(base: &str, changes: &[Change]) -> Result<Plan, Failed> {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod certificates;
+mod faults;
 mod nodes;
 mod routes;
 mod steps;
@@ -18,11 +19,22 @@ pub(crate) const BASES: &[&str] = &[
     "node-ports",
     "addresses",
     "steps",
+    "port-change",
 ];
+
+/// Those whose claims are about something broken: they hold, and a rule explains what is broken.
+pub(crate) const BROKEN_BASES: &[&str] = &["low-port"];
 
 /// Every defect.
 pub(crate) fn defects() -> impl Iterator<Item = &'static Defect> {
-    [routes::DEFECTS, certificates::DEFECTS, nodes::DEFECTS, addresses::DEFECTS, steps::DEFECTS]
-        .into_iter()
-        .flatten()
+    [
+        routes::DEFECTS,
+        certificates::DEFECTS,
+        nodes::DEFECTS,
+        addresses::DEFECTS,
+        steps::DEFECTS,
+        faults::DEFECTS,
+    ]
+    .into_iter()
+    .flatten()
 }
