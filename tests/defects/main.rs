@@ -47,7 +47,9 @@ fn main() -> ExitCode {
         if let Some(changes) = defect.look_alike {
             let runtime = Arc::clone(&runtime);
             trials.push(Trial::test(format!("{name}::look_alike"), move || {
-                must_pass(&run(&runtime, defect.base, changes)?)
+                let report = run(&runtime, defect.base, changes)?;
+                let is_odd = table::ODD_LOOK_ALIKES.contains(&defect.name);
+                if is_odd { holds(&report) } else { must_pass(&report) }
             }));
         }
     }

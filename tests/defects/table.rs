@@ -25,6 +25,10 @@ pub(crate) const BASES: &[&str] = &[
 /// Those whose claims are about something broken: they hold, and a rule explains what is broken.
 pub(crate) const BROKEN_BASES: &[&str] = &["low-port"];
 
+/// Defects whose look-alikes hold beside something that is broken on purpose and not claimed: a
+/// second backend that is missing and gets no traffic, a route to a Gateway that is not there.
+pub(crate) const ODD_LOOK_ALIKES: &[&str] = &["service_is_missing", "grpc_route_is_attached_too"];
+
 /// Every defect.
 pub(crate) fn defects() -> impl Iterator<Item = &'static Defect> {
     [
