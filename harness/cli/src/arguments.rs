@@ -13,6 +13,7 @@ pub(crate) mod kind;
 
 use check::CheckArguments;
 use cluster::ClusterCommand;
+use existing::ExistingArguments;
 use images::ImagesCommand;
 use kind::KindArguments;
 
@@ -107,6 +108,7 @@ pub(crate) struct Choice {
 
 /// `gateproof run`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "options as they are typed")]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) choice: Choice,
@@ -133,6 +135,12 @@ pub(crate) struct RunArguments {
     pub(crate) reuse: bool,
     #[command(flatten)]
     pub(crate) kind: KindArguments,
+    #[command(flatten)]
+    pub(crate) existing: ExistingArguments,
+    /// Let the run make objects on an existing cluster: namespaces of its own and what is in them,
+    /// which are removed again. Without it the run says what it would make.
+    #[arg(long, help_heading = "Existing clusters")]
+    pub(crate) allow_writes: bool,
     /// Say less (`-q`: failures and the last line).
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -313,6 +321,8 @@ pub(crate) enum ProviderChoice {
     Embedded,
     /// Docker containers as nodes: everything is real, Cilium included.
     Kind,
+    /// A cluster that somebody runs, by kubeconfig and context; nothing is installed there.
+    Existing,
 }
 
 /// `run --keep`.

@@ -123,6 +123,7 @@ fn provider(choice: ProviderChoice) -> ProviderKind {
     match choice {
         ProviderChoice::Embedded => ProviderKind::Embedded,
         ProviderChoice::Kind => ProviderKind::Kind,
+        ProviderChoice::Existing => ProviderKind::Existing,
     }
 }
 
@@ -151,7 +152,7 @@ fn engines() -> Result<Engines, CommandError> {
 }
 
 /// A runtime for a command that waits for an engine.
-fn runtime() -> Result<Runtime, CommandError> {
+pub(super) fn runtime() -> Result<Runtime, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.context("failed to start the runtime")?)
 }

@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::{Node, Subject};
 use gateproof_core::name::{ClusterName, NodeName};
-use gateproof_kubernetes::{AddressBook, Client, Cluster, Component, ProviderError, StackRequest};
+use gateproof_kubernetes::{
+    AddressBook, Client, Cluster, Component, ProviderError, StackRequest, Surroundings,
+};
 use gateproof_probe::Prober;
 
-use crate::provider::Found;
+use crate::provider::{self, Errand, Found, Purpose};
 
 /// How long Cilium's operator may take to see a change before claims are judged regardless.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
@@ -20,6 +22,8 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(10);
 pub struct ExistingCluster {
     name: ClusterName,
     found: Arc<Found>,
+    purpose: Purpose,
+    surroundings: Surroundings,
 }
 
 impl fmt::Debug for ExistingCluster {
@@ -32,8 +36,13 @@ impl fmt::Debug for ExistingCluster {
 }
 
 impl ExistingCluster {
-    pub(crate) fn new(name: ClusterName, found: Arc<Found>) -> Self {
-        Self { name, found }
+    pub(crate) fn new(
+        name: ClusterName,
+        found: Arc<Found>,
+        purpose: Purpose,
+        surroundings: Surroundings,
+    ) -> Self {
+        Self { name, found, purpose, surroundings }
     }
 
     fn fail(&self, what: &str, detail: String) -> ProviderError {
@@ -77,13 +86,22 @@ impl Cluster for ExistingCluster {
         Arc::new(self.found.survey.prober.clone())
     }
 
-    /// Nothing is installed on somebody's cluster: it is taken as it is.
+    fn own_image(&self) -> String {
+        let usual = || concat!("gateproof.local/gateproof:", env!("CARGO_PKG_VERSION")).to_owned();
+        match &self.purpose {
+            Purpose::Run(Errand { image: Some(image), .. }) => image.clone(),
+            Purpose::Run(Errand { image: None, .. }) | Purpose::Look => usual(),
+        }
+    }
+
+    /// Nothing is installed on somebody's cluster: what a trial wants was compared with what is
+    /// there before anything began.
     async fn install(&self, _stack: &StackRequest) -> Result<(), ProviderError> {
         Ok(())
     }
 
     fn is_taken_as_it_is(&self) -> bool {
-        true
+        matches!(self.purpose, Purpose::Look)
     }
 
     async fn settle(&self) -> Result<(), ProviderError> {
@@ -114,7 +132,13 @@ impl Cluster for ExistingCluster {
         Ok(())
     }
 
+    /// The cluster stays; what the run has made goes.
     async fn teardown(&self) -> Result<(), ProviderError> {
-        Ok(())
+        match &self.purpose {
+            Purpose::Look => Ok(()),
+            Purpose::Run(errand) => provider::take_away(&self.client(), errand, &self.surroundings)
+                .await
+                .map_err(|problem| self.fail("remove what was made on", problem)),
+        }
     }
 }

@@ -1,15 +1,22 @@
 //! The existing provider: hands over a cluster that is there already.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::dossier::Dossier;
+use gateproof_core::name::ClusterName;
 use gateproof_core::plan::ClusterPlan;
-use gateproof_kubernetes::{Cluster, Provider, ProviderError, Surroundings};
+use gateproof_kubernetes::{
+    Access, Client, Cluster, Limits, Provider, ProviderError, Remains, Surroundings, Thing,
+};
 
+use crate::belongings;
 use crate::cluster::ExistingCluster;
 use crate::connect::Connected;
 use crate::survey::Survey;
@@ -42,22 +49,60 @@ impl Found {
     }
 }
 
+/// What a cluster is taken for.
+#[derive(Debug, Clone)]
+pub enum Purpose {
+    /// To be looked at: nothing is made there.
+    Look,
+    /// To run trials on it, which make objects of their own.
+    Run(Errand),
+}
+
+/// What trials make on a cluster.
+#[derive(Debug, Clone)]
+pub struct Errand {
+    /// How the cluster is reached, for whoever cleans up later.
+    pub access: Access,
+    /// The namespaces that each planned cluster's trials bring with them.
+    pub namespaces: BTreeMap<ClusterName, BTreeSet<String>>,
+    /// The image that holds the gateproof program.
+    pub image: Option<String>,
+}
+
 /// Hands over the one cluster that was found.
 #[derive(Clone)]
 pub struct ExistingProvider {
     found: Arc<Found>,
+    purpose: Purpose,
 }
 
 impl fmt::Debug for ExistingProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExistingProvider").field("place", &self.found.connected.place).finish()
+        f.debug_struct("ExistingProvider")
+            .field("place", &self.found.connected.place)
+            .field("purpose", &self.purpose)
+            .finish()
     }
 }
 
 impl ExistingProvider {
     /// A provider of this cluster.
-    pub fn new(found: Found) -> Self {
-        Self { found: Arc::new(found) }
+    pub fn new(found: Found, purpose: Purpose) -> Self {
+        Self { found: Arc::new(found), purpose }
+    }
+
+    fn fail(&self, what: &str, detail: String) -> ProviderError {
+        let operation = format!("{what} {}", self.found.connected.place);
+        ProviderError { operation, detail, source: None }
+    }
+}
+
+/// What a run's label is written down as before anything carries it.
+pub(crate) fn thing(errand: &Errand, run: &str) -> Thing {
+    Thing::Objects {
+        kubeconfig: errand.access.kubeconfig.clone(),
+        context: errand.access.context.clone(),
+        run: run.to_owned(),
     }
 }
 
@@ -70,8 +115,53 @@ impl Provider for ExistingProvider {
     async fn provision(
         &self,
         plan: &ClusterPlan,
-        _surroundings: &Surroundings,
+        surroundings: &Surroundings,
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
-        Ok(Arc::new(ExistingCluster::new(plan.name.clone(), Arc::clone(&self.found))))
+        if let Purpose::Run(errand) = &self.purpose {
+            surroundings
+                .ledger
+                .note(&thing(errand, &surroundings.run))
+                .map_err(|error| self.fail("write down what is made on", error.to_string()))?;
+            let client = &self.found.connected.client;
+            let names = errand.namespaces.get(&plan.name).into_iter().flatten();
+            belongings::make_namespaces(client, names, &surroundings.run)
+                .await
+                .map_err(|problem| self.fail("make namespaces on", problem))?;
+        }
+        Ok(Arc::new(ExistingCluster::new(
+            plan.name.clone(),
+            Arc::clone(&self.found),
+            self.purpose.clone(),
+            surroundings.clone(),
+        )))
     }
+
+    async fn abandon(
+        &self,
+        _plan: &ClusterPlan,
+        surroundings: &Surroundings,
+        _remains: Remains,
+    ) -> Result<Vec<PathBuf>, ProviderError> {
+        if let Purpose::Run(errand) = &self.purpose {
+            let client = &self.found.connected.client;
+            take_away(client, errand, surroundings)
+                .await
+                .map_err(|problem| self.fail("remove what was made on", problem))?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { evidence: Duration::from_secs(10), removal: Duration::from_mins(3) }
+    }
+}
+
+/// Removes everything that the run has made, and strikes it out.
+pub(crate) async fn take_away(
+    client: &Client,
+    errand: &Errand,
+    surroundings: &Surroundings,
+) -> Result<(), String> {
+    belongings::remove_all(client, &surroundings.run).await?;
+    surroundings.ledger.strike(&thing(errand, &surroundings.run)).map_err(|error| error.to_string())
 }

@@ -143,6 +143,11 @@ impl Client {
         Ok(version.trim_start_matches('v').to_owned())
     }
 
+    /// Whether its API is one for which every question counts.
+    pub(crate) fn is_patient(&self) -> bool {
+        self.patience.is_some()
+    }
+
     /// The wrapped client.
     pub(crate) fn inner(&self) -> &kube::Client {
         &self.inner

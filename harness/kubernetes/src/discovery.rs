@@ -4,11 +4,13 @@
 //! a remembered answer is looked up once more, because definitions are installed while we run.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use http::Request;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::client::Client;
 use crate::error::Cause;
@@ -38,6 +40,11 @@ impl Resource {
         self.scope == Scope::Namespaced
     }
 
+    /// Its plural, as paths and permissions have it.
+    pub(crate) fn plural(&self) -> &str {
+        &self.plural
+    }
+
     /// The namespace of an object of this kind: the one given, else `default`; none for kinds
     /// without namespaces, whatever was given.
     pub(crate) fn namespace<'n>(&self, given: Option<&'n str>) -> Option<&'n str> {
@@ -60,7 +67,16 @@ impl Resource {
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {
     known: Mutex<HashMap<String, Vec<Resource>>>,
+    /// Who asks for a group and version first lets others wait for the answer.
+    asking: Mutex<HashMap<String, Arc<Asking>>>,
 }
+
+/// When a group and version was asked for last.
+type Asking = tokio::sync::Mutex<Option<Instant>>;
+
+/// How long a patient client, for whose API every question counts, believes that a kind is not
+/// served.
+const BELIEVED: Duration = Duration::from_secs(5);
 
 impl Discovery {
     /// Finds a kind; asks the cluster when it is not known yet.
@@ -73,17 +89,29 @@ impl Discovery {
         if let Some(resource) = self.known(api_version, kind) {
             return Ok(resource);
         }
+        let asking = self.asking(api_version);
+        let mut asked = asking.lock().await;
+        let absent =
+            || Cause::NotServed { api_version: api_version.to_owned(), kind: kind.to_owned() };
+        let believed = client.is_patient() && asked.is_some_and(|at| at.elapsed() < BELIEVED);
+        if believed || self.known(api_version, kind).is_some() {
+            return self.known(api_version, kind).ok_or_else(absent);
+        }
         let served = served(client, api_version).await?;
+        *asked = Some(Instant::now());
         self.remember(api_version, served);
-        self.known(api_version, kind).ok_or_else(|| Cause::NotServed {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-        })
+        self.known(api_version, kind).ok_or_else(absent)
+    }
+
+    fn asking(&self, api_version: &str) -> Arc<Asking> {
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(asking.entry(api_version.to_owned()).or_default())
     }
 
     /// Forgets what is known of a group and version.
     pub(crate) fn forget(&self, api_version: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(api_version);
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(api_version);
     }
 
     fn known(&self, api_version: &str, kind: &str) -> Option<Resource> {

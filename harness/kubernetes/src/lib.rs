@@ -27,6 +27,7 @@ pub mod patience;
 pub mod pod_log;
 pub mod provision;
 pub mod replica;
+pub mod review;
 pub mod secret;
 pub mod snapshot;
 pub mod wait;
@@ -45,5 +46,6 @@ pub use provision::{
     Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,
 };
 pub use replica::Replica;
+pub use review::{Allowed, Permission};
 pub use snapshot::{KindRef, REFERENCE_KINDS, Snapshot};
 pub use wait::{Poll, WaitError, Watched};

@@ -131,6 +131,17 @@ pub enum Thing {
         /// Its reference.
         reference: String,
     },
+    /// Everything that carries a run's label on a cluster that somebody else runs.
+    Objects {
+        /// The kubeconfig that leads there; `None` is the user's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kubeconfig: Option<PathBuf>,
+        /// The context in it; `None` is the cluster around a pod.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<String>,
+        /// The run.
+        run: String,
+    },
     /// A file.
     File {
         /// Where.

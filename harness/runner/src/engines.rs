@@ -64,7 +64,9 @@ impl Caretaker for Engines {
             | Thing::Volume { engine, .. }
             | Thing::Network { engine, .. }
             | Thing::Image { engine, .. } => engine,
-            Thing::File { .. } => return Err("a file is on no engine".to_owned()),
+            Thing::File { .. } | Thing::Objects { .. } => {
+                return Err("it is on no engine".to_owned());
+            }
         };
         let engine = self.connect(engine).await?;
         let removed = match &found.thing {
@@ -72,7 +74,7 @@ impl Caretaker for Engines {
             Thing::Volume { .. } => engine.remove_volume(&found.id).await,
             Thing::Network { .. } => engine.remove_network(&found.id).await,
             Thing::Image { .. } => engine.remove_image(&found.id).await,
-            Thing::File { .. } => Ok(()),
+            Thing::File { .. } | Thing::Objects { .. } => Ok(()),
         };
         removed.map_err(|error| error.to_string())
     }

@@ -23,6 +23,8 @@ use crate::cause::with_causes;
 use crate::journal::JournalError;
 use crate::journal::dead::{self, DeadRun, Elsewhere, engine_of};
 
+mod on_clusters;
+
 #[cfg(test)]
 mod tests;
 
@@ -137,6 +139,8 @@ pub struct Removed {
 pub enum What {
     /// A thing on an engine.
     OnEngine(Thing),
+    /// An object on a cluster that somebody runs, in words.
+    OnCluster(String),
     /// A file or folder.
     Path(PathBuf),
 }
@@ -156,7 +160,8 @@ pub async fn clean(
     let mut cleaned = Cleaned::default();
     let outcomes = clean_engines(caretaker, cleaning, &runs, &mut cleaned).await;
     for run in &runs.dead {
-        if let Err(error) = clean_files(run, cleaning.mode, &outcomes, &mut cleaned) {
+        let on_clusters = on_clusters::clean(run, cleaning, &mut cleaned).await;
+        if let Err(error) = clean_files(run, cleaning.mode, &outcomes, on_clusters, &mut cleaned) {
             cleaned.problems.push(format!("failed to {}", with_causes(&error)));
         }
     }
@@ -368,7 +373,7 @@ fn rank(thing: &Thing) -> u8 {
         Thing::Volume { .. } => 1,
         Thing::Network { .. } => 2,
         Thing::Image { .. } => 3,
-        Thing::File { .. } => 4,
+        Thing::File { .. } | Thing::Objects { .. } => 4,
     }
 }
 
@@ -377,12 +382,14 @@ fn clean_files(
     run: &DeadRun,
     mode: Mode,
     outcomes: &BTreeMap<String, Outcome>,
+    on_clusters: Elsewhere,
     cleaned: &mut Cleaned,
 ) -> Result<(), JournalError> {
-    let left = run.on_engines().filter_map(engine_of).any(|engine| match outcomes.get(engine) {
-        Some(Outcome::Asked { unremoved }) => unremoved.contains(&run.run),
-        Some(Outcome::Silent) | None => true,
-    });
+    let left = on_clusters == Elsewhere::SomethingLeft
+        || run.on_engines().filter_map(engine_of).any(|engine| match outcomes.get(engine) {
+            Some(Outcome::Asked { unremoved }) => unremoved.contains(&run.run),
+            Some(Outcome::Silent) | None => true,
+        });
     let elsewhere = if left { Elsewhere::SomethingLeft } else { Elsewhere::NothingLeft };
     let mut files = run.files()?;
     if left {
@@ -405,6 +412,12 @@ pub fn in_words(thing: &Thing) -> String {
         Thing::Network { name, .. } => format!("network {name}"),
         Thing::Image { reference, .. } => format!("image {reference}"),
         Thing::File { path } => path.display().to_string(),
+        Thing::Objects { context, run, .. } => format!(
+            "objects with label gateproof.dev/run={run} in {}",
+            context.as_ref().map_or("the cluster around this pod".to_owned(), |context| format!(
+                "context {context}"
+            ))
+        ),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod descriptors;
 pub mod discover;
 pub mod dispatcher;
 pub mod engines;
+pub mod intent;
 pub mod interrupt;
 pub mod journal;
 pub mod kind_clusters;

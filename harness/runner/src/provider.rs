@@ -8,7 +8,7 @@ use gateproof_core::cluster::ProviderKind;
 use gateproof_core::plan::Plan;
 use gateproof_embedded::EmbeddedProvider;
 use gateproof_existing::ExistingProvider;
-use gateproof_existing::provider::Found;
+use gateproof_existing::provider::{Found, Purpose};
 use gateproof_kind::provider::{KindProvider, Workplace};
 use gateproof_kubernetes::Provider;
 
@@ -60,14 +60,19 @@ pub enum Setup {
         state: PathBuf,
     },
     /// A cluster that somebody runs.
-    Existing(Box<Found>),
+    Existing {
+        /// What is known of it.
+        found: Box<Found>,
+        /// What it is taken for.
+        purpose: Purpose,
+    },
 }
 
 /// Makes the provider.
 pub fn make(setup: Setup) -> Arc<dyn Provider> {
     match setup {
         Setup::Embedded => Arc::new(EmbeddedProvider::new()),
-        Setup::Existing(found) => Arc::new(ExistingProvider::new(*found)),
+        Setup::Existing { found, purpose } => Arc::new(ExistingProvider::new(*found, purpose)),
         Setup::Kind(workplace) => Arc::new(KindProvider::new(*workplace)),
         Setup::KindOrReused { workplace, state } => Arc::new(Reusing {
             engines: Engines {

@@ -15,6 +15,7 @@ use gateproof_kubernetes::{Client, Cluster, Deleted};
 use serde_json::Value;
 
 use crate::cause::with_causes;
+use crate::intent;
 
 /// Who owns the fields that Gateproof applies.
 const FIELD_MANAGER: &str = "gateproof";
@@ -63,7 +64,10 @@ pub(crate) async fn apply(client: &Client, run: &str, manifests: &[Manifest]) ->
 pub(crate) async fn apply_own(client: &Client, run: &str, objects: &[Value]) -> Outcome {
     let manifests: Vec<Manifest> = objects
         .iter()
-        .map(|object| Manifest { origin: OWN_ORIGIN.to_owned(), object: object.clone() })
+        .map(|object| Manifest {
+            origin: OWN_ORIGIN.to_owned(),
+            object: intent::labelled(object, run),
+        })
         .collect();
     apply(client, run, &manifests).await
 }

@@ -9,7 +9,7 @@ use gateproof_core::health::find_profile;
 use gateproof_core::name::ClusterName;
 use gateproof_existing::connect::ConnectError;
 use gateproof_existing::plan::{NoPlan, Probing, Wishes};
-use gateproof_existing::provider::Found;
+use gateproof_existing::provider::{Found, Purpose};
 use gateproof_existing::{Connected, connect, plan, survey};
 use gateproof_kubernetes::Ledger;
 use gateproof_runner::interrupt::Interrupt;
@@ -69,7 +69,8 @@ pub(crate) fn run(
     let mut reporters = run::open(&specs)?.with_console(console);
     descriptors::raise_limit();
     let mut problems = Vec::new();
-    let provider = provider::make(Setup::Existing(Box::new(found)));
+    let provider =
+        provider::make(Setup::Existing { found: Box::new(found), purpose: Purpose::Look });
     runtime.block_on(async {
         let interrupt = Interrupt::new();
         interrupt.listen(run::leave_at_once).context("failed to listen for signals")?;

@@ -69,6 +69,7 @@ fn text(cleaned: &Cleaned, mode: Mode) -> String {
         .map(|removed| {
             let what = match &removed.what {
                 What::OnEngine(thing) => leftovers::in_words(thing),
+                What::OnCluster(object) => object.clone(),
                 What::Path(path) => path.display().to_string(),
             };
             format!("{verb} {what} (run {})\n", removed.run)

@@ -27,6 +27,13 @@ pub(crate) fn run(command: &ClusterCommand, environment: &Environment) -> Result
         ClusterCommand::Up(arguments) if arguments.provider == ProviderChoice::Kind => {
             kind_up::run(arguments, environment)
         }
+        ClusterCommand::Up(arguments) if arguments.provider == ProviderChoice::Existing => {
+            Err(CommandError::Usage(
+                "--provider existing: a cluster that exists is up already; `gateproof check` looks \
+                 at it"
+                    .to_owned(),
+            ))
+        }
         ClusterCommand::Up(arguments) if arguments.detach => detach::run(arguments, environment),
         ClusterCommand::Up(arguments) => up::run(arguments, environment),
         ClusterCommand::List => list::run(environment),

@@ -1,5 +1,7 @@
 //! `gateproof run`: the main job.
 
+mod existing;
+
 use std::io::{Write, stderr, stdout};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -26,9 +28,20 @@ use crate::environment::{Audience, Environment};
 pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result<u8, CommandError> {
     let specs = specs(&arguments.report)?;
     let plan = plan_of(&arguments.choice)?;
-    let setup = setup(plan.provider, &arguments.kind)?;
+    let run_id = clock::run_id();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    let (plan, setup) = if plan.provider == ProviderKind::Existing {
+        // A client lives as long as the runtime that it was made in.
+        runtime.block_on(existing::prepare(arguments, plan, &run_id))?
+    } else {
+        let setup = setup(plan.provider, &arguments.kind)?;
+        (plan, setup)
+    };
     let mut setup = reusing(setup, arguments, environment)?;
-    let mut options = Options::new(clock::run_id(), jobs(arguments, &plan));
+    let mut options = Options::new(run_id, jobs(arguments, &plan));
     let plan = plan.of_run(&options.run);
     options.shard = shard(arguments)?;
     options.keep = keep(arguments, plan.provider, environment)?;
@@ -53,10 +66,6 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
     let mut reporters = open(&specs)?.with_console(console);
 
     descriptors::raise_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
     let mut problems = Vec::new();
     runtime.block_on(async {
         let interrupt = Interrupt::new();
@@ -151,6 +160,10 @@ pub(super) const fn told(quiet: bool, verbose: bool) -> Verbosity {
 }
 
 fn jobs(arguments: &RunArguments, plan: &Plan) -> NonZeroUsize {
+    // On a cluster that exists trials follow each other: they make the same namespaces.
+    if plan.provider == ProviderKind::Existing {
+        return NonZeroUsize::MIN;
+    }
     arguments.jobs.unwrap_or_else(|| {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         provider::usual_jobs(plan, cores, process::available_mib())
@@ -168,7 +181,7 @@ fn reusing(
         Setup::Kind(workplace) => {
             Ok(Setup::KindOrReused { workplace, state: environment.state.clone() })
         }
-        Setup::Embedded | Setup::Existing(_) | Setup::KindOrReused { .. } => {
+        Setup::Embedded | Setup::Existing { .. } | Setup::KindOrReused { .. } => {
             Err(CommandError::Usage(
                 "--reuse: only kind clusters outlive a run; `--provider kind` uses them".to_owned(),
             ))
@@ -187,6 +200,10 @@ fn keep(
         KeepChoice::OnFailure => Keep::OnFailure,
         KeepChoice::Never => Keep::Never,
     });
+    if provider == ProviderKind::Existing {
+        // The cluster stays in any case, and what the run makes there goes in any case.
+        return Ok(Keep::Never);
+    }
     if provider == ProviderKind::Embedded {
         return match wished {
             None | Some(Keep::Never) => Ok(Keep::Never),

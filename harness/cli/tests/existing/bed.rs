@@ -34,26 +34,9 @@ impl Bed {
     /// Runs a scenario's variant from this repository and keeps its cluster; `verdict` is what the
     /// trial must come to, so that what is checked later is what was meant.
     pub(crate) fn of(scenario: &str, variant: &str, verdict: Verdict) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let file = root.join("scenarios").join(format!("{scenario}.yaml"));
-        let tree = discover::discover(&[file], None).expect("files");
-        let catalog = catalog::load(&tree).expect("a scenario");
-        let selection = Selection { variants: vec![variant.to_owned()], ..Selection::default() };
-        let plan = plan::make(&catalog, ProviderKind::Embedded, &selection).expect("a plan");
-        let plan = plan::Plan { clusters: plan.clusters.into_iter().take(1).collect(), ..plan };
+        let (plan, stack) = planned(scenario, variant);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        let trial = &plan.clusters[0].trials[0];
-        let stack = StackRequest {
-            cilium: trial.cilium.clone(),
-            config: trial.config.clone(),
-            values: trial.values.clone(),
-            gateway_api: trial.definition.gateway_api.clone(),
-            cert_manager: None,
-            cert_manager_values: trial.definition.cert_manager_values.clone(),
-            address_pools: trial.definition.address_pools.clone(),
-            faults: Vec::new(),
-        };
         let kept = Arc::new(Keeping::default());
         let provider = Arc::clone(&kept) as Arc<dyn Provider>;
         let options = Options::new(clock::run_id(), std::num::NonZeroUsize::MIN);
@@ -83,6 +66,20 @@ impl Bed {
         });
     }
 
+    /// A cluster with the stack of a variant and nothing else.
+    pub(crate) fn bare(variant: &str) -> Self {
+        let (plan, stack) = planned("shared-gateway", variant);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        let cluster = runtime.block_on(async {
+            let cluster = EmbeddedProvider::new().start(&plan.clusters[0]).await.expect("up");
+            cluster.install(&stack).await.expect("a stack");
+            cluster.settled().await.expect("a settled cluster");
+            cluster
+        });
+        Self { cluster, place: Place::new(), stack, runtime }
+    }
+
     /// The founding scenario, healthy.
     pub(crate) fn healthy(variant: &str) -> Self {
         Self::of("shared-gateway", variant, Verdict::Passed)
@@ -100,6 +97,43 @@ impl Bed {
     pub(crate) fn gateproof(&self, arguments: &[&str]) -> Run {
         self.place.run(&[arguments, &["--kubeconfig", "kubeconfig"]].concat())
     }
+
+    /// The cluster's objects of a kind, as `namespace/name`.
+    pub(crate) fn names(&self, kind: &str) -> Vec<String> {
+        let objects = self.cluster.store().all();
+        let of_kind = objects.iter().filter(|object| object["kind"] == kind);
+        let mut names: Vec<String> = of_kind
+            .map(|object| {
+                let text = |pointer| object.pointer(pointer).and_then(|v| v.as_str()).unwrap_or("");
+                format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"))
+            })
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// The first trial of a scenario's variant as a plan, and its stack.
+fn planned(scenario: &str, variant: &str) -> (plan::Plan, StackRequest) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let file = root.join("scenarios").join(format!("{scenario}.yaml"));
+    let tree = discover::discover(&[file], None).expect("files");
+    let catalog = catalog::load(&tree).expect("a scenario");
+    let selection = Selection { variants: vec![variant.to_owned()], ..Selection::default() };
+    let plan = plan::make(&catalog, ProviderKind::Embedded, &selection).expect("a plan");
+    let plan = plan::Plan { clusters: plan.clusters.into_iter().take(1).collect(), ..plan };
+    let trial = &plan.clusters[0].trials[0];
+    let stack = StackRequest {
+        cilium: trial.cilium.clone(),
+        config: trial.config.clone(),
+        values: trial.values.clone(),
+        gateway_api: trial.definition.gateway_api.clone(),
+        cert_manager: None,
+        cert_manager_values: trial.definition.cert_manager_values.clone(),
+        address_pools: trial.definition.address_pools.clone(),
+        faults: Vec::new(),
+    };
+    (plan, stack)
 }
 
 /// A provider whose cluster is not taken away.

@@ -5,6 +5,7 @@
 mod bed;
 mod check;
 mod proxy;
+mod run;
 #[path = "../command/support.rs"]
 #[expect(dead_code, reason = "shared with the suite of the command, which uses all of it")]
 mod support;

@@ -33,6 +33,8 @@ pub(crate) struct Manners {
     pub(crate) fail_one_in: Option<u64>,
     /// What is forbidden: verb and resource, `*` for any.
     pub(crate) forbid: Vec<(&'static str, &'static str)>,
+    /// What is told to be forbidden to whoever asks for permissions: verb and resource.
+    pub(crate) deny: Vec<(&'static str, &'static str)>,
     /// Watches tell nothing and end soon.
     pub(crate) deaf_watches: bool,
 }
@@ -114,7 +116,10 @@ impl Proxy {
         let reads = ["get", "list", "watch"];
         self.calls()
             .into_iter()
-            .filter(|((verb, _), _)| !reads.contains(&&**verb))
+            .filter(|((verb, resource), _)| {
+                // A question for one's own permissions is made as one creates, and changes nothing.
+                !reads.contains(&&**verb) && resource != "selfsubjectaccessreviews"
+            })
             .map(|((verb, resource), count)| format!("{verb} {resource} ×{count}"))
             .collect()
     }
@@ -157,6 +162,22 @@ impl Front {
             });
             return Ok(Response::new(StreamBody::new(ends).boxed_unsync()));
         }
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        if resource == "selfsubjectaccessreviews" {
+            let review: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+            let asked = &review["spec"]["resourceAttributes"];
+            let mut denied = self.manners.deny.iter();
+            if denied.any(|(verb, what)| asked["verb"] == *verb && asked["resource"] == *what) {
+                return Ok(json_answer(
+                    201,
+                    &json!({"apiVersion": "authorization.k8s.io/v1",
+                    "kind": "SelfSubjectAccessReview", "spec": review["spec"],
+                    "status": {"allowed": false}}),
+                ));
+            }
+        }
+        let request = Request::from_parts(head, Full::new(body));
         let answered: Result<_, Infallible> = self.service.call(request).await;
         let answered = answered.unwrap_or_else(|never| match never {});
         Ok(answered.map(|body| {
@@ -199,6 +220,10 @@ fn asked<B>(request: &Request<B>) -> (&'static str, String) {
 fn status(code: u16, reason: &str, message: &str) -> Response<Body> {
     let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": message, "reason": reason, "code": code});
+    json_answer(code, &body)
+}
+
+fn json_answer(code: u16, body: &serde_json::Value) -> Response<Body> {
     let body = Full::new(Bytes::from(body.to_string())).map_err(|never| match never {});
     let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = StatusCode::from_u16(code).expect("a status code");

@@ -28,7 +28,7 @@ pub struct DeadRun {
     pub run: String,
     state: PathBuf,
     folder: PathBuf,
-    entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     _lock: Flock<File>,
 }
 
@@ -147,7 +147,7 @@ pub fn engine_of(thing: &Thing) -> Option<&str> {
         | Thing::Volume { engine, .. }
         | Thing::Network { engine, .. }
         | Thing::Image { engine, .. } => Some(engine),
-        Thing::File { .. } => None,
+        Thing::File { .. } | Thing::Objects { .. } => None,
     }
 }
 

@@ -119,7 +119,7 @@ async fn cleaned(state: &Path, engines: &Engines, mode: Mode, reach: Reach) -> C
 fn names(cleaned: &Cleaned) -> Vec<String> {
     let on_engine = cleaned.removed.iter().filter_map(|removed| match &removed.what {
         What::OnEngine(thing) => Some(name(thing)),
-        What::Path(_) => None,
+        What::Path(_) | What::OnCluster(_) => None,
     });
     on_engine.collect()
 }

@@ -1,0 +1,129 @@
+//! `gateproof run --provider existing`: nothing is made unless allowed, and nothing is left.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gateproof_kubernetes::wait;
+
+use crate::bed::Bed;
+use crate::proxy::Manners;
+use crate::support::Run;
+
+/// Runs a variant of the founding scenario on a bed.
+fn run(bed: &Bed, arguments: &[&str]) -> Run {
+    bed.gateproof(&[&["run", &scenario(), "--provider", "existing"], arguments].concat())
+}
+
+fn scenario() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.join("scenarios/shared-gateway.yaml").display().to_string()
+}
+
+#[test]
+fn the_founding_scenario_passes_on_a_cluster_that_exists_and_leaves_nothing() {
+    for variant in ["dedicated", "host-network-node-selector"] {
+        let bed = Bed::bare(variant);
+        let kinds = ["Namespace", "ClusterIssuer", "Secret", "Certificate", "Gateway"];
+        let before = kinds.map(|kind| bed.names(kind));
+        let proxy = bed.proxy(Manners::default());
+        let run = run(&bed, &["--allow-writes"]);
+        assert_eq!(run.code, Some(0), "{variant}: {}\n{}", run.out, run.err);
+        for part in ["context behind-proxy", "left out: shared-gateway::"] {
+            assert!(run.err.contains(part), "{part}: {}", run.err);
+        }
+        assert!(run.out.contains(&format!("shared-gateway::{variant}/")), "{}", run.out);
+        assert!(!proxy.writes().is_empty(), "the run went through the proxy");
+        let after = kinds.map(|kind| bed.names(kind));
+        assert_eq!(after, before, "{variant}: {}\n{}", run.out, run.err);
+        assert_eq!(bed.place.runs_left(), 0);
+    }
+}
+
+#[test]
+fn without_leave_nothing_is_made_and_all_that_is_in_the_way_is_told_at_once() {
+    let bed = Bed::bare("dedicated");
+    let manners = Manners {
+        deny: vec![("create", "gateways"), ("delete", "clusterissuers")],
+        ..Manners::default()
+    };
+    let proxy = bed.proxy(manners);
+    let run = run(&bed, &[]);
+    assert_eq!(run.code, Some(2), "{}\n{}", run.out, run.err);
+    for part in [
+        "nothing was made on context behind-proxy",
+        "may not create gateways.gateway.networking.k8s.io in namespace gateway",
+        "may not delete clusterissuers.cert-manager.io",
+        "allow it with --allow-writes",
+        "starlift-observability",
+    ] {
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn namespaces_that_exist_are_not_touched() {
+    let bed = Bed::healthy("dedicated");
+    let proxy = bed.proxy(Manners::default());
+    let run = run(&bed, &["--allow-writes"]);
+    assert_eq!(run.code, Some(2), "{}\n{}", run.out, run.err);
+    for part in ["namespace gateway exists already", "namespace starlift-observability exists"] {
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_variant_that_the_cluster_does_not_have_is_refused_with_what_differs() {
+    let bed = Bed::bare("dedicated");
+    let proxy = bed.proxy(Manners::default());
+    let run = run(&bed, &["--allow-writes", "--variant", "host-network"]);
+    assert_eq!(run.code, Some(2), "{}\n{}", run.out, run.err);
+    for part in ["no trial wants what this cluster has", "setting host network should be"] {
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn a_killed_run_is_cleaned_up_by_its_label() {
+    let bed = Bed::bare("dedicated");
+    let before = bed.names("Namespace");
+    let _proxy = bed.proxy(Manners::default());
+    let scenario = scenario();
+    let mut child = bed
+        .place
+        .command(&["run", &scenario, "--provider", "existing", "--allow-writes"])
+        .args(["--kubeconfig", "kubeconfig"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let made = runtime.expect("a runtime").block_on(wait::until(
+        Duration::from_mins(1),
+        Duration::from_millis(20),
+        |_| (),
+        || async {
+            if bed.names("Gateway").is_empty() {
+                wait::Poll::NotYet { missing: "a Gateway".to_owned() }
+            } else {
+                wait::Poll::Ready(())
+            }
+        },
+    ));
+    made.expect("the run makes its Gateway");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let told = bed.place.run(&["clean", "--dry-run"]);
+    assert!(
+        told.out.contains("would remove Namespace gateway in context behind-proxy"),
+        "{told:?}"
+    );
+    assert_ne!(bed.names("Namespace"), before, "a dry run removes nothing");
+    let cleaned = bed.place.run(&["clean"]);
+    assert!(cleaned.out.contains("removed Namespace gateway"), "{cleaned:?}");
+    assert_eq!(bed.names("Namespace"), before);
+    assert_eq!(bed.names("ClusterIssuer"), Vec::<String>::new());
+    assert_eq!(bed.place.runs_left(), 0);
+}
