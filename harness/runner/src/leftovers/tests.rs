@@ -84,6 +84,7 @@ fn name(thing: &Thing) -> String {
         | Thing::Network { name, .. } => name.clone(),
         Thing::Image { reference, .. } => reference.clone(),
         Thing::File { path } => path.display().to_string(),
+        Thing::Objects { run, .. } => run.clone(),
     }
 }
 
