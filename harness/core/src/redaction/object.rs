@@ -70,7 +70,10 @@ fn walk(value: &mut Value, secret_name: fn(&str) -> bool) {
                 *words = redacted;
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| walk(item, secret_name)),
+        Value::Array(items) => {
+            redact_arguments(items);
+            items.iter_mut().for_each(|item| walk(item, secret_name));
+        }
         Value::Object(fields) => {
             redact_named_value(fields);
             for (name, value) in fields.iter_mut() {
@@ -83,6 +86,17 @@ fn walk(value: &mut Value, secret_name: fn(&str) -> bool) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// `["--token", "…"]`, the form of a container's arguments.
+fn redact_arguments(items: &mut [Value]) {
+    for at in 1..items.len() {
+        let named =
+            items[at - 1].as_str().is_some_and(|flag| flag.starts_with('-') && is_secret(flag));
+        if named {
+            redact_all(&mut items[at]);
+        }
     }
 }
 

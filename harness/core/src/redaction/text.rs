@@ -68,6 +68,12 @@ const RULES: &[Rule] = &[
         form: r#"(?i)(-{0,2}(?-u:\b)[a-z0-9_.-]*(?:client-key-data|password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key|credentials?)(?:[-_]?id)?)((?:\\?["'])?\s*[:=]\s*(?:\\?["'])?|\s+)([^\s"',;&\\]+)"#,
         replacement: Replacement::By(field),
     },
+    // Settings with the name of a secret, in the drift checker's lines (cilium/cilium 1.18.10,
+    // `pkg/driftchecker/checker.go`); older versions write the fields in the order of the alphabet.
+    Rule {
+        form: r#"(?i)[^\n]*(?-u:\b)key\\?"?\s*[=:]\s*\\?"?[a-z0-9_.-]*(?:password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?)(?-u:\b)[^\n]*"#,
+        replacement: Replacement::By(setting),
+    },
     // Name and password in an address; a name alone when it is long enough to be a token.
     Rule {
         form: r"([a-z][a-z0-9+.-]*://)(?:[^\s/@:]*:[^\s/@]+|[^\s/@:]{16,})@",
@@ -138,6 +144,15 @@ fn field(found: &Captures<'_>) -> String {
     format!("{name}{between}{PLACEHOLDER}")
 }
 
+/// What a setting with the name of a secret is and should be.
+fn setting(found: &Captures<'_>) -> String {
+    static VALUES: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#"(?i)(?-u:\b)((?:actual|expected|expectedValue|value|old|new)\\?"?\s*[=:]\s*)("[^"]*"|[^\s",]+)"#)
+            .expect("a form that is part of the program")
+    });
+    VALUES.replace_all(&found[0], "${1}REDACTED").into_owned()
+}
+
 /// `namespace/name`.
 fn is_object(value: &str) -> bool {
     let is_name = |name: &str| {
@@ -197,6 +212,17 @@ mod tests {
             ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG".to_owned(), "wJalr", "aws_secret"),
             (format!("push with {github} failed"), "a1a1", "failed"),
             ("Cookie: session=hunter22; a=b".to_owned(), "hunter22", "Cookie: "),
+            (
+                "msg=\"No local entry found\" key=x-api-token expectedValue=hunter22 expectedSource=a/b"
+                    .to_owned(),
+                "hunter22",
+                "expectedSource=a/b",
+            ),
+            (
+                "actual=hunter22 expectedValue=\"hunter22 b\" key=db-password".to_owned(),
+                "hunter22",
+                "key=db-password",
+            ),
             ("level=warn msg=x token=hunter22 err=y".to_owned(), "hunter22", "err=y"),
         ] {
             let redacted = text(&written);
@@ -222,6 +248,7 @@ mod tests {
             "level=warn msg=\"Unable to sync secret\" secret=gateway/wildcard-tls",
             "secrets \"wildcard-tls\" not found",
             "Mismatch found key=enable-gateway-api actual=false expectedValue=true",
+            "key=gateway-api-secrets-namespace actual=a expectedValue=b",
             "kubernetes:///kube-system/cilium",
             "Nov 26 07:00:00 a-worker kubelet[312]: E1126 kubelet.go:123] cni plugin not initialized",
         ] {

@@ -13,6 +13,7 @@ fn secrets_go_from_every_kind_and_names_stay() {
         json!({"kind": "ConfigMap", "data": {"db-password": "hunter22", "enable-gateway-api": "true"}}),
         json!({"kind": "Pod", "spec": {"containers": [{"name": "a",
             "env": [{"name": "API_TOKEN", "value": "hunter22"}], "args": ["--token=hunter22"]}]}}),
+        json!({"kind": "ReplicaSet", "command": ["app", "--api-token", "hunter22", "--verbose"]}),
         json!({"kind": "HTTPRoute", "spec": {"rules": [{"filters": [{"requestHeaderModifier":
             {"set": [{"name": "Authorization", "value": "hunter22"}]}}]}]}}),
         json!({"kind": "Service", "metadata": {"annotations": {
