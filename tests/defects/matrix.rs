@@ -34,6 +34,8 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0029", "nothing is upgraded here with a part left behind"),
     ("GP0031", "there is no ACME server"),
     ("GP0032", "there is no load balancer that terminates TLS"),
+    ("GP0033", "agents do not fall over here; an Envoy does"),
+    ("GP0034", "no defect switches Gateway API support off"),
 ];
 
 /// What was found, by base and name of each defect.
