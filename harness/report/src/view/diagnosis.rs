@@ -18,7 +18,8 @@ const FEW: usize = 3;
 /// they had nothing to say of a trial that passed.
 pub(crate) fn tell(trial: &TrialReport, page: Page, detail: Detail) -> Vec<String> {
     let Some(diagnosis) = &trial.diagnosis else { return Vec::new() };
-    if diagnosis.findings.is_empty() && diagnosis.unread.is_empty() {
+    let silent = |one: &Unread| detail == Detail::Brief && one.why == Why::NotServed;
+    if diagnosis.findings.is_empty() && diagnosis.unread.iter().all(silent) {
         return Vec::new();
     }
     let mut teller = Teller { page, lines: Vec::new() };
@@ -109,7 +110,10 @@ impl Teller {
         self.say("more", Tone::Quiet, &more.join(", "));
     }
 
+    /// In brief without kinds that the cluster does not serve: there are none of those to hide.
     fn unread(&mut self, unread: &[Unread], detail: Detail) {
+        let told = |one: &&Unread| detail == Detail::Full || one.why != Why::NotServed;
+        let unread: Vec<&Unread> = unread.iter().filter(told).collect();
         let shown = match detail {
             Detail::Brief => unread.len().min(FEW),
             Detail::Full => unread.len(),

@@ -36,6 +36,8 @@ images could not be pulled) are the same case.",
     examine,
 };
 
+const WITHOUT: &str = "no pod on this node";
+
 fn examine(dossier: &Dossier) -> Vec<Firing> {
     let external = dossier.cilium.config.as_ref().is_none_or(|config| config.external_envoy_proxy);
     if gateways(dossier).is_empty() || !external || dossier.cilium.envoys.is_empty() {
@@ -52,7 +54,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         let with: BTreeSet<_> =
             dossier.cilium.envoys.iter().filter_map(|pod| pod.node.as_ref()).collect();
         let without = dossier.nodes.iter().filter(|node| !with.contains(&node.name));
-        down.extend(without.map(|node| (node.name.clone(), "no pod on this node".to_owned())));
+        down.extend(without.map(|node| (node.name.clone(), WITHOUT.to_owned())));
     }
     down.sort();
     let sockets = sockets(dossier);
@@ -85,8 +87,10 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
     };
     let role = if nodes.iter().all(|node| unused(node)) { Role::Contributing } else { Role::Cause };
     let names: Vec<&str> = nodes.iter().map(|node| node.as_str()).collect();
-    let mut firing =
-        Firing::new(role, Confidence::Certain).about(format!("Envoy on {}", listed(&names)));
+    // Where no pod belongs (nodes without Cilium) and nothing was probed, it may be meant so.
+    let meant = dead.is_empty() && down.iter().all(|(_, state)| state == WITHOUT);
+    let confidence = if meant { Confidence::Likely } else { Confidence::Certain };
+    let mut firing = Firing::new(role, confidence).about(format!("Envoy on {}", listed(&names)));
     for (node, state) in &down {
         firing = firing.seen(state, format!("Envoy's pod on {node}"));
     }

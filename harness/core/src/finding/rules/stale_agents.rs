@@ -98,22 +98,29 @@ fn by_drift(dossier: &Dossier) -> Option<Firing> {
     let confidence = if proof { Confidence::Certain } else { Confidence::Likely };
     let mut firing = Firing::new(role, confidence).about(agents_on(&nodes));
 
-    let mut by_words: BTreeMap<String, Vec<&Drift<'_>>> = BTreeMap::new();
-    let gateway_keys = |drift: &&Drift<'_>| {
-        READ_BY_AGENTS.contains(&drift.key.as_str()) || drift.key.starts_with("gateway-api")
-    };
-    for drift in drifts.iter().filter(gateway_keys) {
-        by_words.entry(drift.words()).or_default().push(drift);
-    }
-    for (words, drifts) in by_words {
-        firing = firing.seen(words, source(&drifts));
-    }
+    // What proves it comes first, then what the probes saw, then what only drifts as well.
+    let (decisive, others): (Vec<_>, Vec<_>) = drifts
+        .iter()
+        .filter(|drift| {
+            READ_BY_AGENTS.contains(&drift.key.as_str()) || drift.key.starts_with("gateway-api")
+        })
+        .partition(|drift| READ_BY_AGENTS.contains(&drift.key.as_str()));
     let dead: Vec<_> = dead(dossier)
         .into_iter()
         .filter(|socket| socket.node.as_ref().is_some_and(|node| nodes.contains(node)))
         .collect();
-    firing = firing.seen_all(told(&dead)).seen_all(ages(dossier).map(|(seen, _)| seen));
+    firing = told_by_words(firing, &decisive).seen_all(told(&dead));
+    firing = told_by_words(firing, &others).seen_all(ages(dossier).map(|(seen, _)| seen));
     Some(firing.inferred(consequence(&relevant)))
+}
+
+/// Drifts with the same words once, with all their logs.
+fn told_by_words(firing: Firing, drifts: &[&Drift<'_>]) -> Firing {
+    let mut by_words: BTreeMap<String, Vec<&Drift<'_>>> = BTreeMap::new();
+    for drift in drifts {
+        by_words.entry(drift.words()).or_default().push(drift);
+    }
+    by_words.into_iter().fold(firing, |firing, (words, drifts)| firing.seen(words, source(&drifts)))
 }
 
 fn consequence(relevant: &[&Drift<'_>]) -> &'static str {
