@@ -59,7 +59,7 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
             "a CiliumLoadBalancerIPPool with block {wanted} is wanted, and there is none"
         ));
     }
-    if !definition.faults.is_empty() {
+    if !trial.faults.is_empty() {
         misfits.push("its faults can be injected into embedded clusters alone".to_owned());
     }
     misfits
