@@ -56,8 +56,18 @@ fn is_test(path: &Path) -> bool {
 }
 
 const PURE: &[&str] = &["core", "model"];
-const SILENT: &[&str] =
-    &["core", "model", "probe", "echo", "kubernetes", "embedded", "stack", "kind", "runner"];
+const SILENT: &[&str] = &[
+    "core",
+    "model",
+    "probe",
+    "echo",
+    "kubernetes",
+    "embedded",
+    "stack",
+    "kind",
+    "inspect",
+    "runner",
+];
 
 #[test]
 fn pure_crates_do_no_io_and_read_no_clock() {
@@ -94,7 +104,10 @@ fn only_reporters_and_the_command_write_to_a_terminal() {
 #[test]
 fn only_one_crate_knows_the_kubernetes_client() {
     forbid(
-        &["core", "model", "probe", "echo", "embedded", "stack", "kind", "runner", "report", "cli"],
+        &[
+            "core", "model", "probe", "echo", "embedded", "stack", "kind", "inspect", "runner",
+            "report", "cli",
+        ],
         "go through gateproof_kubernetes",
         // kube-cel evaluates rules and knows no client.
         &["kube::", "use kube;", "use kube as", "kube_client", "kube_core", "kube_runtime"],

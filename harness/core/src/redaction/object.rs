@@ -72,7 +72,9 @@ fn walk(value: &mut Value, secret_name: fn(&str) -> bool) {
         }
         Value::Array(items) => {
             redact_arguments(items);
-            items.iter_mut().for_each(|item| walk(item, secret_name));
+            for item in items {
+                walk(item, secret_name);
+            }
         }
         Value::Object(fields) => {
             redact_named_value(fields);
