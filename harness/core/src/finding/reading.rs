@@ -89,15 +89,20 @@ pub(super) fn failed(dossier: &Dossier, kinds: &[&str]) -> bool {
         .any(|check| check.verdict == Verdict::Failed && kinds.contains(&check.kind.as_str()))
 }
 
-/// Whether anything is amiss that could want an explanation.
+/// Whether anything is amiss that could want an explanation. Unhealthy targets are not where a check
+/// of them passed: behind a node selector some are unhealthy by design.
 pub(super) fn in_trouble(dossier: &Dossier) -> bool {
     let failed = dossier.checks.iter().any(|check| check.verdict == Verdict::Failed);
+    let as_wanted = dossier
+        .checks
+        .iter()
+        .any(|check| check.kind == "targetHealth" && check.verdict == Verdict::Passed);
     let unhealthy = dossier
         .targets
         .iter()
         .flat_map(|targets| &targets.report.targets)
         .any(|target| target.state.starts_with("unhealthy"));
-    failed || unhealthy || !dead(dossier).is_empty()
+    failed || (unhealthy && !as_wanted) || !dead(dossier).is_empty()
 }
 
 /// Words in a row: `a`, `a and b`, `a, b and c`.

@@ -83,11 +83,15 @@ mod tests {
     use serde_json::json;
 
     use super::RULE;
+    use crate::dossier::Targets;
+    use crate::event::{Target, TargetReport};
     use crate::finding::fixture::{
         Change, NODES, Variant, answer, dedicated, fires, healthy, silent,
     };
     use crate::finding::{Role, examine};
+    use crate::name::NamespacedName;
     use crate::observation::TcpOutcome;
+    use crate::verdict::Verdict;
 
     fn explained(dossier: &crate::dossier::Dossier) -> bool {
         examine(dossier).iter().any(|finding| finding.rule.as_str() == RULE.id)
@@ -106,6 +110,33 @@ mod tests {
     fn a_check_that_failed_wants_an_explanation_too() {
         let failed = dedicated().failed("http", vec![answer(503, "", &[])]);
         assert!(explained(&failed));
+    }
+
+    /// A selector's other node is an unhealthy target, as it should be.
+    #[test]
+    fn targets_that_are_unhealthy_by_design_want_no_explanation() {
+        let mut selected = healthy(Variant::HostNetworkNodeSelector);
+        selected.targets.push(Targets {
+            gateway: NamespacedName::new("gateway", "shared-gateway"),
+            report: TargetReport {
+                profile: "aws-lbc-cluster".to_owned(),
+                settings: "TCP every 10 s".to_owned(),
+                compression: 1.0,
+                targets: vec![Target {
+                    place: "control-plane 172.18.0.2:80 (listener port)".to_owned(),
+                    zone: None,
+                    state: "unhealthy".to_owned(),
+                    reason: Some("Target.FailedHealthChecks".to_owned()),
+                    cause: Some("refused".to_owned()),
+                    timeline: Vec::new(),
+                }],
+            },
+        });
+        assert!(explained(&selected), "nobody judged the targets");
+        selected = selected.failed("targetHealth", Vec::new());
+        assert!(explained(&selected), "they are not as wanted");
+        selected.checks[0].verdict = Verdict::Passed;
+        assert!(!explained(&selected), "they are as wanted");
     }
 
     #[test]
