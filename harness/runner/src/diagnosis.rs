@@ -36,9 +36,9 @@ pub enum Diagnose {
     Always,
 }
 
-/// What a trial saw of its cluster.
+/// What trials saw of their cluster.
 #[derive(Debug, Default)]
-pub(crate) struct Observed {
+pub struct Observed {
     checks: Vec<CheckResult>,
     exposure: Vec<Exposure>,
     targets: Vec<Targets>,
@@ -56,7 +56,7 @@ pub(crate) struct Diagnosed {
 
 impl Observed {
     /// Takes in a decided check; the newest look at something replaces older ones.
-    pub(crate) fn take_in(&mut self, check: &Check, result: &CheckResult) {
+    pub fn take_in(&mut self, check: &Check, result: &CheckResult) {
         match &check.claim {
             Claim::Exposure(claim) => {
                 if let Some(grid) = &result.evidence.grid {
@@ -85,6 +85,18 @@ impl Observed {
         }
         self.checks.push(result.clone());
     }
+
+    /// Adds it to what the cluster itself shows, whose nodes go by the same names.
+    pub fn complete(self, dossier: &mut Dossier) {
+        let Self { checks, exposure, targets, http } = self;
+        for (gateway, requests) in &http {
+            gateproof_inspect::served(dossier, gateway, requests);
+        }
+        dossier.http = http.into_values().flatten().collect();
+        dossier.checks = checks;
+        dossier.targets = targets;
+        dossier.exposure = exposure;
+    }
 }
 
 /// Collects a dossier and examines it.
@@ -94,18 +106,10 @@ pub(crate) async fn diagnose(
     observed: Observed,
 ) -> Diagnosed {
     let mut dossier = collected(plan, cluster).await;
-    let Observed { checks, exposure, targets, http } = observed;
-    for (gateway, requests) in &http {
-        gateproof_inspect::served(&mut dossier, gateway, requests);
+    observed.complete(&mut dossier);
+    for Exposure { grid, .. } in &mut dossier.exposure {
+        in_kubernetes(cluster, grid);
     }
-    dossier.http = http.into_values().flatten().collect();
-    dossier.checks = checks;
-    dossier.targets = targets;
-    let exposure = exposure.into_iter().map(|Exposure { gateway, grid }| {
-        let grid = in_kubernetes(cluster, grid);
-        Exposure { gateway, grid }
-    });
-    dossier.exposure = exposure.collect();
     // What a check of an existing cluster asks is for its user to say.
     if !cluster.is_taken_as_it_is() {
         probe_the_rest(plan, cluster, &mut dossier).await;
@@ -143,11 +147,10 @@ async fn collected(plan: &TrialPlan, cluster: &dyn Cluster) -> Dossier {
 }
 
 /// The grid with the names that nodes have in Kubernetes, as everything else in a dossier has them.
-fn in_kubernetes(cluster: &dyn Cluster, mut grid: Grid) -> Grid {
+fn in_kubernetes(cluster: &dyn Cluster, grid: &mut Grid) {
     for cell in &mut grid.cells {
         cell.endpoint.node = cluster.kubernetes_name(&cell.endpoint.node);
     }
-    grid
 }
 
 /// Probes the ports of Gateways whose exposure no check looked at, so that rules can tell dead
@@ -159,8 +162,8 @@ async fn probe_the_rest(plan: &TrialPlan, cluster: &dyn Cluster, dossier: &mut D
     for gateway in gateways(dossier).difference(&known) {
         let probing = check::exposure_now(&circumstances, gateway);
         let why = match tokio::time::timeout_at(circumstances.deadline, probing).await {
-            Ok(Ok(grid)) => {
-                let grid = in_kubernetes(cluster, grid);
+            Ok(Ok(mut grid)) => {
+                in_kubernetes(cluster, &mut grid);
                 dossier.exposure.push(Exposure { gateway: gateway.clone(), grid });
                 continue;
             }

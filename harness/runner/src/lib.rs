@@ -37,6 +37,6 @@ mod trial;
 mod witness;
 
 pub use cause::with_causes;
-pub use diagnosis::Diagnose;
+pub use diagnosis::{Diagnose, Observed};
 pub use dispatcher::Emitter;
 pub use run::{Keep, Options, run};

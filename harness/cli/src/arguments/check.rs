@@ -1,5 +1,7 @@
 //! `gateproof check`: what can be typed.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::name::NamespacedName;
@@ -32,6 +34,14 @@ pub(crate) struct CheckArguments {
     /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH`; `-` is standard output.
     #[arg(long, value_name = "KIND=PATH,…")]
     pub(crate) report: Vec<String>,
+    /// Judge what was dumped from a cluster instead of a cluster: a folder of YAML, JSON and logs
+    /// (`kubectl get -o yaml`, an unpacked `cilium sysdump`), or a bundle. Nothing is asked of any
+    /// cluster; what traffic does stays open.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["kubeconfig", "context", "no_requests", "no_probes"])]
+    pub(crate) from: Option<PathBuf>,
+    /// Write what the check rests on as one file, secrets redacted; `--from` reads it again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
     /// Print the ClusterRole that a check needs, for `kubectl apply -f -`, and do nothing else.
     #[arg(long)]
     pub(crate) print_role: bool,

@@ -1,12 +1,19 @@
-//! `gateproof check`: looks at a cluster that somebody runs, with reads alone.
+//! `gateproof check`: looks at a cluster that somebody runs, with reads alone, or at what was dumped
+//! from one (`offline`).
 
+mod offline;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use gateproof_core::dossier::Dossier;
+use gateproof_core::event::Event;
 use gateproof_core::health::find_profile;
 use gateproof_core::name::ClusterName;
+use gateproof_core::plan::Plan;
+use gateproof_core::scenario::Action;
 use gateproof_existing::connect::ConnectError;
 use gateproof_existing::plan::{NoPlan, Probing, Wishes};
 use gateproof_existing::provider::{Found, Purpose};
@@ -14,7 +21,7 @@ use gateproof_existing::{Connected, connect, plan, survey};
 use gateproof_kubernetes::Ledger;
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::provider::{self, Setup};
-use gateproof_runner::{Diagnose, Options, clock, descriptors};
+use gateproof_runner::{Diagnose, Observed, Options, clock, descriptors};
 
 use super::run::{self, Evidence};
 use super::{CommandError, journal_error, print, tell};
@@ -40,12 +47,15 @@ pub(crate) fn run(
     }
     let specs = run::specs(&arguments.report)?;
     let wishes = wishes(arguments)?;
+    if let Some(path) = &arguments.from {
+        return offline::look(path, arguments, &wishes, environment, &specs);
+    }
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    let (connected, dossier) = runtime.block_on(look(arguments))?;
+    let (connected, mut dossier) = runtime.block_on(look(arguments))?;
     let cluster = ClusterName::new(file_name(&connected.place.context));
     let plan = plan(&cluster, &dossier, &wishes).map_err(nothing)?;
     let survey = runtime.block_on(survey(&dossier));
@@ -69,12 +79,14 @@ pub(crate) fn run(
     let mut reporters = run::open(&specs)?.with_console(console);
     descriptors::raise_limit();
     let mut problems = Vec::new();
+    let mut observed = Observed::default();
     let provider =
         provider::make(Setup::Existing { found: Box::new(found), purpose: Purpose::Look });
     runtime.block_on(async {
         let interrupt = Interrupt::new();
         interrupt.listen(run::leave_at_once).context("failed to listen for signals")?;
         gateproof_runner::run(&plan, provider, &options, &interrupt, |record| {
+            take_in(&mut observed, &plan, &record.event);
             problems.extend(reporters.record(record).err());
         })
         .await;
@@ -82,7 +94,33 @@ pub(crate) fn run(
     })?;
     let code = run::end(reporters, problems);
     run::close(&journal, environment)?;
+    if let Some(path) = &arguments.bundle {
+        observed.complete(&mut dossier);
+        write_bundle(&dossier, path)?;
+    }
     Ok(code)
+}
+
+/// Keeps what a check of the plan saw.
+fn take_in(observed: &mut Observed, plan: &Plan, event: &Event) {
+    let Event::CheckFinished { trial, result } = event else { return };
+    let trials = plan.clusters.iter().flat_map(|cluster| &cluster.trials);
+    let steps = trials.filter(|planned| planned.name == *trial).flat_map(|planned| {
+        planned.definition.steps.iter().filter(|step| step.name == result.check)
+    });
+    for step in steps {
+        if let Action::Check(check) = &step.action {
+            observed.take_in(check, result);
+        }
+    }
+}
+
+/// Writes what a check rests on, and says where.
+fn write_bundle(dossier: &Dossier, path: &Path) -> Result<(), CommandError> {
+    gateproof_inspect::bundle(dossier, path)
+        .map_err(|error| CommandError::Infrastructure(error.into()))?;
+    tell(&format!("bundle: {}, secrets redacted\n", path.display()));
+    Ok(())
 }
 
 const NO_PROBES: &str = "no socket was asked (--no-probes)";
@@ -92,6 +130,7 @@ fn wishes(arguments: &CheckArguments) -> Result<Wishes, CommandError> {
     let profile = find_profile(&arguments.profile)
         .map_err(|error| CommandError::Usage(format!("--profile: {error}")))?;
     let probing = match (arguments.no_probes, arguments.no_requests) {
+        _ if arguments.from.is_some() => Probing::Nothing(offline::NO_SOCKETS.to_owned()),
         (true, _) => Probing::Nothing(NO_PROBES.to_owned()),
         (false, true) => Probing::Connections,
         (false, false) => Probing::Requests,

@@ -114,3 +114,47 @@ fn mistakes_are_told_before_anything_is_asked() {
     assert_eq!(run.code, Some(4), "{}", run.err);
     assert!(run.err.contains("did you mean gateway/shared-gateway?"), "{}", run.err);
 }
+
+#[test]
+fn a_bundle_of_a_broken_cluster_names_the_same_cause_without_the_cluster() {
+    let bed = Bed::healthy("dedicated");
+    bed.strike(Fault::AgentsNotRestarted { nodes: NodeSelector::All });
+    let proxy = bed.proxy(Manners::default());
+    let live = bed.gateproof(&["check", "--bundle", "evidence.tar"]);
+    assert_eq!(live.code, Some(1), "{}\n{}", live.out, live.err);
+    assert!(live.err.contains("evidence.tar"), "{}", live.err);
+    drop(proxy);
+    let offline = bed.place.run(&["check", "--from", "evidence.tar"]);
+    assert!(offline.out.contains("GP0001"), "{}\n{}", offline.out, offline.err);
+    assert!(offline.out.contains("reference model of Cilium"), "{}", offline.out);
+    assert_eq!(offline.code, Some(3), "a folder decides nothing about traffic: {}", offline.out);
+}
+
+#[test]
+fn what_a_healthy_cluster_left_never_passes_and_blames_nobody() {
+    let bed = Bed::healthy("host-network");
+    let proxy = bed.proxy(Manners::default());
+    let live = bed.gateproof(&["check", "--bundle", "evidence.tar"]);
+    assert_eq!(live.code, Some(0), "{}\n{}", live.out, live.err);
+    drop(proxy);
+    let offline = bed.place.run(&["check", "--from", "evidence.tar", "--report", "json=r.json"]);
+    assert_eq!(offline.code, Some(3), "{}\n{}", offline.out, offline.err);
+    let report = std::fs::read_to_string(bed.place.path().join("r.json")).expect("a report");
+    assert!(!report.contains("\"role\":\"cause\""), "{report}");
+    assert!(!report.contains("\"role\": \"cause\""), "{report}");
+}
+
+#[test]
+fn a_place_without_a_dump_is_refused_with_what_is_wanted() {
+    let bed = Bed::bare("dedicated");
+    bed.place.write("empty/notes.txt", "nothing here");
+    for (arguments, part) in [
+        (&["check", "--from", "nowhere"][..], "failed to read nowhere"),
+        (&["check", "--from", "empty"], "holds no Kubernetes object"),
+        (&["check", "--from", "empty", "--context", "prod"], "cannot be used with"),
+    ] {
+        let run = bed.place.run(arguments);
+        assert_eq!(run.code, Some(2), "{arguments:?}: {}", run.err);
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+}

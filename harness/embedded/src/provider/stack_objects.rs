@@ -21,7 +21,7 @@ use crate::controllers::object::skeleton;
 /// The name of the GatewayClass that Cilium's chart makes.
 pub(super) const GATEWAY_CLASS_NAME: &str = "cilium";
 /// The label of what an installation made and the next one may take away.
-pub(super) const INSTALLED: (&str, &str) = ("app.kubernetes.io/managed-by", "gateproof");
+pub(super) const INSTALLED: (&str, &str) = ("app.kubernetes.io/managed-by", "gateproof-stack");
 
 /// A range of addresses in CIDR notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
