@@ -36,6 +36,7 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0032", "there is no load balancer that terminates TLS"),
     ("GP0033", "agents do not fall over here; an Envoy does"),
     ("GP0034", "no defect switches Gateway API support off"),
+    ("GP0035", "what stops an agent or an Envoy here shows, and has a rule of its own"),
 ];
 
 /// What was found, by base and name of each defect.

@@ -42,6 +42,8 @@ fn the_reference_leaves_out_no_command_option_or_variable() {
     for command in [
         "",
         "run",
+        "check",
+        "explain",
         "validate",
         "plan",
         "predict",

@@ -18,6 +18,7 @@ mod no_certificate;
 mod node_selector;
 mod not_granted;
 mod old_envoys;
+mod one_node;
 mod out_of_date;
 mod placeholder;
 mod policy;
@@ -74,6 +75,7 @@ pub const ALL: &[&Rule] = &[
     &redirect_loop::RULE,
     &agent_down::RULE,
     &switched_off::RULE,
+    &one_node::RULE,
 ];
 
 /// An issue of Cilium about some releases.

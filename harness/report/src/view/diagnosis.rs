@@ -25,14 +25,13 @@ pub(crate) fn tell(trial: &TrialReport, page: Page, detail: Detail) -> Vec<Strin
     let mut teller = Teller { page, lines: Vec::new() };
     let heading = page.colour.paint(Tone::Heading, "FINDINGS");
     teller.lines.push(format!("{heading} {}", clean(trial.summary.trial.as_str())));
-    if diagnosis.findings.is_empty() {
-        let none = match trial.verdict {
-            Verdict::Passed | Verdict::Skipped => "no rule finds anything amiss in what was read",
-            Verdict::Failed | Verdict::Inconclusive => {
-                "no rule explains this by what could be read"
-            }
-        };
-        teller.say("none", Tone::Plain, none);
+    let open = matches!(trial.verdict, Verdict::Failed | Verdict::Inconclusive);
+    let blames = diagnosis.findings.iter().any(|finding| finding.role != Role::Explanation);
+    if open && !blames {
+        let none = "no rule explains this by what could be read; `next` above says where to look";
+        teller.say("none", Tone::Unsure, none);
+    } else if diagnosis.findings.is_empty() {
+        teller.say("none", Tone::Plain, "no rule finds anything amiss in what was read");
     }
     let full = |index: usize, finding: &Finding| {
         detail == Detail::Full || (index < FEW && finding.role != Role::Explanation)
