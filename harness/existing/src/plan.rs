@@ -116,8 +116,21 @@ fn unknown(missing: &[NamespacedName], there: &[NamespacedName]) -> String {
     format!("{} (Gateways of the cluster: {there})", lines.join("\n"))
 }
 
+/// What hides Cilium's version: it is told by the workloads and pods of its components.
 fn because(unread: &[Unread]) -> String {
-    let reasons: Vec<String> = unread.iter().map(|unread| in_words(&unread.why)).take(3).collect();
+    const TELL: [&str; 3] = ["Deployment", "DaemonSet", "Pod"];
+    let tells = |one: &&Unread| {
+        let everywhere = !one.what.contains(" in ") && one.why != Why::NotServed;
+        everywhere && TELL.iter().any(|kind| one.what.starts_with(kind))
+    };
+    let mut reasons: Vec<String> = Vec::new();
+    for one in unread.iter().filter(tells) {
+        let reason = in_words(&one.why);
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons.truncate(3);
     if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join("; ")) }
 }
 

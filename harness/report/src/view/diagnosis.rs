@@ -2,6 +2,8 @@
 //! apart from what follows, and what to do. What could not be read is said with it, because a rule
 //! that finds nothing where nothing was readable has found out nothing.
 
+use std::collections::BTreeSet;
+
 use gateproof_core::dossier::{Unread, Why};
 use gateproof_core::finding::{Finding, Role};
 use gateproof_core::report::TrialReport;
@@ -28,7 +30,8 @@ pub(crate) fn tell(trial: &TrialReport, page: Page, detail: Detail) -> Vec<Strin
     let open = matches!(trial.verdict, Verdict::Failed | Verdict::Inconclusive);
     let blames = diagnosis.findings.iter().any(|finding| finding.role != Role::Explanation);
     if open && !blames {
-        let none = "no rule explains this by what could be read; `next` above says where to look";
+        let none =
+            "no rule explains this by what could be read; `look at` above says where to go on";
         teller.say("none", Tone::Unsure, none);
     } else if diagnosis.findings.is_empty() {
         teller.say("none", Tone::Plain, "no rule finds anything amiss in what was read");
@@ -109,9 +112,15 @@ impl Teller {
         self.say("more", Tone::Quiet, &more.join(", "));
     }
 
-    /// In brief without kinds that the cluster does not serve: there are none of those to hide.
+    /// In brief without kinds that the cluster does not serve, since there are none of those to
+    /// hide, and each kind once.
     fn unread(&mut self, unread: &[Unread], detail: Detail) {
-        let told = |one: &&Unread| detail == Detail::Full || one.why != Why::NotServed;
+        let mut kinds = BTreeSet::new();
+        let told = |one: &&Unread| {
+            // What may not be read in all namespaces was tried in some: that says nothing more.
+            let kind = one.what.split_once(" objects").map_or(one.what.as_str(), |(kind, _)| kind);
+            detail == Detail::Full || (one.why != Why::NotServed && kinds.insert(kind.to_owned()))
+        };
         let unread: Vec<&Unread> = unread.iter().filter(told).collect();
         let shown = match detail {
             Detail::Brief => unread.len().min(FEW),
