@@ -102,8 +102,10 @@ fn timeless(mut seen: HttpObservation) -> HttpObservation {
     seen
 }
 
+/// A probe with little time: an engine may tell nobody that a session has ended, and then a
+/// question is given up only when its own time and some more is over.
 fn tcp(address: IpAddr, port: u16) -> TcpProbe {
-    TcpProbe { socket: SocketAddr::new(address, port), timeout: Duration::from_secs(20) }
+    TcpProbe { socket: SocketAddr::new(address, port), timeout: Duration::from_secs(1) }
 }
 
 fn same_observations(fixture: &Fixture) {

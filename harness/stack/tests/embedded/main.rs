@@ -73,7 +73,7 @@ async fn pods_older_than_the_configuration_are_replaced_and_no_others() {
     place.forget();
     place.install().await.expect("installed a third time");
     let after = place.pods().await;
-    for name in ["cilium", "cilium-operator", "cilium-envoy"] {
+    for name in ["cilium-agent", "cilium-operator", "cilium-envoy"] {
         assert_ne!(before[name], after[name], "{name} reads the ConfigMap");
     }
     assert_eq!(before["cert-manager"], after["cert-manager"], "it does not read the ConfigMap");

@@ -292,7 +292,8 @@ impl Place {
     pub(crate) async fn pods(&self) -> BTreeMap<String, Vec<Value>> {
         let mut pods: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for pod in self.client().list("v1", "Pod", None).await.expect("listed") {
-            let app = pod.pointer("/metadata/labels/k8s-app").and_then(Value::as_str);
+            let app =
+                pod.pointer("/metadata/labels/app.kubernetes.io~1name").and_then(Value::as_str);
             if let Some(app) = app {
                 pods.entry(app.to_owned()).or_default().push(pod["metadata"]["uid"].clone());
             }
