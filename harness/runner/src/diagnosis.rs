@@ -18,9 +18,12 @@ use gateproof_inspect::Options;
 use gateproof_kubernetes::Cluster;
 use tokio::time::Instant;
 
+use crate::cause::with_causes;
 use crate::check::{self, Circumstances};
 use crate::clock;
 
+/// How long the cluster may take to work through the last change.
+const SETTLING: Duration = Duration::from_secs(10);
 /// How long reading the cluster may take.
 const READING: Duration = Duration::from_secs(25);
 /// How long the ports of Gateways that no check looked at may be probed, all together.
@@ -127,11 +130,27 @@ pub(crate) fn hidden_by(why: String) -> Unread {
     }
 }
 
-/// What the cluster itself shows.
+/// What the cluster itself shows, once it has worked through what the trial changed last: a step
+/// that fails leaves controllers at work, and what is half done looks like a fault.
 async fn collected(plan: &TrialPlan, cluster: &dyn Cluster) -> Dossier {
+    let mut unsettled = None;
+    if !cluster.is_taken_as_it_is() {
+        unsettled = match tokio::time::timeout(SETTLING, cluster.settle()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(with_causes(&error)),
+            Err(_) => Some(format!("it still was not after {} s", SETTLING.as_secs())),
+        };
+    }
     let options =
         Options { taken: clock::now_rfc3339().parse().ok(), within: READING, ..Options::default() };
     let mut dossier = gateproof_inspect::live(&cluster.client(), &options).await;
+    if let Some(why) = unsettled {
+        dossier.unread.push(Unread {
+            what: "the cluster at rest".to_owned(),
+            why: Why::Failed(why),
+            hides: "whether what is missing is still to come".to_owned(),
+        });
+    }
     if dossier.nodes.is_empty() {
         dossier.nodes = cluster.nodes();
         for node in &mut dossier.nodes {
