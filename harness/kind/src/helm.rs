@@ -90,8 +90,9 @@ async fn run(
             engine.unpack(&spec.name, archive).await?;
         }
         engine.start_container(&spec.name).await?;
-        let written = engine.follow_output(&spec.name, |piece| tell(call, piece)).await?;
+        engine.follow_output(&spec.name, |piece| tell(call, piece)).await?;
         let code = engine.wait_container(&spec.name, call.within).await?;
+        let written = engine.whole_output(&spec.name).await?;
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         Ok(Ended { code, output: text(&written.output), errors: text(&written.errors) })
     };

@@ -18,6 +18,15 @@ pub struct Written {
     pub errors: Vec<u8>,
 }
 
+/// How output is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Until the container ends.
+    AsItComes,
+    /// What there is.
+    AtOnce,
+}
+
 impl Engine {
     /// Follows a container until it ends. It has no deadline: the caller knows for how long.
     /// `tell` hears each piece of standard error.
@@ -30,8 +39,28 @@ impl Engine {
         container: &str,
         tell: impl Fn(&[u8]),
     ) -> Result<Written, EngineError> {
+        self.output(container, Reading::AsItComes, tell).await
+    }
+
+    /// All that a container wrote that has ended. What was followed may lack the end: the engine
+    /// takes a container that ends at once for one that writes nothing any more (seen at Docker
+    /// 20.10 on a busy machine).
+    ///
+    /// # Errors
+    ///
+    /// When it does not exist or the connection breaks.
+    pub async fn whole_output(&self, container: &str) -> Result<Written, EngineError> {
+        self.output(container, Reading::AtOnce, |_| {}).await
+    }
+
+    async fn output(
+        &self,
+        container: &str,
+        reading: Reading,
+        tell: impl Fn(&[u8]),
+    ) -> Result<Written, EngineError> {
         let options = LogsOptions {
-            follow: true,
+            follow: reading == Reading::AsItComes,
             stdout: true,
             stderr: true,
             tail: "all".to_owned(),
