@@ -9,7 +9,7 @@ use gateproof_core::finding::{Finding, Role};
 use gateproof_core::report::TrialReport;
 use gateproof_core::verdict::Verdict;
 
-use crate::layout::wrap::{clean, hang};
+use crate::layout::wrap::clean;
 use crate::layout::{Page, Tone};
 use crate::view::failure::Detail;
 
@@ -138,16 +138,7 @@ impl Teller {
 
     /// A label and a text that hangs beside it; an empty text says nothing.
     fn say(&mut self, label: &str, tone: Tone, text: &str) {
-        let label = format!("  {label:<10}");
-        for (index, line) in hang(&label, text, self.page.width).into_iter().enumerate() {
-            let (margin, words) = line.split_at(label.len());
-            let margin = if index == 0 {
-                self.page.colour.paint(Tone::Quiet, margin)
-            } else {
-                margin.to_owned()
-            };
-            self.lines.push(format!("{margin}{}", self.page.colour.paint(tone, words)));
-        }
+        self.lines.extend(self.page.labelled(label, tone, text));
     }
 }
 

@@ -7,7 +7,7 @@ use gateproof_core::report::{ClusterReport, RunReport, TrialReport};
 use gateproof_core::verdict::FailureKind;
 
 use super::{About, Group, Story, stories};
-use crate::layout::wrap::{clean, hang};
+use crate::layout::wrap::clean;
 use crate::layout::{Page, Tone};
 use crate::view::trials::{shout, tone_of};
 use crate::view::{self, evidence};
@@ -136,15 +136,6 @@ impl Teller {
 
     /// A label and a text that hangs beside it; an empty text says nothing.
     fn say(&mut self, label: &str, tone: Tone, text: &str) {
-        let label = format!("  {label:<10}");
-        for (index, line) in hang(&label, text, self.page.width).into_iter().enumerate() {
-            let (margin, words) = line.split_at(label.len());
-            let margin = if index == 0 {
-                self.page.colour.paint(Tone::Quiet, margin)
-            } else {
-                margin.to_owned()
-            };
-            self.lines.push(format!("{margin}{}", self.page.colour.paint(tone, words)));
-        }
+        self.lines.extend(self.page.labelled(label, tone, text));
     }
 }
