@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::event::{Event, Record};
+use gateproof_core::finding::{Finding, Role};
 use gateproof_core::report::{Document, ExitCode, RunReport, exit_code};
 use gateproof_core::verdict::{Failure, FailureKind, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
@@ -187,6 +188,29 @@ fn findings_of_a_trial_that_passed_are_told_as_well() {
     {
         assert!(text.contains("GP0001"), "{text}");
     }
+}
+
+#[test]
+fn what_is_normal_alone_explains_no_failure_and_that_is_said() {
+    const SAID: &str = "no rule explains this";
+    let told = |findings: Vec<Finding>, verdict| {
+        let log = Log::of(ProviderKind::Embedded, &[HOST_NETWORK])
+            .cluster_up()
+            .start(HOST_NETWORK)
+            .check(HOST_NETWORK, sample::check("http", "http", verdict))
+            .diagnosed(HOST_NETWORK, findings, Vec::new())
+            .verdict(HOST_NETWORK, verdict, None)
+            .end();
+        on_console(&log, screen(200), Verbosity::Normal)
+    };
+    let normal = || -> Vec<Finding> {
+        sample::findings().into_iter().filter(|one| one.role == Role::Explanation).collect()
+    };
+    assert!(!normal().is_empty(), "the sample has one");
+    assert!(told(normal(), Verdict::Failed).contains(SAID));
+    assert!(told(Vec::new(), Verdict::Failed).contains(SAID));
+    assert!(!told(sample::findings(), Verdict::Failed).contains(SAID), "there is a cause");
+    assert!(!told(normal(), Verdict::Passed).contains(SAID), "nothing is to be explained");
 }
 
 #[test]

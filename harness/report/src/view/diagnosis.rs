@@ -21,13 +21,13 @@ const FEW: usize = 3;
 pub(crate) fn tell(trial: &TrialReport, page: Page, detail: Detail) -> Vec<String> {
     let Some(diagnosis) = &trial.diagnosis else { return Vec::new() };
     let silent = |one: &Unread| detail == Detail::Brief && one.why == Why::NotServed;
-    if diagnosis.findings.is_empty() && diagnosis.unread.iter().all(silent) {
+    let open = matches!(trial.verdict, Verdict::Failed | Verdict::Inconclusive);
+    if !open && diagnosis.findings.is_empty() && diagnosis.unread.iter().all(silent) {
         return Vec::new();
     }
     let mut teller = Teller { page, lines: Vec::new() };
     let heading = page.colour.paint(Tone::Heading, "FINDINGS");
     teller.lines.push(format!("{heading} {}", clean(trial.summary.trial.as_str())));
-    let open = matches!(trial.verdict, Verdict::Failed | Verdict::Inconclusive);
     let blames = diagnosis.findings.iter().any(|finding| finding.role != Role::Explanation);
     if open && !blames {
         let none =
