@@ -22,11 +22,19 @@ pub(crate) fn clean(text: &str) -> String {
             '\t' | '\n' | '\r' => cleaned.push(' '),
             // XML 1.0 has no place for the last two, however they are written.
             '\u{fffe}' | '\u{ffff}' => cleaned.extend(c.escape_unicode()),
-            c if c.is_control() => cleaned.extend(c.escape_unicode()),
+            c if c.is_control() || is_deceptive(c) => cleaned.extend(c.escape_unicode()),
             c => cleaned.push(c),
         }
     }
     cleaned
+}
+
+/// Characters that show nothing of their own and change how others are read: those that turn the
+/// direction of text (Unicode Standard Annex 9), line separators, and invisible ones.
+fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text in lines of at most this width, words longer than that excepted.
@@ -81,6 +89,8 @@ mod tests {
     #[test]
     fn control_codes_are_shown_and_not_sent() {
         assert_eq!(wrap("\u{1b}[2Jgone", 40), ["\\u{1b}[2Jgone"]);
+        assert_eq!(wrap("a\u{202e}b\u{2066}c\u{feff}", 40), ["a\\u{202e}b\\u{2066}c\\u{feff}"]);
+        assert_eq!(wrap("👩\u{200d}🚀 می\u{200c}خواهم", 40), ["👩\u{200d}🚀 می\u{200c}خواهم"]);
     }
 
     #[test]
