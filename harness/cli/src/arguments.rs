@@ -116,7 +116,8 @@ pub(crate) struct RunArguments {
     /// at least three; of kind clusters half as many as processors, as far as memory allows.
     #[arg(short, long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH`; `-` is standard output.
+    /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH,html=PATH`; `-` is
+    /// standard output.
     #[arg(long, value_name = "KIND=PATH,…")]
     pub(crate) report: Vec<String>,
     /// Which clusters are left standing for a look, and are yours then: `on-failure` on a terminal

@@ -3,9 +3,10 @@
 //! The trial is the test case, not the check, because the trial is what passes or fails: the
 //! counts that a CI system shows are then those of the console and the exit code. A failed trial
 //! is a `failure`, an inconclusive one an `error` (the harness could not find out), a skipped one
-//! is `skipped`. The message is the first failure in one line, the type its kind, and the text
-//! all failures in full, then what the rules found. Properties name the provider, the subject, the Cilium version and the
-//! cluster, and the folder with evidence; the standard output holds the exposure grid and the target health.
+//! is `skipped`. The message is the gravest failure in one line with the cause that was found, the
+//! type its kind, and the text all failures in full, then what the rules found. Properties name the
+//! provider, the subject, the Cilium version and the cluster, and the folder with evidence; the
+//! standard output holds the exposure grid and the target health.
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::destination::Destination;
 use crate::layout::Page;
 use crate::layout::wrap::clean;
 use crate::reporter::{ReportError, Reporter, Written};
-use crate::view::failure::{Detail, Story, stories, tell_all};
+use crate::view::failure::{Detail, gravest, headline, stories, tell_all};
 use crate::view::subject::model_sentence;
 use crate::view::{diagnosis, measured};
 
@@ -117,13 +118,10 @@ fn status(report: &RunReport, trial: &TrialReport) -> TestCaseStatus {
         Verdict::Inconclusive => NonSuccessKind::Error,
     };
     let stories = stories(report, trial);
-    // A failure is what CI shows first, even if something else was left undecided before it.
-    let gravest = |story: &&Story<'_>| story.verdict == trial.verdict;
-    let first = stories.iter().find(gravest).or(stories.first());
     let mut status = TestCaseStatus::non_success(kind);
-    if let Some(first) = first {
-        status.set_message(first.headline());
-        status.set_type(first.kind());
+    if let (Some(gravest), Some(headline)) = (gravest(&stories, trial), headline(report, trial)) {
+        status.set_message(headline);
+        status.set_type(gravest.kind());
     }
     let told = tell_all(report, trial, Page::FILE, Detail::Full);
     let diagnosis = diagnosis::tell(trial, Page::FILE, Detail::Full);

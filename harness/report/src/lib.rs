@@ -1,4 +1,4 @@
-//! Reports: console, JSON lines, JSON, JUnit and Markdown, all of them folds of the event log.
+//! Reports: console, JSON lines, JSON, JUnit, Markdown and HTML, all of them folds of the event log.
 //!
 //! [`Reporters`] takes every record of a run, redacts it, folds it once and hands it to each
 //! [`Reporter`]. Nothing here judges: verdicts come with the events, and what they add up to is
@@ -20,6 +20,7 @@ mod redaction;
 mod view;
 
 pub mod console;
+mod html;
 mod json;
 pub mod jsonl;
 mod junit;

@@ -5,7 +5,7 @@
 //! matters most comes first, and what is left out is said.
 
 use gateproof_core::event::Record;
-use gateproof_core::report::{ExitCode, RunReport, TrialReport, exit_code};
+use gateproof_core::report::{RunReport, TrialReport};
 use gateproof_core::verdict::Verdict;
 
 use crate::destination::Destination;
@@ -15,10 +15,10 @@ use crate::reporter::{ReportError, Reporter, Written};
 use crate::view::cluster;
 use crate::view::diagnosis;
 use crate::view::duration::human_or_dash;
-use crate::view::failure::{Detail, Story, stories, tell_all};
+use crate::view::failure::{Detail, headline, tell_all};
 use crate::view::measured;
 use crate::view::subject::{model_sentence, provider_and_subject};
-use crate::view::trials::{as_expected, by_scenario, shout, totals_line};
+use crate::view::trials::{as_expected, by_scenario, outcome, shout, totals_line};
 
 /// Characters; GitHub's limit for a comment is 65,536.
 const LIMIT: usize = 60_000;
@@ -73,13 +73,7 @@ pub(crate) fn render(report: &RunReport) -> String {
 }
 
 fn heading(report: &RunReport) -> String {
-    let word = match exit_code(report) {
-        ExitCode::Passed => "passed",
-        ExitCode::Failed => "FAILED",
-        ExitCode::Inconclusive => "INCONCLUSIVE",
-        ExitCode::NothingSelected => "nothing ran",
-        ExitCode::Interrupted => "INTERRUPTED",
-    };
+    let word = outcome(report).words;
     let mut parts = vec![format!("## Gateproof: {word}"), escape(&totals_line(report))];
     parts.extend(model_sentence(report).map(|words| format!("> **{}**", escape(&words))));
     parts.push(escape(&provider_and_subject(report)));
@@ -93,14 +87,11 @@ fn heading(report: &RunReport) -> String {
 
 fn failures(report: &RunReport, trial: &TrialReport) -> String {
     let name = trial.summary.trial.as_str();
-    let stories = stories(report, trial);
-    let headline = stories.first().map(Story::headline).unwrap_or_default();
+    let headline = headline(report, trial).unwrap_or_default();
     let told = tell_all(report, trial, Page::FILE, Detail::Brief);
     let diagnosis = diagnosis::tell(trial, Page::FILE, Detail::Brief);
     let told = told.iter().chain([&diagnosis]).filter(|lines| !lines.is_empty());
     let told: Vec<_> = told.map(|story| story.join("\n")).collect();
-    let because = diagnosis::headline(trial).map(|why| format!("; {why}")).unwrap_or_default();
-    let headline = format!("{headline}{because}");
     format!(
         "<details><summary><b>{}</b> {} ({}): {}</summary>\n\n{}\n</details>\n",
         shout(trial.verdict),

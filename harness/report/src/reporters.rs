@@ -9,6 +9,7 @@ use gateproof_core::report::{ExitCode, FoldError, RunReport, exit_code};
 
 use crate::console::Console;
 use crate::destination::Destination;
+use crate::html::Html;
 use crate::json::Json;
 use crate::jsonl::Jsonl;
 use crate::junit::Junit;
@@ -81,6 +82,7 @@ impl Reporters {
                 ReportKind::Markdown => {
                     reporters.add(Box::new(Markdown(Destination::prepare(spec)?)));
                 }
+                ReportKind::Html => reporters.add(Box::new(Html(Destination::prepare(spec)?))),
             }
         }
         Ok(reporters)

@@ -17,11 +17,13 @@ pub enum ReportKind {
     Junit,
     /// Markdown for a pull request or a step summary.
     Markdown,
+    /// HTML: one file that shows everything in a browser.
+    Html,
 }
 
 impl ReportKind {
     /// All of them, in the order in which they are told to users.
-    pub const ALL: [Self; 4] = [Self::Jsonl, Self::Json, Self::Junit, Self::Markdown];
+    pub const ALL: [Self; 5] = [Self::Jsonl, Self::Json, Self::Junit, Self::Markdown, Self::Html];
 
     /// Its name in a report list.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +32,7 @@ impl ReportKind {
             Self::Json => "json",
             Self::Junit => "junit",
             Self::Markdown => "markdown",
+            Self::Html => "html",
         }
     }
 }
@@ -198,27 +201,27 @@ mod tests {
         let cases = [
             (
                 "juint=x",
-                "read the list of reports: there is no kind `juint`; did you mean `junit`? (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: there is no kind `juint`; did you mean `junit`? (kinds: jsonl, json, junit, markdown, html)",
             ),
             (
                 "JSON=x",
-                "read the list of reports: there is no kind `JSON`; did you mean `json`? (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: there is no kind `JSON`; did you mean `json`? (kinds: jsonl, json, junit, markdown, html)",
             ),
             (
-                "html=x",
-                "read the list of reports: there is no kind `html` (kinds: jsonl, json, junit, markdown)",
+                "pdf=x",
+                "read the list of reports: there is no kind `pdf` (kinds: jsonl, json, junit, markdown, html)",
             ),
             (
                 "junit",
-                "read the list of reports: `junit` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: `junit` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown, html)",
             ),
             (
                 "junit=",
-                "read the list of reports: `junit=` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: `junit=` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown, html)",
             ),
             (
                 "",
-                "read the list of reports: `` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown)",
+                "read the list of reports: `` is not of the form KIND=PATH; write for example `junit=report.xml`, or `junit=-` for standard output (kinds: jsonl, json, junit, markdown, html)",
             ),
             (
                 "json=-,junit=-",

@@ -15,7 +15,10 @@ use crate::console::{Colour, Console, ConsoleOptions, Output, Progress, Terminal
 use crate::layout::wrap::width_of;
 use crate::reporter::{ReportError, Reporter, Written};
 use crate::sample::{self, HOST_NETWORK, Log};
-use crate::{ReportSpec, Reporters, json, junit, markdown, read_log};
+use crate::{ReportSpec, Reporters, html, json, junit, markdown, read_log};
+
+mod agreement;
+mod page;
 
 /// A writer whose content can be read afterwards.
 #[derive(Clone, Default)]
@@ -280,6 +283,7 @@ fn every_report_says_when_a_model_ran_and_is_silent_when_cilium_did() {
             on_console(log, screen(200), Verbosity::Quiet),
             junit::render(&folded).expect("XML"),
             markdown::render(&folded),
+            html::render(&folded),
         ]
     };
     for text in reports(&good(ProviderKind::Embedded)) {
@@ -396,11 +400,12 @@ fn reports_are_written_and_can_be_made_again_from_the_log() {
     let home = tempfile::tempdir().expect("a directory");
     let at = |name: &str| home.path().join("out").join(name);
     let list = format!(
-        "jsonl={},json={},junit={},markdown={}",
+        "jsonl={},json={},junit={},markdown={},html={}",
         at("run.jsonl").display(),
         at("run.json").display(),
         at("run.xml").display(),
-        at("run.md").display()
+        at("run.md").display(),
+        at("run.html").display()
     );
     let log = sample::mixed();
     let specs = ReportSpec::parse(&list).expect("a sound list");
@@ -414,7 +419,7 @@ fn reports_are_written_and_can_be_made_again_from_the_log() {
     let finished = reporters.finish();
     assert!(finished.problems.is_empty(), "{:?}", finished.problems);
     assert_eq!(finished.exit, ExitCode::Failed);
-    assert_eq!(finished.written.len(), 4);
+    assert_eq!(finished.written.len(), 5);
 
     let again = read_log(fs::read(at("run.jsonl")).expect("a log")).expect("sound");
     assert_eq!(again, log.records);
@@ -423,6 +428,7 @@ fn reports_are_written_and_can_be_made_again_from_the_log() {
     assert_eq!(read("run.json"), json::render(&folded).expect("JSON"));
     assert_eq!(read("run.xml"), junit::render(&folded).expect("XML"));
     assert_eq!(read("run.md"), markdown::render(&folded));
+    assert_eq!(read("run.html"), html::render(&folded));
     let document: Document = serde_json::from_str(&read("run.json")).expect("its own format");
     assert_eq!(document.exit_code, 1);
 }

@@ -31,7 +31,8 @@ pub(crate) struct CheckArguments {
     /// Cilium's version, where the cluster does not tell it.
     #[arg(long, value_name = "VERSION")]
     pub(crate) cilium: Option<CiliumVersion>,
-    /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH`; `-` is standard output.
+    /// Reports to write: `jsonl=PATH,junit=PATH,json=PATH,markdown=PATH,html=PATH`; `-` is
+    /// standard output.
     #[arg(long, value_name = "KIND=PATH,…")]
     pub(crate) report: Vec<String>,
     /// Judge what was dumped from a cluster instead of a cluster: a folder of YAML, JSON and logs

@@ -80,7 +80,7 @@ fn nothing_selected_is_4_and_names_what_there_is() {
 fn reports_agree_and_can_be_made_again_from_the_log() {
     let place = Place::new();
     place.write("bad.yaml", &scenario("bad", &format!("{PASSES}\n{FAILS}")));
-    let reports = "jsonl=run.jsonl,json=run.json,junit=run.xml,markdown=run.md";
+    let reports = "jsonl=run.jsonl,json=run.json,junit=run.xml,markdown=run.md,html=run.html";
     let first = place.run(&["run", "bad.yaml", "--report", reports]);
     assert_eq!(first.code, Some(1), "{first:?}");
     let again = place.run(&[
@@ -88,12 +88,13 @@ fn reports_agree_and_can_be_made_again_from_the_log() {
         "show",
         "run.jsonl",
         "--report",
-        "json=2.json,junit=2.xml,markdown=2.md",
+        "json=2.json,junit=2.xml,markdown=2.md,html=2.html",
     ]);
     assert_eq!(again.code, Some(1), "{again:?}");
-    for (one, two) in [("run.json", "2.json"), ("run.xml", "2.xml"), ("run.md", "2.md")] {
-        let read = |name| std::fs::read_to_string(place.path().join(name)).expect("a report");
-        assert_eq!(read(one), read(two), "{one} is made again from the log alone");
+    for kind in ["json", "xml", "md", "html"] {
+        let (one, two) = (format!("run.{kind}"), format!("2.{kind}"));
+        let read = |name: &str| std::fs::read_to_string(place.path().join(name)).expect("a report");
+        assert_eq!(read(&one), read(&two), "{one} is made again from the log alone");
     }
 }
 

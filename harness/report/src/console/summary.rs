@@ -4,16 +4,15 @@
 use std::collections::BTreeSet;
 
 use gateproof_core::event::CheckResult;
-use gateproof_core::report::{ExitCode, RunReport, TrialReport, exit_code};
-use gateproof_core::verdict::Verdict;
+use gateproof_core::report::{RunReport, TrialReport};
 
 use crate::console::{ConsoleOptions, Verbosity};
 use crate::layout::wrap::{hang, wrap};
-use crate::layout::{Page, Tone};
+use crate::layout::{Page, Text, Tone};
 use crate::view::failure::{Detail, tell_all};
 use crate::view::measured::{self, Measured, Shown};
 use crate::view::subject::{model_sentence, provider_and_subject};
-use crate::view::trials::{as_expected, by_scenario, totals_line};
+use crate::view::trials::{as_expected, by_scenario, outcome, skipped, totals_line};
 use crate::view::{cluster, diagnosis, grid, targets};
 
 /// The summary in lines, sections apart by an empty line.
@@ -153,12 +152,7 @@ fn trials(report: &RunReport, page: Page) -> Vec<String> {
 
 /// Skipped trials with their reasons, and what is to be said of clusters.
 fn notes(report: &RunReport, page: Page) -> Vec<String> {
-    let skipped = report.trials.iter().filter(|trial| trial.verdict == Verdict::Skipped);
-    let skipped = skipped.map(|trial| {
-        let reason = trial.reason.as_deref().unwrap_or("no reason given");
-        format!("skipped {}: {reason}", trial.summary.trial)
-    });
-    skipped
+    skipped(report)
         .chain(as_expected(report))
         .chain(cluster::notes(report))
         .flat_map(|note| hang("", &note, page.width))
@@ -167,13 +161,8 @@ fn notes(report: &RunReport, page: Page) -> Vec<String> {
 
 /// The last lines: a sentence when a model ran, then the totals.
 fn conclusion(report: &RunReport, page: Page) -> Vec<String> {
-    let (word, tone) = match exit_code(report) {
-        ExitCode::Passed => ("PASSED", Tone::Good),
-        ExitCode::Failed => ("FAILED", Tone::Bad),
-        ExitCode::Inconclusive => ("INCONCLUSIVE", Tone::Unsure),
-        ExitCode::NothingSelected => ("NOTHING RAN", Tone::Unsure),
-        ExitCode::Interrupted => ("INTERRUPTED", Tone::Unsure),
-    };
+    let Text { tone, words } = outcome(report);
+    let word = words.to_uppercase();
     let mut lines = Vec::new();
     if let Some(sentence) = model_sentence(report) {
         let sentence = wrap(&sentence, page.width);
@@ -181,7 +170,7 @@ fn conclusion(report: &RunReport, page: Page) -> Vec<String> {
     }
     let mut totals = hang(&format!("{word}  "), &totals_line(report), page.width);
     if let Some(first) = totals.first_mut() {
-        *first = format!("{}{}", page.colour.paint(tone, word), &first[word.len()..]);
+        *first = format!("{}{}", page.colour.paint(tone, &word), &first[word.len()..]);
     }
     lines.extend(totals);
     lines

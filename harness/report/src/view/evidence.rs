@@ -22,7 +22,7 @@ pub(crate) fn lines(evidence: &Evidence) -> Vec<String> {
     http.chain(tcp).chain(shares).collect()
 }
 
-fn outcome(outcome: &HttpOutcome) -> String {
+pub(crate) fn outcome(outcome: &HttpOutcome) -> String {
     match outcome {
         HttpOutcome::Response(response) => match &response.echo {
             Some(echo) => format!("status {} from pod {}", response.status, echo.pod),

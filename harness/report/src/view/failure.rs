@@ -11,8 +11,9 @@ use gateproof_core::report::{RunReport, TrialReport};
 use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 
 use crate::layout::wrap::clean;
+use crate::view::diagnosis;
 
-pub(crate) use text::{Detail, tell_all};
+pub(crate) use text::{Detail, accounts, tell_all};
 
 /// Everything to say about one check or step that did not pass, or about a trial as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +81,23 @@ pub(crate) fn stories<'a>(report: &RunReport, trial: &'a TrialReport) -> Vec<Sto
         (None, _) => {}
     }
     stories
+}
+
+/// What is wrong with a trial in one line, the gravest first, and the cause where one is known;
+/// `None` when nothing is.
+pub(crate) fn headline(report: &RunReport, trial: &TrialReport) -> Option<String> {
+    let stories = stories(report, trial);
+    let story = gravest(&stories, trial)?.headline();
+    let cause = diagnosis::headline(trial).map(|cause| format!("; {cause}")).unwrap_or_default();
+    Some(format!("{story}{cause}"))
+}
+
+/// The story to tell first: a failure, even if something else was left undecided before it.
+pub(crate) fn gravest<'s, 'a>(
+    stories: &'s [Story<'a>],
+    trial: &TrialReport,
+) -> Option<&'s Story<'a>> {
+    stories.iter().find(|story| story.verdict == trial.verdict).or(stories.first())
 }
 
 impl Story<'_> {

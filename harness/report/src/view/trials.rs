@@ -2,7 +2,9 @@
 
 use gateproof_core::event::CheckResult;
 use gateproof_core::name::ScenarioName;
-use gateproof_core::report::{BringUp, LogState, RunReport, Tally, TrialReport};
+use gateproof_core::report::{
+    BringUp, ExitCode, LogState, RunReport, Tally, TrialReport, exit_code,
+};
 use gateproof_core::verdict::Verdict;
 
 use crate::layout::{Table, Text, Tone};
@@ -44,7 +46,7 @@ fn row(report: &RunReport, trial: &TrialReport) -> Vec<Text> {
     let install = trial.step("install").and_then(|step| step.took);
     vec![
         Text::plain(format!("{}, {}", trial.summary.variant, trial.summary.cilium)),
-        verdict(trial),
+        word(trial),
         Text::plain(human_or_dash(bring_up)),
         Text::plain(human_or_dash(install)),
         Text::plain(human_or_dash(trial.checks_took())),
@@ -52,7 +54,8 @@ fn row(report: &RunReport, trial: &TrialReport) -> Vec<Text> {
     ]
 }
 
-fn verdict(trial: &TrialReport) -> Text {
+/// The verdict as a word; what was expected to fail and did says so.
+pub(crate) fn word(trial: &TrialReport) -> Text {
     let words =
         if trial.is_as_expected() { "as expected".to_owned() } else { shout(trial.verdict) };
     Text::new(tone_of(trial.verdict), words)
@@ -63,6 +66,26 @@ pub(crate) fn as_expected(report: &RunReport) -> impl Iterator<Item = String> {
     report.trials.iter().filter(|trial| trial.is_as_expected()).map(|trial| {
         format!("{}: {}", trial.summary.trial, trial.reason.as_deref().unwrap_or("as expected"))
     })
+}
+
+/// Trials that were skipped, each with its reason, a line each.
+pub(crate) fn skipped(report: &RunReport) -> impl Iterator<Item = String> {
+    let skipped = report.trials.iter().filter(|trial| trial.verdict == Verdict::Skipped);
+    skipped.map(|trial| {
+        let reason = trial.reason.as_deref().unwrap_or("no reason given");
+        format!("skipped {}: {reason}", trial.summary.trial)
+    })
+}
+
+/// How the run ended, in a word or two; what needs somebody's eyes stands out without colour.
+pub(crate) fn outcome(report: &RunReport) -> Text {
+    match exit_code(report) {
+        ExitCode::Passed => Text::new(Tone::Good, "passed"),
+        ExitCode::Failed => Text::new(Tone::Bad, "FAILED"),
+        ExitCode::Inconclusive => Text::new(Tone::Unsure, "INCONCLUSIVE"),
+        ExitCode::NothingSelected => Text::new(Tone::Unsure, "nothing ran"),
+        ExitCode::Interrupted => Text::new(Tone::Unsure, "INTERRUPTED"),
+    }
 }
 
 /// The tone of a verdict.
