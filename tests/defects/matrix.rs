@@ -37,6 +37,10 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0033", "agents do not fall over here; an Envoy does"),
     ("GP0034", "no defect switches Gateway API support off"),
     ("GP0035", "what stops an agent or an Envoy here shows, and has a rule of its own"),
+    ("GP0040", "no addresses are announced here"),
+    ("GP0041", "no addresses are announced here"),
+    ("GP0042", "no addresses are announced here"),
+    ("GP0043", "no addresses are announced here"),
 ];
 
 /// What was found, by base and name of each defect.

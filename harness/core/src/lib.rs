@@ -9,6 +9,7 @@
 //! (what a load balancer would conclude), [`dossier`] and [`finding`] (why something fails),
 //! [`redaction`] (what nobody may see), [`event`] and [`report`] (what is told).
 
+pub mod announcement;
 pub mod cert_manager;
 pub mod cilium;
 pub mod cluster;
@@ -21,6 +22,7 @@ pub mod finding;
 pub mod gateway_api;
 pub mod health;
 pub mod judge;
+pub mod label_selector;
 pub mod moment;
 pub mod name;
 pub mod observation;

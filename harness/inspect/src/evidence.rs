@@ -10,6 +10,7 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gateproof_core::announcement;
 use gateproof_core::dossier::{Component, LogLine, Unread, Why, text};
 use gateproof_core::moment::Moment;
 use gateproof_core::name::{NamespacedName, NodeName};
@@ -175,6 +176,14 @@ impl Evidence {
             || self.listed_secrets.contains(EVERYWHERE)
     }
 
+    /// Whether agents are to announce addresses, by a ConfigMap that was read.
+    pub(crate) fn announces(&self) -> bool {
+        let maps = self.list("", "ConfigMap");
+        maps.filter(|map| text(map, "/metadata/name") == Some(CILIUM_CONFIG))
+            .filter_map(|map| map.get("data")?.get(announcement::SETTING)?.as_str())
+            .any(|value| value == "true")
+    }
+
     /// When a ConfigMap was last written.
     pub(crate) fn written(&self, config_map: &NamespacedName) -> Option<Moment> {
         self.written.get(config_map).copied()
@@ -216,6 +225,9 @@ fn is_wanted(object: &Value) -> bool {
         }
         (Some("apiextensions.k8s.io/v1"), Some("CustomResourceDefinition")) => {
             text(object, "/metadata/name").is_some_and(|name| reading::DEFINITIONS.contains(&name))
+        }
+        (Some("coordination.k8s.io/v1"), Some("Lease")) => {
+            text(object, "/metadata/name").is_some_and(announcement::is_lease)
         }
         (Some("v1"), Some("Event")) => text(object, "/involvedObject/kind")
             .is_some_and(|kind| reading::EVENTS_ABOUT.contains(&kind)),

@@ -263,7 +263,8 @@ fn stem(file: &Path) -> String {
 
 /// Kinds of which the folder says nothing, not even that there are none.
 fn tell_missing(evidence: &mut Evidence, stems: &BTreeSet<String>) {
-    for reading in reading::all() {
+    let leases = evidence.announces().then_some(&reading::LEASES);
+    for reading in reading::all().chain(leases) {
         let group = reading.kind.group;
         let is_there = evidence.list(group, reading.kind.kind).next().is_some()
             || stems.contains(reading.plural)

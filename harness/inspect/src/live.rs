@@ -17,7 +17,7 @@ use gateproof_kubernetes::Client;
 use crate::assemble::{assemble, home};
 use crate::evidence::{CERT_MANAGER, CILIUM_CONFIG, Evidence};
 use crate::options::Options;
-use crate::reading::{FIRST, REST};
+use crate::reading::{FIRST, LEASES, REST};
 use reader::{Failure, Reader};
 
 /// The namespaces that Cilium is installed into as a rule; looked at when its agents cannot be
@@ -61,10 +61,21 @@ pub async fn live(client: &Client, options: &Options) -> Dossier {
     logs.into_evidence(&mut evidence);
 
     let cilium = home.as_deref().unwrap_or(USUAL[0]);
-    let (copies, releases) =
-        tokio::join!(secrets::copies(&reader, &evidence), secrets::releases(&reader, cilium),);
+    let announces = evidence.announces();
+    let leases = async {
+        if !announces {
+            return objects::Read::default();
+        }
+        objects::read_in(&reader, &LEASES, cilium).await
+    };
+    let (copies, releases, leases) = tokio::join!(
+        secrets::copies(&reader, &evidence),
+        secrets::releases(&reader, cilium),
+        leases
+    );
     copies.into_evidence(&mut evidence);
     releases.into_evidence(&mut evidence);
+    leases.into_evidence(&mut evidence);
     assemble(evidence)
 }
 

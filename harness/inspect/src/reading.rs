@@ -268,6 +268,14 @@ pub(crate) const REST: &[Reading] = &[
     .only(Choice::EventsOfGateways),
 ];
 
+/// Read only where agents announce addresses, and only in Cilium's namespace, where the leases are.
+pub(crate) const LEASES: Reading = Reading::new(
+    KindRef::new("coordination.k8s.io", "Lease", &["v1"]),
+    "leases",
+    Namespaces,
+    "which node announces a Gateway's address, if any",
+);
+
 /// Definitions that are read one by one, because a list of all of them is large: which bundle of
 /// the Gateway API is installed, and in which versions its kinds are served.
 pub(crate) const DEFINITIONS: &[&str] = &[
@@ -294,7 +302,7 @@ pub(crate) const DEFINITIONS_HIDE: &str =
 pub(crate) const EVENTS_ABOUT: &[&str] =
     &["Gateway", "HTTPRoute", "Certificate", "CertificateRequest", "Order", "Challenge"];
 
-/// Every kind in the tables above.
+/// Every kind in the tables above that is looked at in any cluster.
 pub(crate) fn all() -> impl Iterator<Item = &'static Reading> {
     FIRST.iter().chain(REST)
 }

@@ -17,7 +17,6 @@ pub(crate) mod meta;
 pub(crate) mod pool;
 pub(crate) mod route;
 pub(crate) mod route_object;
-pub(crate) mod selector;
 pub(crate) mod service_import;
 mod shape;
 pub(crate) mod tls_route;

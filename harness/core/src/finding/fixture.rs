@@ -1,6 +1,7 @@
 //! Dossiers for tests: healthy ones of the three variants, shaped like what the real operator was
 //! recorded to make, and ways to break them.
 
+mod announced;
 mod healthy;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::observation::{
 };
 use crate::verdict::Verdict;
 
+pub(super) use announced::{LEASE, announced, asked, lease};
 pub(super) use healthy::{NODES, Variant, facts, healthy, moment};
 
 /// A healthy cluster with a Gateway that gets a LoadBalancer Service.

@@ -1,9 +1,10 @@
 //! The words in which rules read a dossier: Gateways with their listeners and Services, sockets
-//! that were probed, conditions, log lines.
+//! and addresses that were probed, conditions, log lines.
 //!
 //! Nothing here judges. What is absent reads as absent; whether it could have been read is asked
 //! with [`could_read`], because a rule must not take "not read" for "not there".
 
+mod address;
 mod condition;
 mod gateway;
 mod http;
@@ -17,6 +18,7 @@ use crate::dossier::{Dossier, Why, text};
 use crate::name::NamespacedName;
 use crate::verdict::Verdict;
 
+pub(super) use address::{Addressed, Reach, addressed, agents_labels, announces, policies};
 pub(super) use condition::{Condition, condition};
 pub(super) use gateway::{CONTROLLER, Class, Gateway, Listener, class_of, every_gateway, gateways};
 pub(super) use http::{answers, made_by_envoy};

@@ -2,6 +2,10 @@
 
 mod agent_down;
 mod annotations;
+mod announcement_holder;
+mod announcement_lease;
+mod announcement_off;
+mod announcement_policy;
 mod backend;
 mod balancer_targets;
 mod challenge_isolated;
@@ -76,6 +80,10 @@ pub const ALL: &[&Rule] = &[
     &agent_down::RULE,
     &switched_off::RULE,
     &one_node::RULE,
+    &announcement_lease::RULE,
+    &announcement_holder::RULE,
+    &announcement_off::RULE,
+    &announcement_policy::RULE,
 ];
 
 /// An issue of Cilium about some releases.

@@ -126,3 +126,29 @@ fn names_of_files_lose_what_a_sysdump_puts_around_them() {
         assert_eq!(stem(Path::new(name)), expected, "{name}");
     }
 }
+
+#[test]
+fn leases_of_announcements_are_kept_and_missed_only_where_addresses_are_announced() {
+    let config = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{namespace: kube-system, name: cilium-config}}\ndata: {{enable-l2-announcements: \"{value}\"}}\n"
+        )
+    };
+    let lease = |name: &str| {
+        format!(
+            "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {{namespace: kube-system, name: {name}}}\nspec: {{holderIdentity: worker}}\n"
+        )
+    };
+    let misses = |dossier: &Dossier| dossier.unread.iter().any(|one| one.what == "Lease objects");
+    let (on, off) = (config("true"), config("false"));
+    assert!(misses(&read(&[("a.yaml", GATEWAY), ("b.yaml", &on)])));
+    assert!(!misses(&read(&[("a.yaml", GATEWAY), ("b.yaml", &off)])));
+    let leases = format!(
+        "{}---\n{}",
+        lease("cilium-l2announce-gateway-cilium-gateway-web"),
+        lease("cilium-operator-resource-lock")
+    );
+    let seen = read(&[("a.yaml", GATEWAY), ("b.yaml", &on), ("leases.yaml", &leases)]);
+    assert!(!misses(&seen));
+    assert_eq!(seen.list("coordination.k8s.io", "Lease").count(), 1);
+}

@@ -53,6 +53,20 @@ pub(super) async fn read(
     all
 }
 
+/// Reads a kind in one namespace.
+pub(super) async fn read_in(reader: &Reader<'_>, reading: &Reading, place: &str) -> Read {
+    let mut read = Read::default();
+    match in_place(reader, reading, Some(place)).await {
+        Ok(objects) => read.objects = objects,
+        Err(failure) => read.miss(
+            format!("{} objects in {place}", reading.kind.kind),
+            failure.why(&format!("list {} in namespace {place}", reading.resource())),
+            reading.hides,
+        ),
+    }
+    read
+}
+
 /// Definitions of kinds, one by one.
 pub(super) async fn definitions(reader: &Reader<'_>) -> Read {
     let asked = DEFINITIONS
@@ -84,18 +98,9 @@ async fn kind(reader: &Reader<'_>, reading: &Reading, places: &BTreeSet<String>)
             let permission = format!("list {resource} in all namespaces");
             let hides = format!("{} in namespaces that are not named", reading.hides);
             read.miss(what, Why::Forbidden(permission), hides);
-            let asked = places
-                .iter()
-                .map(|place| async move { (place, in_place(reader, reading, Some(place)).await) });
-            for (place, answer) in join_all(asked).await {
-                match answer {
-                    Ok(objects) => read.objects.extend(objects),
-                    Err(failure) => read.miss(
-                        format!("{} objects in {place}", reading.kind.kind),
-                        failure.why(&format!("list {resource} in namespace {place}")),
-                        reading.hides,
-                    ),
-                }
+            let asked = places.iter().map(|place| read_in(reader, reading, place));
+            for there in join_all(asked).await {
+                read.extend(there);
             }
         }
         Err(failure) => {

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use gateproof_core::label_selector::LabelSelector;
 use gateproof_core::name::NamespacedName;
 use serde::Deserialize;
 
 use super::listener_set::AllowedListeners;
 use super::meta::Object;
-use super::selector::LabelSelector;
 use super::shape::Shape;
 
 /// The group of all Gateway API kinds.

@@ -1,12 +1,12 @@
 //! ListenerSet: more listeners for a Gateway
 //! (kubernetes-sigs/gateway-api 1.6.1, `apis/v1/listenerset_types.go`).
 
+use gateproof_core::label_selector::LabelSelector;
 use gateproof_core::name::NamespacedName;
 use serde::Deserialize;
 
 use super::gateway::{LISTENERS, Listener};
 use super::meta::Object;
-use super::selector::LabelSelector;
 use super::shape::Shape;
 
 /// Fields of `ListenerSet.spec` that are read.

@@ -1,9 +1,9 @@
 //! CiliumLoadBalancerIPPool (cilium/cilium `pkg/k8s/apis/cilium.io`, v2alpha1 and v2).
 
+use gateproof_core::label_selector::LabelSelector;
 use serde::Deserialize;
 
 use super::meta::Object;
-use super::selector::LabelSelector;
 
 /// A pool of load-balancer addresses.
 #[derive(Debug, Clone)]
