@@ -29,6 +29,7 @@ pub mod provision;
 pub mod replica;
 pub mod review;
 pub mod secret;
+pub mod service_proxy;
 pub mod snapshot;
 pub mod wait;
 
@@ -47,5 +48,6 @@ pub use provision::{
 };
 pub use replica::Replica;
 pub use review::{Allowed, Permission};
+pub use service_proxy::SecurePort;
 pub use snapshot::{KindRef, REFERENCE_KINDS, Snapshot};
 pub use wait::{Poll, WaitError, Watched};
