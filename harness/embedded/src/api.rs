@@ -23,6 +23,7 @@ mod defaults;
 mod fields;
 mod kinds;
 mod pod_log;
+mod pod_network;
 mod protobuf;
 mod secret;
 mod selector;
@@ -33,6 +34,7 @@ pub use error::ApiError;
 pub use http::{ApiBody, ApiService, service};
 pub use object::ObjectName;
 pub use pod_log::{PodLog, PodLogs};
+pub(crate) use pod_network::PodNetwork;
 pub use resources::Kind;
 #[cfg(test)]
 pub(crate) use secret::base64;

@@ -10,6 +10,7 @@
 
 mod cert_manager;
 pub(crate) mod cilium;
+pub(crate) mod cluster_dns;
 pub(crate) mod component_log;
 pub(crate) mod findings;
 pub(crate) mod installed;

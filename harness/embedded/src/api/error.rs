@@ -61,6 +61,8 @@ pub enum Reason {
     UnsupportedMediaType,
     /// 422.
     Invalid,
+    /// 503.
+    ServiceUnavailable,
     /// 504: the resource version lies in the future.
     Timeout,
 }
@@ -80,6 +82,7 @@ impl Reason {
             Self::RequestEntityTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid => 422,
+            Self::ServiceUnavailable => 503,
             Self::Timeout => 504,
         }
     }
@@ -99,6 +102,7 @@ impl Reason {
             Self::RequestEntityTooLarge => "RequestEntityTooLarge",
             Self::UnsupportedMediaType => "UnsupportedMediaType",
             Self::Invalid => "Invalid",
+            Self::ServiceUnavailable => "ServiceUnavailable",
             Self::Timeout => "Timeout",
         }
     }

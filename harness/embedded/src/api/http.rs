@@ -15,6 +15,7 @@ mod representation;
 mod review;
 mod route;
 mod scale;
+mod service_proxy;
 mod table;
 mod watch;
 
@@ -83,7 +84,13 @@ where
             let (parts, body) = request.into_parts();
             let answer =
                 match timeout(BODY_WITHIN, Limited::new(body, LARGEST_BODY).collect()).await {
-                    Ok(Ok(body)) => answer(&store, &Call { parts, body: body.to_bytes() }),
+                    Ok(Ok(body)) => {
+                        let call = Call { parts, body: body.to_bytes() };
+                        match service_proxy::asked(&call, &store) {
+                            Some(asked) => service_proxy::answer(&store, &call, &asked).await,
+                            None => answer(&store, &call),
+                        }
+                    }
                     Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::new(
                         Reason::RequestEntityTooLarge,
                         format!("Request entity too large: limit is {LARGEST_BODY}"),
@@ -128,6 +135,7 @@ fn answer(store: &Store, call: &Call) -> Result<Response<ApiBody>, ApiError> {
     let document = match &target {
         Target::Objects(place) => return objects::answer(store, call, &query, place),
         Target::Review(review) => return review::answer(call, *review),
+        Target::ServiceProxy(_) => unreachable!("the other way, because it waits"),
         Target::IntoPod(way) => return Err(ApiError::no_container(way)),
         _ if call.parts.method != Method::GET && call.parts.method != Method::HEAD => {
             return Err(ApiError::method_not_allowed());

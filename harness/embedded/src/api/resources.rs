@@ -170,6 +170,7 @@ pub(super) fn join_api_version(group: &str, version: &str) -> String {
 const GATEWAY: &str = gateproof_core::gateway_api::GROUP;
 const CILIUM: &str = "cilium.io";
 const CERT_MANAGER: &str = "cert-manager.io";
+const ACME: &str = "acme.cert-manager.io";
 
 const RESOURCES: &[Resource] = &[
     built_in("", "Namespace", "namespaces", &["ns"]).cluster().with_status(),
@@ -255,6 +256,8 @@ const RESOURCES: &[Resource] = &[
     custom(CERT_MANAGER, "CertificateRequest", "certificaterequests", &["cr", "crs"]).with_status(),
     custom(CERT_MANAGER, "Issuer", "issuers", &["iss"]).with_status(),
     custom(CERT_MANAGER, "ClusterIssuer", "clusterissuers", &["ciss"]).cluster().with_status(),
+    custom(ACME, "Order", "orders", &[]).with_status(),
+    custom(ACME, "Challenge", "challenges", &[]).with_status(),
 ];
 
 /// A namespaced kind of Kubernetes in version v1, without generation and status subresource.

@@ -23,6 +23,7 @@ use super::error::ApiError;
 use super::kinds::Kinds;
 use super::object::{ObjectName, metadata_text, set_metadata};
 use super::pod_log::PodLogs;
+use super::pod_network::PodNetwork;
 use super::resources::{Kind, definition as compiled_in};
 use state::State;
 
@@ -41,6 +42,7 @@ struct Shared {
     newest: watch::Sender<u64>,
     clock: Arc<dyn Clock>,
     pod_logs: PodLogs,
+    pod_network: PodNetwork,
 }
 
 /// Which part of an object a write is about.
@@ -93,12 +95,19 @@ impl Store {
         }
         let newest = watch::Sender::new(state.revision());
         let pod_logs = PodLogs::new(Arc::clone(&clock));
-        Self { shared: Arc::new(Shared { state: RwLock::new(state), newest, clock, pod_logs }) }
+        let pod_network = PodNetwork::default();
+        let state = RwLock::new(state);
+        Self { shared: Arc::new(Shared { state, newest, clock, pod_logs, pod_network }) }
     }
 
     /// What the pods of the cluster have written.
     pub fn pod_logs(&self) -> &PodLogs {
         &self.shared.pod_logs
+    }
+
+    /// Where the pods of the cluster really listen.
+    pub(crate) fn pod_network(&self) -> &PodNetwork {
+        &self.shared.pod_network
     }
 
     /// An object; `None` when it does not exist.

@@ -1,11 +1,14 @@
 //! What cert-manager would do: issuers, the gateway-shim, and certificates.
 //!
-//! Modelled on cert-manager 1.21 with Gateway API support on. SelfSigned and CA issuers sign real
-//! X.509 certificates. Not here: ACME, Vault, Venafi and external issuers (their issuers are never
-//! ready and say why), CertificateRequest objects, ListenerSets, key formats other than PKCS #8.
+//! Modelled on cert-manager 1.21 with Gateway API support on. SelfSigned, CA and ACME issuers sign
+//! real X.509 certificates; ACME within the cluster and by HTTP-01 through a Gateway alone
+//! ([`acme`]). Not here: Vault, Venafi and external issuers (their issuers are never ready and say
+//! why), CertificateRequests for other issuers than ACME, ListenerSets, key formats other than
+//! PKCS #8.
 //! Keys are ECDSA or Ed25519; where RSA is asked for, which is cert-manager's default, the key is
 //! ECDSA P-256 and the log says so.
 
+pub(crate) mod acme;
 mod certificate;
 mod event;
 mod gateway_shim;
@@ -21,6 +24,7 @@ use time::format_description::well_known::Rfc3339;
 use super::component_log::LogLine;
 use super::snapshot::Snapshot;
 use super::write::Write;
+use acme::AcmeServers;
 
 /// The namespace in which ClusterIssuers look for Secrets (`--cluster-resource-namespace`).
 pub(crate) const NAMESPACE: &str = "cert-manager";
@@ -51,13 +55,18 @@ impl Outcome {
 }
 
 /// Runs issuers, gateway-shim and certificates once, in this order. `now` is RFC 3339.
-pub(crate) fn reconcile(snapshot: &Snapshot, shim: GatewaySupport, now: &str) -> Outcome {
-    let mut outcome = issuer::desired(snapshot, now);
+pub(crate) fn reconcile(
+    snapshot: &Snapshot,
+    shim: GatewaySupport,
+    servers: &AcmeServers,
+    now: &str,
+) -> Outcome {
+    let mut outcome = issuer::desired(snapshot, servers, now);
     if shim == GatewaySupport::On {
         outcome.add(gateway_shim::desired(snapshot, now));
     }
     match OffsetDateTime::parse(now, &Rfc3339) {
-        Ok(time) => outcome.add(certificate::desired(snapshot, time, now)),
+        Ok(time) => outcome.add(certificate::desired(snapshot, servers, time, now)),
         Err(error) => outcome.log.push(LogLine {
             component: gateproof_kubernetes::Component::CertManager,
             text: format!("level=error msg=\"the clock says {now}, which is no time: {error}\""),

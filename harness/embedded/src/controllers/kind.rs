@@ -54,4 +54,10 @@ pub(crate) const CILIUM_ENVOY_CONFIG: KindName =
 pub(crate) const CILIUM_NODE: KindName = KindName::new("cilium.io", "v2", "CiliumNode");
 pub(crate) const CERTIFICATE: KindName = KindName::new("cert-manager.io", "v1", "Certificate");
 pub(crate) const ISSUER: KindName = KindName::new("cert-manager.io", "v1", "Issuer");
+pub(crate) const CERTIFICATE_REQUEST: KindName =
+    KindName::new("cert-manager.io", "v1", "CertificateRequest");
+pub(crate) const ORDER: KindName = KindName::new("acme.cert-manager.io", "v1", "Order");
+pub(crate) const CHALLENGE: KindName = KindName::new("acme.cert-manager.io", "v1", "Challenge");
+pub(crate) const HTTP_ROUTE: KindName =
+    KindName::new("gateway.networking.k8s.io", "v1", "HTTPRoute");
 pub(crate) const CLUSTER_ISSUER: KindName = KindName::new("cert-manager.io", "v1", "ClusterIssuer");

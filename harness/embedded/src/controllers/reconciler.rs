@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::cert_manager;
+use super::cert_manager::acme::AcmeServers;
+use super::cert_manager::acme::validation::{Validated, validate};
 use super::cilium::agent::{Rejected, drift_log, envoy_log, rejection_log};
 use super::cilium::endpoint::Backends;
 use super::cilium::operator::Operator;
@@ -32,6 +34,10 @@ use gateproof_echo::Log;
 /// Rounds after which a pass is given up. A Gateway with certificates and backends settles in
 /// fewer than ten.
 const ROUNDS: usize = 60;
+
+/// After which time a challenge that is not fulfilled is tried again; cert-manager waits ten
+/// seconds (`--dns01-check-retry-period`, which holds for HTTP-01 too).
+const CHALLENGES_AGAIN: Duration = Duration::from_secs(1);
 
 /// All controllers and what they keep between passes.
 pub(super) struct Reconciler {
@@ -68,7 +74,9 @@ impl Reconciler {
     pub(super) fn new(surroundings: Surroundings) -> Self {
         let writer = Writer::new(surroundings.store.clone());
         let kubelet = surroundings.data_plane.as_ref().map(|data_plane| {
-            Kubelet::new(data_plane.block().base(), surroundings.store.pod_logs().clone())
+            let store = &surroundings.store;
+            let (logs, network) = (store.pod_logs().clone(), store.pod_network().clone());
+            Kubelet::new(data_plane.block().base(), logs, network)
         });
         Self {
             surroundings,
@@ -79,7 +87,8 @@ impl Reconciler {
         }
     }
 
-    /// Runs rounds until nothing changes, then programs the data plane.
+    /// Runs rounds until nothing changes, then programs the data plane and asks it for ACME's
+    /// challenges, which may change something again.
     pub(super) async fn settle(&mut self, stack: Option<&Stack>) -> Pass {
         let mut findings = Findings::default();
         let mut changed = Vec::new();
@@ -90,8 +99,19 @@ impl Reconciler {
             findings.unmodelled = round.unmodelled;
             if round.changed.is_empty() {
                 self.program(stack, &mut findings).await;
-                let wake_in = round.next_wake.map(|due| self.time_until(due));
-                return Pass { revision, wake_in, findings };
+                let challenges = self.challenges(stack).await;
+                findings.unmodelled.extend(challenges.unmodelled);
+                findings.unmodelled.sort();
+                let mut answered = Round::default();
+                self.perform(challenges.writes, &mut answered);
+                if answered.changed.is_empty() {
+                    let due = round.next_wake.map(|due| self.time_until(due));
+                    let again = (challenges.waiting > 0).then_some(CHALLENGES_AGAIN);
+                    let wake_in = due.into_iter().chain(again).min();
+                    return Pass { revision, wake_in, findings };
+                }
+                changed = answered.changed;
+                continue;
             }
             changed = round.changed;
         }
@@ -189,8 +209,25 @@ impl Reconciler {
         round
     }
 
+    fn acme_servers(&self) -> AcmeServers {
+        self.kubelet.as_ref().map(Kubelet::acme_servers).unwrap_or_default()
+    }
+
+    /// Asks for the challenges of ACME; there are some only where Pebble runs in this process.
+    async fn challenges(&self, told: Option<&Stack>) -> Validated {
+        let servers = self.acme_servers();
+        let (stack, _) = self.installed(told);
+        match (&self.surroundings.data_plane, stack) {
+            (Some(data_plane), Some(stack)) if !servers.is_empty() => {
+                let book = data_plane.address_book();
+                validate(&self.snapshot(), &servers, &stack, book.as_ref()).await
+            }
+            _ => Validated::default(),
+        }
+    }
+
     fn cert_manager(&mut self, shim: GatewaySupport, now: &str, round: &mut Round) {
-        let outcome = cert_manager::reconcile(&self.snapshot(), shim, now);
+        let outcome = cert_manager::reconcile(&self.snapshot(), shim, &self.acme_servers(), now);
         self.say(outcome.log, now);
         round.unmodelled.extend(outcome.unmodelled);
         round.next_wake = outcome.next_renewal;

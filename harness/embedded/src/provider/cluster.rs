@@ -20,6 +20,7 @@ use super::nodes::{control_plane, nodes};
 use crate::address::{AddressBlock, LoopbackBook};
 use crate::api::server::ServeError;
 use crate::api::{ApiServer, Clock, ClockWithPast, Part, Store, service};
+use crate::controllers::cluster_dns;
 use crate::controllers::kind::{CONFIG_MAP, NAMESPACE, NODE};
 use crate::controllers::kubernetes::namespace::{AUTHORITY_NAMESPACE, ROOT_AUTHORITY};
 use crate::controllers::kubernetes::node::node_object;
@@ -99,6 +100,9 @@ impl EmbeddedCluster {
             writes.push(Write::Apply(FieldManager::Kubelet, object));
             writes.push(Write::ApplyStatus(FieldManager::Kubelet, status));
         }
+        let mut names = skeleton(CONFIG_MAP, Some(cluster_dns::NAMESPACE), cluster_dns::CONFIG);
+        names["data"] = json!({"Corefile": cluster_dns::COREFILE});
+        writes.push(Write::Apply(FieldManager::Helm, names));
         cluster.write(&operation, writes)?;
         cluster.nodes.sort_by(|one, other| one.name.cmp(&other.name));
         cluster.settle_for(&operation).await?;

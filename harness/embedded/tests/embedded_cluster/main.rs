@@ -1,6 +1,7 @@
 //! Whole embedded clusters, probed over real sockets: five workers, the founding Gateway, and what
 //! carries traffic in every mode and under every fault.
 
+mod acme;
 mod bench;
 mod certificates;
 mod exposure;

@@ -45,8 +45,21 @@ pub(super) enum Target {
     IntoPod(String),
     /// `/api/v1/namespaces/<namespace>/pods/<name>/log`.
     PodLog(ObjectName),
+    /// `/api/v1/namespaces/<namespace>/services/<service>/proxy/<path>`.
+    ServiceProxy(ServiceProxy),
     /// Objects.
     Objects(Place),
+}
+
+/// A request that goes on to a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ServiceProxy {
+    /// The Service's namespace.
+    pub(super) namespace: String,
+    /// The Service as it was written: `name`, `name:port` or `scheme:name:port`.
+    pub(super) service: String,
+    /// The path there, which starts with `/`.
+    pub(super) path: String,
 }
 
 /// Objects of one kind, or one of them.
@@ -127,6 +140,13 @@ impl Target {
                 way @ ("exec" | "attach" | "portforward" | "proxy"),
                 ..,
             ] => Some(Self::IntoPod(owned(way))),
+            ["api", "v1", "namespaces", namespace, "services", service, "proxy", path @ ..] => {
+                Some(Self::ServiceProxy(ServiceProxy {
+                    namespace: owned(namespace),
+                    service: owned(service),
+                    path: format!("/{}", path.join("/")),
+                }))
+            }
             ["api", "v1", "namespaces", namespace, "pods", name, "log"] => {
                 Some(Self::PodLog(ObjectName::namespaced(*namespace, *name)))
             }

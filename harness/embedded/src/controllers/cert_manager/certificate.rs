@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use self::examination::{Finding, Validity, examine};
 use self::spec::{CertificateSpec, KeyAlgorithm, RotationPolicy};
+use super::acme::{self, AcmeServers, Issuance};
 use super::issuer::{NotReady, Signer, resolve};
 use super::signing::{Signed, SigningError, new_key, self_sign};
 use super::{Outcome, log};
@@ -38,7 +39,12 @@ enum Decision {
 }
 
 /// Issues what is due and writes the status of every Certificate.
-pub(super) fn desired(snapshot: &Snapshot, time: OffsetDateTime, now: &str) -> Outcome {
+pub(super) fn desired(
+    snapshot: &Snapshot,
+    servers: &AcmeServers,
+    time: OffsetDateTime,
+    now: &str,
+) -> Outcome {
     let mut outcome = Outcome::default();
     for certificate in snapshot.list(CERTIFICATE) {
         let spec = match CertificateSpec::read(certificate) {
@@ -62,7 +68,8 @@ pub(super) fn desired(snapshot: &Snapshot, time: OffsetDateTime, now: &str) -> O
                 outcome.writes.push(status(certificate, &Progress::Waiting(finding), now));
             }
             Decision::Issue(finding) => {
-                issue(snapshot, certificate, &spec, &finding, (time, now), &mut outcome);
+                let due = Due { certificate, spec: &spec, finding: &finding, time, now };
+                issue(snapshot, servers, &due, &mut outcome);
             }
         }
     }
@@ -104,19 +111,43 @@ fn decide(
     }
 }
 
+/// A certificate that is due.
+pub(super) struct Due<'a> {
+    /// The Certificate.
+    pub(super) certificate: &'a Value,
+    /// What it asks for.
+    pub(super) spec: &'a CertificateSpec,
+    /// Why it is due.
+    pub(super) finding: &'a Finding,
+    /// The time.
+    pub(super) time: OffsetDateTime,
+    /// The same as text.
+    pub(super) now: &'a str,
+}
+
 /// Signs, or says what is in the way.
-fn issue(
-    snapshot: &Snapshot,
-    certificate: &Value,
-    spec: &CertificateSpec,
-    finding: &Finding,
-    (time, now): (OffsetDateTime, &str),
-    outcome: &mut Outcome,
-) {
+fn issue(snapshot: &Snapshot, servers: &AcmeServers, due: &Due<'_>, outcome: &mut Outcome) {
+    let Due { certificate, spec, finding, time, now } = *due;
     let own_namespace = namespace(certificate).unwrap_or_default();
     let live = snapshot.get(SECRET, Some(own_namespace), &spec.secret_name);
-    let signed = resolve(snapshot, &spec.issuer, own_namespace)
-        .and_then(|signer| sign(&signer, spec, live, time).map_err(|error| refusal(&error)));
+    let signed = match resolve(snapshot, servers, &spec.issuer, own_namespace) {
+        Ok(Signer::Acme(issuer)) => match acme::progress(snapshot, due, &issuer, outcome) {
+            Issuance::Under => {
+                let waiting = Progress::Waiting(finding.clone());
+                outcome.writes.push(status(certificate, &waiting, now));
+                return;
+            }
+            Issuance::Failed(message) => {
+                let failed = Progress::Failed(finding.clone(), message);
+                outcome.writes.push(status(certificate, &failed, now));
+                return;
+            }
+            Issuance::Done(signed) => Ok(signed),
+        },
+        Ok(Signer::SelfSigned) => sign(&Signer::SelfSigned, spec, live, time),
+        Ok(signer @ Signer::Ca(_)) => sign(&signer, spec, live, time),
+        Err(problem) => Err(problem),
+    };
     match signed {
         Ok(signed) => {
             if spec.key_algorithm == KeyAlgorithm::Rsa {
@@ -152,19 +183,24 @@ fn sign(
     spec: &CertificateSpec,
     live: Option<&Value>,
     time: OffsetDateTime,
-) -> Result<Signed, SigningError> {
+) -> Result<Signed, NotReady> {
+    let sign = |key: rcgen::KeyPair| match signer {
+        Signer::Ca(authority) => authority.sign(spec, &key, time),
+        Signer::SelfSigned | Signer::Acme(_) => self_sign(spec, &key, time),
+    };
+    key_for(spec, live).and_then(sign).map_err(|error| refusal(&error))
+}
+
+/// The key for a certificate: a new one, unless the Secret's is to be kept.
+pub(super) fn key_for(
+    spec: &CertificateSpec,
+    live: Option<&Value>,
+) -> Result<rcgen::KeyPair, SigningError> {
     let kept = live
         .filter(|_| spec.rotation == RotationPolicy::Never)
         .and_then(|secret| TlsData::read(secret).key)
         .and_then(|key| rcgen::KeyPair::from_pem(key.expose()).ok());
-    let key = match kept {
-        Some(key) => key,
-        None => new_key(spec.key_algorithm)?,
-    };
-    match signer {
-        Signer::SelfSigned => self_sign(spec, &key, time),
-        Signer::Ca(authority) => authority.sign(spec, &key, time),
-    }
+    kept.map_or_else(|| new_key(spec.key_algorithm), Ok)
 }
 
 /// The Secret, with the annotations and the label that cert-manager gives it (cert-manager 1.21
@@ -193,11 +229,13 @@ fn secret(
     // The type of a Secret cannot be changed: one of another type keeps it.
     object["type"] =
         live.and_then(|live| text(live, "/type")).unwrap_or("kubernetes.io/tls").into();
-    object["data"] = encode([
-        ("tls.crt", signed.chain.clone()),
-        ("tls.key", signed.key.expose().to_owned()),
-        ("ca.crt", signed.authority.clone()),
-    ]);
+    let mut entries =
+        vec![("tls.crt", signed.chain.clone()), ("tls.key", signed.key.expose().to_owned())];
+    // ACME servers do not say what they are signed by.
+    if !signed.authority.is_empty() {
+        entries.push(("ca.crt", signed.authority.clone()));
+    }
+    object["data"] = encode(entries);
     object
 }
 
@@ -207,6 +245,8 @@ enum Progress {
     Issued(Validity),
     JustIssued,
     Waiting(Finding),
+    /// Why it is due, and why it is not tried again.
+    Failed(Finding, String),
 }
 
 fn status(certificate: &Value, progress: &Progress, now: &str) -> Write {
@@ -234,11 +274,13 @@ fn status(certificate: &Value, progress: &Progress, now: &str) -> Write {
             )],
             "revision": revision.map_or(1, |revision| revision + 1),
         }),
-        Progress::Waiting(finding) => {
-            let mut status = json!({"conditions": [
-                condition("Ready", "False", finding.reason, &finding.message),
-                condition("Issuing", "True", finding.reason, &finding.message),
-            ]});
+        Progress::Waiting(finding) | Progress::Failed(finding, _) => {
+            let issuing = match progress {
+                Progress::Failed(_, why) => condition("Issuing", "False", "Failed", why),
+                _ => condition("Issuing", "True", finding.reason, &finding.message),
+            };
+            let ready = condition("Ready", "False", finding.reason, &finding.message);
+            let mut status = json!({"conditions": [ready, issuing]});
             if let Some(revision) = revision {
                 status["revision"] = revision.into();
             }

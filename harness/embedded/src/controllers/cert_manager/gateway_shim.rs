@@ -156,6 +156,11 @@ fn certificate(gateway: &Value, issuer: &Value, wanted: &Wanted) -> Value {
     if !labels.is_empty() {
         certificate["metadata"]["labels"] = json!(labels);
     }
+    // The Gateway that a solver's route attaches to, since 1.20.
+    certificate["metadata"]["annotations"] = json!({
+        "acme.cert-manager.io/http01-parentrefkind": "Gateway",
+        "acme.cert-manager.io/http01-parentrefname": name(gateway),
+    });
     certificate["spec"] = json!({
         "secretName": wanted.secret,
         "issuerRef": issuer,

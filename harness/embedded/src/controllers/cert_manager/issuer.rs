@@ -6,6 +6,7 @@
 use gateproof_model::Unmodelled;
 use serde_json::{Value, json};
 
+use super::acme::{self, AcmeIssuer, AcmeServers, missing_account};
 use super::signing::CertificateAuthority;
 use super::{NAMESPACE, Outcome};
 use crate::controllers::kind::{CLUSTER_ISSUER, ISSUER, KindName, SECRET};
@@ -22,6 +23,8 @@ pub(super) enum Signer {
     SelfSigned,
     /// A certificate authority from a Secret.
     Ca(Box<CertificateAuthority>),
+    /// An ACME server of this cluster.
+    Acme(Box<AcmeIssuer>),
 }
 
 /// Why an issuer cannot sign: reason and message of its Ready condition.
@@ -34,10 +37,16 @@ pub(super) struct NotReady {
 }
 
 /// Writes the Ready condition of every issuer.
-pub(super) fn desired(snapshot: &Snapshot, now: &str) -> Outcome {
+pub(super) fn desired(snapshot: &Snapshot, servers: &AcmeServers, now: &str) -> Outcome {
     let mut outcome = Outcome::default();
     for issuer in snapshot.list(ISSUER).chain(snapshot.list(CLUSTER_ISSUER)) {
-        let (status, reason, message) = match signer(snapshot, issuer) {
+        let mut account = None;
+        let (status, reason, message) = match signer(snapshot, issuer, servers) {
+            Ok(Signer::Acme(acme)) => {
+                account = Some(acme.account_url());
+                let message = "The ACME account was registered with the ACME server".to_owned();
+                ("True", "ACMEAccountRegistered", message)
+            }
             Ok(Signer::SelfSigned) => ("True", "IsReady", String::new()),
             Ok(Signer::Ca(_)) => ("True", "KeyPairVerified", "Signing CA verified".to_owned()),
             Err(problem) => ("False", problem.reason, problem.message),
@@ -53,18 +62,23 @@ pub(super) fn desired(snapshot: &Snapshot, now: &str) -> Outcome {
             "message": message,
             "observedGeneration": issuer.pointer("/metadata/generation"),
         }]});
+        if let Some(account) = account {
+            object["status"]["acme"] = json!({"uri": account});
+        }
         stamp(&mut object["status"], issuer.get("status"), now);
         outcome.writes.push(Write::ApplyStatus(FieldManager::CertManager, object));
+        outcome.writes.extend(missing_account(snapshot, issuer));
     }
     outcome
 }
 
 /// The reason for issuers that the embedded cluster cannot run.
-const NOT_COVERED: &str = "NotInEmbeddedCluster";
+pub(super) const NOT_COVERED: &str = "NotInEmbeddedCluster";
 
 /// Finds the issuer that a Certificate refers to.
 pub(super) fn resolve(
     snapshot: &Snapshot,
+    servers: &AcmeServers,
     reference: &Value,
     certificate_namespace: &str,
 ) -> Result<Signer, NotReady> {
@@ -100,13 +114,16 @@ pub(super) fn resolve(
             scope.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default(),
         ),
     })?;
-    signer(snapshot, issuer).map_err(|problem| NotReady {
+    signer(snapshot, issuer, servers).map_err(|problem| NotReady {
         reason: problem.reason,
         message: format!("Referenced issuer {wanted:?} is not ready: {}", problem.message),
     })
 }
 
-fn signer(snapshot: &Snapshot, issuer: &Value) -> Result<Signer, NotReady> {
+fn signer(snapshot: &Snapshot, issuer: &Value, servers: &AcmeServers) -> Result<Signer, NotReady> {
+    if issuer.pointer("/spec/acme").is_some_and(|spec| !spec.is_null()) {
+        return acme::issuer(snapshot, issuer, servers).map(|it| Signer::Acme(Box::new(it)));
+    }
     if issuer.pointer("/spec/selfSigned").is_some_and(|spec| !spec.is_null()) {
         return Ok(Signer::SelfSigned);
     }
@@ -121,7 +138,7 @@ fn signer(snapshot: &Snapshot, issuer: &Value) -> Result<Signer, NotReady> {
         return Err(NotReady {
             reason: NOT_COVERED,
             message: format!(
-                "issuer {} of type {} cannot sign in the embedded cluster; selfSigned and ca can",
+                "issuer {} of type {} cannot sign in the embedded cluster; selfSigned, ca and acme can",
                 name(issuer),
                 if asked.is_empty() { "(none)".to_owned() } else { asked.join(", ") },
             ),
@@ -150,11 +167,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::desired;
+    use crate::controllers::cert_manager::acme::AcmeServers;
     use crate::controllers::snapshot::Snapshot;
     use crate::controllers::write::Write;
 
     fn ready(objects: impl IntoIterator<Item = Value>) -> Value {
-        let outcome = desired(&Snapshot::from_values(objects), "now");
+        let outcome = desired(&Snapshot::from_values(objects), &AcmeServers::new(), "now");
         let Some(Write::ApplyStatus(_, object)) = outcome.writes.into_iter().next() else {
             panic!("an issuer has a status")
         };
@@ -188,7 +206,7 @@ mod tests {
     #[test]
     fn an_acme_issuer_is_reported_as_not_covered() {
         let objects = [issuer("ClusterIssuer", &json!({"acme": {"server": "x"}}))];
-        let outcome = desired(&Snapshot::from_values(objects), "now");
+        let outcome = desired(&Snapshot::from_values(objects), &AcmeServers::new(), "now");
         assert_eq!(outcome.unmodelled.len(), 1);
         assert!(outcome.unmodelled[0].what.contains("acme"), "{:?}", outcome.unmodelled);
     }

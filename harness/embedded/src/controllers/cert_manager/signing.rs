@@ -133,6 +133,17 @@ pub(super) fn self_sign(
     })
 }
 
+/// A request for a certificate with these names, in PEM.
+pub(super) fn request(spec: &CertificateSpec, key: &KeyPair) -> Result<String, SigningError> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    if let Some(common_name) = &spec.common_name {
+        params.distinguished_name.push(DnType::CommonName, common_name.as_str());
+    }
+    params.subject_alt_names = names(spec)?;
+    Ok(params.serialize_request(key)?.pem()?)
+}
+
 /// A new key pair. RSA is not generated here: P-256 takes its place.
 pub(super) fn new_key(algorithm: KeyAlgorithm) -> Result<KeyPair, SigningError> {
     let algorithm = match algorithm {

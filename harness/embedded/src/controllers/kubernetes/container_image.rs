@@ -1,6 +1,7 @@
 //! Which container images the embedded cluster can run.
 //!
-//! It runs no containers. Echo images and CoreDNS stand for in-process servers; images of Cilium and
+//! It runs no containers. Echo images, CoreDNS, cert-manager's solver of challenges and Pebble stand
+//! for in-process servers; images of Cilium and
 //! cert-manager stand for what this crate does itself. Every other image cannot run here, and its
 //! pods say so.
 
@@ -15,6 +16,10 @@ pub(crate) enum ContainerImage {
     EchoAdvanced,
     /// CoreDNS, which the conformance suite uses as a backend for UDP.
     CoreDns,
+    /// cert-manager's solver, which answers one HTTP-01 challenge.
+    AcmeSolver,
+    /// Pebble, Let's Encrypt's ACME server for tests.
+    Pebble,
     /// A component whose work the embedded cluster does itself.
     System(SystemComponent),
     /// Nothing: it cannot run here.
@@ -51,6 +56,8 @@ impl ContainerImage {
             (_, "echo-basic") => Self::EchoBasic,
             (_, "echo-advanced") => Self::EchoAdvanced,
             (Some("coredns"), "coredns") => Self::CoreDns,
+            (_, "cert-manager-acmesolver") => Self::AcmeSolver,
+            (Some("letsencrypt"), "pebble") => Self::Pebble,
             (Some("cilium"), "cilium") => Self::System(SystemComponent::CiliumAgent),
             (Some("cilium"), "cilium-envoy") => Self::System(SystemComponent::CiliumEnvoy),
             (Some("cilium"), name) if name.starts_with("operator") => {
@@ -90,6 +97,10 @@ mod tests {
             ("x/cilium/cilium:v1", ContainerImage::System(SystemComponent::CiliumAgent)),
             ("x/cilium/operator-generic", ContainerImage::System(SystemComponent::CiliumOperator)),
             ("coredns/coredns", ContainerImage::CoreDns),
+            ("x/jetstack/cert-manager-acmesolver:v1", ContainerImage::AcmeSolver),
+            ("mirror.example.test/letsencrypt/pebble:2.9.0", ContainerImage::Pebble),
+            ("x/letsencrypt/pebble-challtestsrv", ContainerImage::Unknown),
+            ("x/pebble", ContainerImage::Unknown),
             ("x/echo-advanced:v1", ContainerImage::EchoAdvanced),
             ("nginx:1.29", ContainerImage::Unknown),
             ("x/echo", ContainerImage::Unknown),

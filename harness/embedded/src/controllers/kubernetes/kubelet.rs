@@ -4,8 +4,10 @@
 //! condition's message. Probes and restarts do not exist: servers that listen are ready. A pod
 //! whose files are missing is tried again whenever something changes.
 
+pub(crate) mod pebble;
 mod pod_status;
 mod program;
+pub(crate) mod responder;
 mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,15 +19,17 @@ use serde_json::Value;
 
 use super::container_image::{ContainerImage, SystemComponent};
 use super::pod;
-use crate::api::{ObjectName, PodLogs};
+use crate::api::{ObjectName, PodLogs, PodNetwork};
 use crate::controllers::kind::{DEPLOYMENT, NODE, POD, REPLICA_SET};
 use crate::controllers::object::{is_controlled_by, items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
 use gateproof_echo::datagram::DatagramServer;
 use gateproof_echo::{EchoError, EchoIdentity, EchoServer, Log, Serving};
+use pebble::Pebble;
 use pod_status::{PodState, status_write};
 use program::{Listener, Service};
+use responder::{Answers, Responder};
 
 /// The first pod address: kind's and kubeadm's usual pod network is 10.244.0.0/16. Pods are known
 /// by these addresses in the cluster; their sockets are elsewhere on loopback.
@@ -55,6 +59,7 @@ pub(crate) struct Kubelet {
     scope: Scope,
     base: IpAddr,
     logs: PodLogs,
+    network: PodNetwork,
     running: BTreeMap<String, RunningPod>,
 }
 
@@ -67,6 +72,10 @@ struct RunningPod {
     /// They end when they are dropped.
     #[expect(dead_code, reason = "kept so that they run")]
     datagram_servers: Vec<DatagramServer>,
+    #[expect(dead_code, reason = "kept so that they run")]
+    responders: Vec<Responder>,
+    /// The ACME server that it is, if it is one.
+    pebble: Option<Arc<Pebble>>,
 }
 
 /// The servers of a pod, started.
@@ -75,18 +84,32 @@ struct Started {
     sockets: PodSockets,
     servers: Vec<EchoServer>,
     datagram_servers: Vec<DatagramServer>,
+    responders: Vec<Responder>,
+    pebble: Option<Arc<Pebble>>,
+}
+
+/// A server of a pod could not be started.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    /// An echo server.
+    #[error(transparent)]
+    Echo(#[from] EchoError),
+    /// A server of known answers.
+    #[error(transparent)]
+    Responder(#[from] responder::ResponderError),
 }
 
 impl Kubelet {
     /// Kubelets that start echo servers at this loopback address.
-    pub(crate) fn new(base: IpAddr, logs: PodLogs) -> Self {
-        Self { scope: Scope::AllNodes, base, logs, running: BTreeMap::new() }
+    pub(crate) fn new(base: IpAddr, logs: PodLogs, network: PodNetwork) -> Self {
+        Self { scope: Scope::AllNodes, base, logs, network, running: BTreeMap::new() }
     }
 
     /// The kubelet of one node, which starts echo servers at the node's address.
     pub(crate) fn of_node(node: &str, address: IpAddr, logs: PodLogs) -> Self {
         let scope = Scope::Node(node.to_owned());
-        Self { scope, base: address, logs, running: BTreeMap::new() }
+        let network = PodNetwork::default();
+        Self { scope, base: address, logs, network, running: BTreeMap::new() }
     }
 
     /// Starts what is scheduled and not running yet, stops what is gone, and reports on all pods.
@@ -124,6 +147,12 @@ impl Kubelet {
         self.running.values().map(|pod| (pod.address, pod.sockets.clone())).collect()
     }
 
+    /// The ACME servers among the pods, by their address in the cluster.
+    pub(crate) fn acme_servers(&self) -> BTreeMap<IpAddr, Arc<Pebble>> {
+        let pods = self.running.values();
+        pods.filter_map(|pod| Some((pod.address, Arc::clone(pod.pebble.as_ref()?)))).collect()
+    }
+
     /// Stops every echo server.
     pub(crate) async fn shutdown(&mut self) {
         for pod in std::mem::take(&mut self.running).into_values() {
@@ -135,6 +164,7 @@ impl Kubelet {
         for server in &pod.servers {
             server.shutdown().await;
         }
+        self.network.leave(pod.address);
         self.logs.forget(&pod.name);
     }
 
@@ -173,14 +203,23 @@ impl Kubelet {
         let identity = identity_of(snapshot, pod, container, image);
         let name = ObjectName::namespaced(namespace(pod).unwrap_or_default(), name(pod));
         match self.start(&listeners, &identity, Arc::new(self.logs.of(name.clone()))).await {
-            Ok(Started { sockets, servers, datagram_servers }) => {
+            Ok(started) => {
                 let address = self.free_address(range);
-                let pod = RunningPod { name, address, sockets, servers, datagram_servers };
+                self.network.join(address, &started.sockets.tcp);
+                let pod = RunningPod {
+                    name,
+                    address,
+                    sockets: started.sockets,
+                    servers: started.servers,
+                    datagram_servers: started.datagram_servers,
+                    responders: started.responders,
+                    pebble: started.pebble,
+                };
                 self.running.insert(uid.to_owned(), pod);
                 PodState::Running(address)
             }
             Err(error) => PodState::Failed(format!(
-                "start the echo server of pod {}: {error}",
+                "start the servers of pod {}: {error}",
                 pod::full_name(pod)
             )),
         }
@@ -191,7 +230,7 @@ impl Kubelet {
         listeners: &[Listener],
         identity: &EchoIdentity,
         log: Arc<dyn Log>,
-    ) -> Result<Started, EchoError> {
+    ) -> Result<Started, StartError> {
         let mut started = Started::default();
         for Listener { ports, service } in listeners {
             let Some(port) = ports.first().copied() else { continue };
@@ -211,6 +250,15 @@ impl Kubelet {
                     let socket = server.socket();
                     started.sockets.udp.extend(ports.iter().map(|port| (*port, socket)));
                     started.datagram_servers.push(server);
+                }
+                Service::Answers(answers) => {
+                    if let Answers::Directory(pebble) = answers {
+                        started.pebble = Some(Arc::clone(pebble));
+                    }
+                    let server = Responder::start(self.base, answers.clone(), log).await?;
+                    let socket = server.socket();
+                    started.sockets.tcp.extend(ports.iter().map(|port| (*port, socket)));
+                    started.responders.push(server);
                 }
             }
         }

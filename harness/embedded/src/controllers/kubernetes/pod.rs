@@ -53,6 +53,8 @@ pub(crate) fn echo_container(pod: &Value) -> Option<(&Value, ContainerImage)> {
                 | ContainerImage::EchoBasic
                 | ContainerImage::EchoAdvanced
                 | ContainerImage::CoreDns
+                | ContainerImage::AcmeSolver
+                | ContainerImage::Pebble
         );
         runs.then_some((container, image))
     })

@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::desired;
 use crate::controllers::cert_manager::Outcome;
+use crate::controllers::cert_manager::acme::AcmeServers;
 use crate::controllers::object::is_true;
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
@@ -37,7 +38,7 @@ fn certificate(changes: &Value) -> Value {
 
 fn run(objects: &[Value], now: &str) -> Outcome {
     let time = OffsetDateTime::parse(now, &Rfc3339).expect("a time");
-    desired(&Snapshot::from_values(objects.iter().cloned()), time, now)
+    desired(&Snapshot::from_values(objects.iter().cloned()), &AcmeServers::new(), time, now)
 }
 
 fn secret(outcome: &Outcome) -> Option<Value> {

@@ -6,9 +6,12 @@
 //! `udpechoserver/udpechoserver.go`); its own declared ports do not matter.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::pebble::Pebble;
+use super::responder::{Answers, ChallengeAnswer};
 use crate::controllers::kubernetes::container_image::ContainerImage;
 use crate::controllers::kubernetes::pod;
 use crate::controllers::object::items;
@@ -31,6 +34,8 @@ pub(super) enum Service {
     Stream(Application, Option<TlsIdentity>),
     /// Datagrams.
     Datagram(DatagramApplication),
+    /// Requests of HTTP with answers that are known when the pod starts.
+    Answers(Answers),
 }
 
 /// The servers of a container, or why it would not start. `file` reads a file of its volumes.
@@ -46,12 +51,49 @@ pub(super) fn listeners(
             Ok(vec![Listener::new(53, Service::Datagram(DatagramApplication::Names))])
         }
         ContainerImage::EchoBasic => environment.echo_basic(),
+        ContainerImage::AcmeSolver => solver(container),
+        ContainerImage::Pebble => pebble(container, file),
         ContainerImage::EchoAdvanced => Ok(echo_advanced(container)),
         _ => Ok(vec![Listener {
             ports: pod::echo_ports(pod, container),
             service: Service::Stream(Application::Http, None),
         }]),
     }
+}
+
+/// cert-manager's solver goes by its arguments (cert-manager 1.21 `pkg/issuer/acme/http/pod.go`).
+fn solver(container: &Value) -> Result<Vec<Listener>, String> {
+    let argument = |name: &str| {
+        let mut arguments = items(container, "/args").iter().filter_map(Value::as_str);
+        let value = arguments.find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='));
+        value.map(str::to_owned).ok_or_else(|| format!("argument {name} is missing"))
+    };
+    let port = argument("--listen-port")?;
+    let port = port.parse().map_err(|_| format!("--listen-port: expected a port: {port:?}"))?;
+    let answer = ChallengeAnswer {
+        domain: argument("--domain")?,
+        token: argument("--token")?,
+        key: argument("--key")?,
+    };
+    Ok(vec![Listener::new(port, Service::Answers(Answers::Challenge(answer)))])
+}
+
+/// Pebble goes by the file that `-config` names.
+fn pebble(
+    container: &Value,
+    file: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+) -> Result<Vec<Listener>, String> {
+    let arguments: Vec<&str> = items(container, "/args").iter().filter_map(Value::as_str).collect();
+    let path = arguments
+        .windows(2)
+        .find_map(|pair| matches!(pair[0], "-config" | "--config").then_some(pair[1]))
+        .ok_or("argument -config is missing")?;
+    let pebble = Arc::new(Pebble::start(&file(path)?).map_err(|why| format!("{path}: {why}"))?);
+    let parts = [
+        (pebble.directory_port(), Answers::Directory(Arc::clone(&pebble))),
+        (pebble.management_port(), Answers::Management(Arc::clone(&pebble))),
+    ];
+    Ok(parts.into_iter().map(|(port, it)| Listener::new(port, Service::Answers(it))).collect())
 }
 
 /// The ports of `--port=`, `--grpc=` and `--tcp=`, without TLS: enough to be ready. What the mesh
@@ -174,6 +216,7 @@ mod tests {
                     Service::Stream(application, None) => format!("{application:?}"),
                     Service::Stream(application, Some(_)) => format!("{application:?} over TLS"),
                     Service::Datagram(application) => format!("UDP {application:?}"),
+                    Service::Answers(_) => "answers".to_owned(),
                 };
                 listener.ports.into_iter().map(move |port| format!("{port} {what}"))
             })

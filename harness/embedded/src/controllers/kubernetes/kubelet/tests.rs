@@ -28,7 +28,11 @@ fn pod(uid: &str, image: &str) -> Value {
 
 fn kubelet() -> Kubelet {
     let store = Store::new(Arc::new(SystemClock));
-    Kubelet::new(IpAddr::V4(Ipv4Addr::LOCALHOST), store.pod_logs().clone())
+    Kubelet::new(
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        store.pod_logs().clone(),
+        store.pod_network().clone(),
+    )
 }
 
 async fn statuses(kubelet: &mut Kubelet, pods: &[Value], down: &[&str]) -> Vec<Value> {
