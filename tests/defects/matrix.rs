@@ -25,9 +25,8 @@ const PAGE: &str = "docs/findings-matrix.md";
 /// Rules that cannot be provoked on the embedded cluster, and why.
 const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0009", "such keys are refused before anything runs: see `wrong-helm-keys`"),
-    ("GP0010", "no defect switches kube-proxy replacement off"),
+    ("GP0010", "values that leave kube-proxy replacement off are refused before anything runs"),
     ("GP0014", "no defect claims the addresses that status lists"),
-    ("GP0018", "no defect writes a load balancer's annotation on the Gateway itself"),
     ("GP0019", "Cilium 1.14 and 1.15 have no setting for the traffic policy"),
     ("GP0022", "the reference model does not cover two Gateways on one host port"),
     ("GP0024", "the reference model does not cover what Envoy refuses of a route table"),
@@ -35,12 +34,15 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0031", "there is no ACME server"),
     ("GP0032", "there is no load balancer that terminates TLS"),
     ("GP0033", "agents do not fall over here; an Envoy does"),
-    ("GP0034", "no defect switches Gateway API support off"),
+    ("GP0034", "values that leave Gateway API support off are refused before anything runs"),
     ("GP0035", "what stops an agent or an Envoy here shows, and has a rule of its own"),
     ("GP0040", "no addresses are announced here"),
     ("GP0041", "no addresses are announced here"),
     ("GP0042", "no addresses are announced here"),
     ("GP0043", "no addresses are announced here"),
+    ("GP0044", "nothing drops packets here: a port that is closed is refused"),
+    ("GP0045", "backends here speak HTTP/1.1 and HTTP/2 alike"),
+    ("GP0046", "an Envoy here knows every endpoint that there is"),
 ];
 
 /// What was found, by base and name of each defect.

@@ -11,6 +11,7 @@ mod http;
 mod logs;
 mod route;
 mod socket;
+mod upstream;
 
 use serde_json::Value;
 
@@ -25,6 +26,7 @@ pub(super) use http::{answers, made_by_envoy};
 pub(super) use logs::{Drift, drifts, rejections};
 pub(super) use route::{Route, routes};
 pub(super) use socket::{Socket, dead, nodes_of, sockets, told};
+pub(super) use upstream::{Upstream, unanswered};
 
 /// The group of the Gateway API.
 pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";

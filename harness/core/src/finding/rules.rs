@@ -7,9 +7,11 @@ mod announcement_lease;
 mod announcement_off;
 mod announcement_policy;
 mod backend;
+mod backend_protocol;
 mod balancer_targets;
 mod challenge_isolated;
 mod definitions;
+mod endpoints_unknown;
 mod envoy_down;
 mod gateway_class;
 mod helm_key;
@@ -32,6 +34,7 @@ mod refused_resources;
 mod route_not_attached;
 mod secret_copy;
 mod secret_missing;
+mod silent_ports;
 mod stale_agents;
 mod stale_operator;
 mod status_behind;
@@ -84,6 +87,9 @@ pub const ALL: &[&Rule] = &[
     &announcement_holder::RULE,
     &announcement_off::RULE,
     &announcement_policy::RULE,
+    &silent_ports::RULE,
+    &backend_protocol::RULE,
+    &endpoints_unknown::RULE,
 ];
 
 /// An issue of Cilium about some releases.

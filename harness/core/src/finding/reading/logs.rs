@@ -3,8 +3,9 @@
 //! Lines come as `key=value` text or as JSON objects, whatever the component is set to; both are
 //! read. Cilium's drift checker writes `Mismatch found` and `No local entry found` with `key`,
 //! `actual` and `expectedValue` (cilium/cilium `pkg/driftchecker/checker.go` 1.17.10, 1.18.10). A
-//! refused resource is told as `NACK received for versions between …` with Envoy's words in
-//! `xdsDetail` (`pkg/envoy/xds/server.go` 1.18.10).
+//! refused resource is told as `NACK received for versions …` with Envoy's words in `xdsDetail`
+//! (`pkg/envoy/xds/server.go` 1.16 to 1.21-dev, in three wordings), and by Envoy itself as `gRPC
+//! config for TYPE rejected: …` (Envoy 1.40, `delta config for …` with the other protocol).
 
 use crate::dossier::{Component, Dossier, LogLine};
 use crate::name::NodeName;
@@ -86,7 +87,9 @@ pub(in crate::finding) fn rejections(dossier: &Dossier) -> Vec<Rejection<'_>> {
     let lines = dossier.log(Component::CiliumAgent).chain(dossier.log(Component::Envoy));
     for line in lines {
         let lower = line.text.to_lowercase();
-        if !SIGNS.iter().any(|sign| lower.contains(sign)) {
+        let by_envoy =
+            lower.contains("config for type.googleapis.com/") && lower.contains("rejected");
+        if !by_envoy && !SIGNS.iter().any(|sign| lower.contains(sign)) {
             continue;
         }
         let detail = field(&line.text, "xdsDetail").or_else(|| field(&line.text, "error"));

@@ -1,5 +1,7 @@
 //! GP0018: annotations on the Gateway itself do not reach its Service.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::issue;
@@ -7,6 +9,7 @@ use crate::dossier::Dossier;
 use crate::finding::reading::{Gateway, gateways, name_of};
 use crate::finding::releases::{EVERY, Releases, between, since};
 use crate::finding::{Confidence, Firing, Role, Rule};
+use crate::verdict::Verdict;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -59,11 +62,14 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
     gateways(dossier)
         .iter()
         .filter_map(|gateway| {
-            let lost = lost(gateway);
+            let missed = missed(dossier);
+            let lost = lost(gateway, &missed);
             if lost.is_empty() {
                 return None;
             }
-            let mut firing = Firing::new(Role::Contributing, Confidence::Certain).about(gateway);
+            let wanted = lost.iter().any(|(key, _)| missed.contains(key));
+            let role = if wanted { Role::Cause } else { Role::Contributing };
+            let mut firing = Firing::new(role, Confidence::Certain).about(gateway);
             for (key, value) in lost {
                 firing = firing
                     .seen(format!("{key}: {value}"), format!("metadata.annotations of {gateway}"));
@@ -78,15 +84,27 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .collect()
 }
 
+/// Annotations that a check wanted of a Service and did not find.
+fn missed(dossier: &Dossier) -> BTreeSet<&str> {
+    let failed = dossier.checks.iter().filter(|check| check.verdict == Verdict::Failed);
+    failed
+        .flat_map(|check| &check.failures)
+        .filter_map(|failure| failure.seen.strip_prefix("annotation ")?.strip_suffix(" absent"))
+        .collect()
+}
+
 /// Annotations meant for the Service that it does not have.
-fn lost<'d>(gateway: &Gateway<'d>) -> Vec<(&'d str, &'d str)> {
+fn lost<'d>(gateway: &Gateway<'d>, missed: &BTreeSet<&str>) -> Vec<(&'d str, &'d str)> {
     let annotations = |object: &'d Value, pointer: &str| object.pointer(pointer)?.as_object();
     let of_service = gateway.service().and_then(|one| annotations(one, "/metadata/annotations"));
     let copied = annotations(gateway.object, "/spec/infrastructure/annotations");
     annotations(gateway.object, "/metadata/annotations")
         .into_iter()
         .flatten()
-        .filter(|(key, _)| FOR_SERVICES.iter().any(|prefix| key.starts_with(prefix)))
+        .filter(|(key, _)| {
+            missed.contains(key.as_str())
+                || FOR_SERVICES.iter().any(|prefix| key.starts_with(prefix))
+        })
         .filter(|(key, _)| {
             ![of_service, copied].iter().flatten().any(|there| there.contains_key(key.as_str()))
         })
@@ -102,6 +120,7 @@ mod tests {
     use crate::dossier::Dossier;
     use crate::finding::Role;
     use crate::finding::fixture::{Change, dedicated, fires, silent, words};
+    use crate::verdict::{Failure, FailureKind};
 
     const SCHEME: &str = "service.beta.kubernetes.io/aws-load-balancer-scheme";
 
@@ -120,6 +139,29 @@ mod tests {
         assert_eq!(firing.role, Role::Contributing);
         let words = words(&firing);
         assert!(words.contains(SCHEME) && !words.contains("cert-manager.io"), "{words}");
+    }
+
+    #[test]
+    fn an_annotation_that_a_check_misses_on_the_service_is_a_cause_whatever_its_name() {
+        let missing = |seen: &str| {
+            let mut dossier = dedicated()
+                .edit("Gateway", "shared-gateway", |gateway| {
+                    gateway["metadata"]["annotations"]["example.test/team"] = json!("a");
+                })
+                .failed("service", Vec::new());
+            dossier.checks[0].failures.push(Failure {
+                kind: FailureKind::Refuted,
+                expected: "annotation example.test/team \"a\"".to_owned(),
+                seen: seen.to_owned(),
+                place: "Service".to_owned(),
+                hints: Vec::new(),
+            });
+            dossier
+        };
+        let firing = fires(&RULE, &missing("annotation example.test/team absent"));
+        assert_eq!(firing.role, Role::Cause);
+        silent(&RULE, &missing("annotation example.test/other absent"));
+        silent(&RULE, &missing("annotation example.test/team \"b\""));
     }
 
     #[test]

@@ -4,12 +4,11 @@ use serde_json::Value;
 
 use crate::dossier::{Dossier, text};
 use crate::finding::reading::{
-    Condition, Route, answers, cited, could_read, gateways, items, made_by_envoy, routes,
+    Condition, Route, Upstream, answers, cited, could_read, gateways, items, made_by_envoy, routes,
+    unanswered,
 };
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::name::NamespacedName;
-use crate::observation::HttpOutcome;
-use crate::verdict::Verdict;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -114,8 +113,41 @@ fn backend(
         );
     };
     endpoints(dossier, name, service, found)
+        .or_else(|| no_slices(dossier, route, name, service))
         .or_else(|| refused_connection(dossier, route, name, found))
         .map(|firing| firing.about(cited(route.object)))
+}
+
+/// Not one slice is there, and Envoy knows no endpoint either. A dump may lack them; an answer does
+/// not lie.
+fn no_slices(
+    dossier: &Dossier,
+    route: &Route<'_>,
+    name: &NamespacedName,
+    service: &Value,
+) -> Option<Firing> {
+    let all = || dossier.list("discovery.k8s.io", "EndpointSlice");
+    if !could_read(dossier, "EndpointSlice") || all().any(|slice| is_of(slice, name)) {
+        return None;
+    }
+    let failed = unanswered(dossier);
+    let found =
+        failed.iter().find(|one| one.upstream == Upstream::NoEndpoint && one.concerns(route))?;
+    let selector = service.pointer("/spec/selector").map(Value::to_string);
+    let selector = selector.unwrap_or_else(|| "none".to_owned());
+    let firing = Firing::new(Role::Cause, Confidence::Likely)
+        .about(format!("Service {name}"))
+        .seen(found.in_words(), format!("HTTP probes of check `{}`", found.check.check))
+        .seen(format!("none of Service {name}"), "EndpointSlices")
+        .seen(format!("spec.selector {selector}"), cited(service));
+    Some(firing.inferred("no pod is behind the Service, so Envoy has nothing to send to"))
+}
+
+/// Whether a slice is a Service's.
+fn is_of(slice: &Value, service: &NamespacedName) -> bool {
+    let label = slice.pointer("/metadata/labels/kubernetes.io~1service-name");
+    text(slice, "/metadata/namespace") == Some(&service.namespace)
+        && label.and_then(Value::as_str) == Some(&service.name)
 }
 
 /// Endpoints are ready, and Envoy could not connect to one for a request of this route.
@@ -128,24 +160,14 @@ fn refused_connection(
     name: &NamespacedName,
     port: &Value,
 ) -> Option<Firing> {
-    let hosts = route.hostnames();
-    let check = dossier.checks.iter().find(|check| {
-        let failed = check.evidence.http.iter().any(|placed| match &placed.observation.outcome {
-            HttpOutcome::Response(answer) => {
-                made_by_envoy(answer)
-                    && answer.status == 503
-                    && answer.body.contains("upstream connect error")
-            }
-            _ => false,
-        });
-        let ours = hosts.is_empty() || hosts.iter().any(|host| check.claim.contains(host));
-        failed && ours && check.verdict == Verdict::Failed
-    })?;
+    let failed = unanswered(dossier);
+    let found =
+        failed.iter().find(|one| one.upstream == Upstream::NotConnected && one.concerns(route))?;
     let target = port.get("targetPort").map(Value::to_string).unwrap_or_default();
     Some(
         Firing::new(Role::Cause, Confidence::Likely)
             .about(format!("Service {name}"))
-            .seen("503 by Envoy: upstream connect error", format!("HTTP probes of check `{}`", check.check))
+            .seen(found.in_words(), format!("HTTP probes of check `{}`", found.check.check))
             .seen(format!("targetPort {target}, with ready endpoints"), format!("Service {name}"))
             .inferred("Envoy cannot connect to the endpoints: targetPort is not a port that the container listens on, or the way from Envoy's node to the pods is broken")
             .remedy(format!("compare targetPort {target} with what the container listens on; when it is right, ask the pod from the node of that Envoy")),
@@ -169,11 +191,7 @@ fn endpoints(
         .is_some_and(|selector| !selector.is_empty());
     let slices: Vec<&Value> = dossier
         .list("discovery.k8s.io", "EndpointSlice")
-        .filter(|slice| {
-            let label = slice.pointer("/metadata/labels/kubernetes.io~1service-name");
-            text(slice, "/metadata/namespace") == Some(&name.namespace)
-                && label.and_then(Value::as_str) == Some(&name.name)
-        })
+        .filter(|slice| is_of(slice, name))
         .collect();
     if !has_selector || !could_read(dossier, "EndpointSlice") || slices.is_empty() {
         return None;
@@ -293,6 +311,18 @@ mod tests {
         silent(&RULE, &unready.unread("endpointslices in namespace apps"));
         fires(&RULE, &dedicated().set("EndpointSlice", slice, "/endpoints", &json!([])));
         silent(&RULE, &dedicated().without("EndpointSlice", slice));
+    }
+
+    #[test]
+    fn no_slice_at_all_is_likely_where_envoy_knows_no_endpoint_either() {
+        let mut none = dedicated()
+            .without("EndpointSlice", "go-hello-world-x")
+            .failed("http", vec![answer(503, "no healthy upstream", &[])]);
+        none.checks[0].claim = "GET http://hello.obs.example.test/ answers 200".to_owned();
+        assert_eq!(fires(&RULE, &none).confidence, Confidence::Likely);
+        silent(&RULE, &none.clone().unread("endpointslices"));
+        none.checks[0].claim = "GET http://other.example.test/ answers 200".to_owned();
+        silent(&RULE, &none);
     }
 
     #[test]

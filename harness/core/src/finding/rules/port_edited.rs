@@ -26,7 +26,11 @@ is to mend it.",
         "delete the Gateway's CiliumEnvoyConfig (kubectl -n NAMESPACE delete ciliumenvoyconfig cilium-gateway-NAME); the operator makes it anew at its next look at the Gateway. Connections are cut meanwhile",
         "or restart Envoy: kubectl -n kube-system rollout restart daemonset/cilium-envoy",
     ],
-    sources: &["cilium/cilium #48132: report with the log of 1.20.1"],
+    sources: &[
+        "cilium/cilium #48132: report with the log of 1.20.1",
+        "envoyproxy/envoy source/common/listener_manager/listener_manager_impl.cc: the words; those of 1.40 go on behind them",
+        "cilium/cilium pkg/envoy/xds/server.go 1.16 to 1.21-dev: the agent's line, in three wordings",
+    ],
     issues: &[issue("cilium/cilium#48132", HOST_NETWORK)],
     examine,
 };

@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::issue;
 use crate::dossier::Dossier;
 use crate::finding::reading::{Route, cited, gateways, in_trouble, items, rejections, routes};
+use crate::finding::releases::{Releases, between};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
 
 /// The rule.
@@ -13,25 +15,34 @@ pub(super) const RULE: Rule = Rule {
     explanation: "\
 The operator translates, Envoy has the last word. When Envoy refuses a resource (NACK) it keeps what \
 it had: a new Gateway stays without a listener, a changed route keeps its old state, and status says \
-nothing. The agent logs `NACK received for versions between …` with Envoy's words, and so does Envoy.
+nothing. The agent logs `NACK received for versions …` with Envoy's words, and so does Envoy (`gRPC \
+config for … rejected: …`).
 
 Known reasons: a lone per cent sign in the value of a header modifier, which Envoy reads as the start \
 of a format (write %% for one); two listeners that share a Secret or host name and become equal filter \
-chains (multiple filter chains with the same matching rules are defined); two or more backends that \
-all have weight 0; a regular expression that RE2 does not know.",
+chains (filter chain … has the same matching rules defined as …); two or more backends that all have \
+weight 0 (Sum of weights in the weighted_cluster must be greater than 0); a regular expression that RE2 \
+does not know; and, without host network, the port on this node's loopback that the agent chose for the \
+listener, when another program has it (cannot bind …: Address already in use; from 1.20 on the agent \
+tries another port).",
     remedy: &[
         "read Envoy's words in the log: kubectl -n kube-system logs daemonset/cilium --all-containers | grep -i nack",
         "take back or mend the object whose change is refused; everything of that Gateway stays as it was until then",
     ],
     sources: &[
-        "cilium/cilium pkg/envoy/xds/server.go 1.18.10: the agent's line",
+        "cilium/cilium pkg/envoy/xds/server.go: the agent's line, `… versions after N and up to M` in 1.16 and 1.17, `… between the reported version up to the response nonce` from 1.18 on; 1.21-dev has `delta xDS NACK received` beside it",
+        "Envoy 1.40, the words in its program: gRPC config for … rejected, the same matching rules, cannot bind, sum of weights",
+        "cilium/cilium pkg/ciliumenvoyconfig/reconciler.go 1.20: another port is tried",
         "envoyproxy/envoy source/common/formatter: a per cent sign starts a command of a format",
         "cilium/cilium operator/pkg/model/translation/cec_translator.go 1.18.10: one filter chain for each Secret (that weights of 0 are refused is inferred)",
     ],
-    issues: &[Issue {
-        reference: "KBVE/kbve#11535",
-        about: About::Other("Cilium 1.19: listeners that share a certificate"),
-    }],
+    issues: &[
+        Issue {
+            reference: "KBVE/kbve#11535",
+            about: About::Other("Cilium 1.19: listeners that share a certificate"),
+        },
+        issue("cilium/cilium#37609", Releases(&[between((17, 0), (18, 0))])),
+    ],
     examine,
 };
 
@@ -40,11 +51,15 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
     if ours.is_empty() {
         return Vec::new();
     }
+    let host_network =
+        dossier.cilium.config.as_ref().is_none_or(|config| config.host_network.is_on());
     let mut firing: Option<Firing> = None;
     for one in rejections(dossier) {
         let words = one.words.to_lowercase();
         // These have findings of their own.
-        if words.contains("duplicate address") || words.contains("cannot bind") {
+        let of_the_host =
+            words.contains("cannot bind") && (host_network || words.contains("permission denied"));
+        if words.contains("duplicate address") || of_the_host {
             continue;
         }
         let begun = firing.take().unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Certain));
@@ -131,7 +146,7 @@ mod tests {
     use super::RULE;
     use crate::dossier::{Component, Dossier};
     use crate::finding::Confidence;
-    use crate::finding::fixture::{Change, dedicated, fires, silent, words};
+    use crate::finding::fixture::{Change, Variant, dedicated, fires, healthy, silent, words};
 
     fn rule(rule: &Value) -> Dossier {
         dedicated().set("HTTPRoute", "go-hello-world", "/spec/rules/0", rule)
@@ -167,6 +182,44 @@ mod tests {
         };
         fires(&RULE, &weights(0, 0));
         silent(&RULE, &weights(0, 1));
+    }
+
+    #[test]
+    fn lines_of_every_release_and_of_envoy_are_read() {
+        const DETAIL: &str = "error adding listener '127.0.0.1:18697': filter chain '' has the same matching rules defined as ''";
+        for (component, line) in [
+            (
+                Component::CiliumAgent,
+                format!(r#"level=warning msg="NACK received for versions after  and up to 3; waiting for a version update before sending again" subsys=xds xdsAckedVersion= xdsDetail="{DETAIL}" xdsNonce=3"#),
+            ),
+            (
+                Component::CiliumAgent,
+                format!(r#"time=2026-11-21T02:30:00Z level=warn msg="NACK received for versions between the reported version up to the response nonce; waiting for a version update before sending again" xdsDetail="{DETAIL}""#),
+            ),
+            (
+                Component::CiliumAgent,
+                format!(r#"level=warn msg="delta xDS NACK received; waiting for a version update before sending again" xdsDetail="{DETAIL}""#),
+            ),
+            (
+                Component::Envoy,
+                "[2026-11-21 02:30:00.123][7][warning][config] gRPC config for type.googleapis.com/envoy.config.route.v3.RouteConfiguration rejected: Sum of weights in the weighted_cluster must be greater than 0.".to_owned(),
+            ),
+        ] {
+            let firing = fires(&RULE, &dedicated().log(component, Some("worker"), &line));
+            let told = words(&firing);
+            assert!(told.contains("matching rules") || told.contains("Sum of weights"), "{told}");
+        }
+        let past = "[warning][config] gRPC config stream to xds-grpc-cilium closed: 14";
+        silent(&RULE, &dedicated().log(Component::Envoy, Some("worker"), past));
+    }
+
+    #[test]
+    fn a_proxy_port_that_is_taken_is_told_without_host_network_alone() {
+        let line = r#"msg="NACK received for versions between the reported version up to the response nonce" xdsDetail="Error adding/updating listener(s) gateway/cilium-gateway-shared-gateway/listener: cannot bind '127.0.0.1:14321': Address already in use""#;
+        let taken = dedicated().log(Component::CiliumAgent, Some("worker"), line);
+        assert!(words(&fires(&RULE, &taken)).contains("127.0.0.1:14321"));
+        let host = healthy(Variant::HostNetwork).log(Component::CiliumAgent, Some("worker"), line);
+        silent(&RULE, &host);
     }
 
     #[test]
