@@ -30,9 +30,12 @@ pub(crate) fn desired(snapshot: &Snapshot) -> Vec<Write> {
         .and_then(|map| map.get("data"));
     for object in snapshot.list(NAMESPACE) {
         known.insert(name(object));
-        let mut labels = identity(object);
-        labels["metadata"]["labels"] = json!({ NAME_LABEL: name(object) });
-        writes.push(Write::Apply(FieldManager::KubeControllerManager, labels));
+        // Not again and again: a namespace that was deleted meanwhile would be made anew.
+        if object["metadata"]["labels"][NAME_LABEL] != name(object) {
+            let mut labels = identity(object);
+            labels["metadata"]["labels"] = json!({ NAME_LABEL: name(object) });
+            writes.push(Write::Apply(FieldManager::KubeControllerManager, labels));
+        }
         let mut status = identity(object);
         status["status"] = json!({"phase": "Active"});
         writes.push(Write::ApplyStatus(FieldManager::KubeControllerManager, status));
@@ -113,5 +116,8 @@ mod tests {
             panic!("an apply comes first")
         };
         assert_eq!(object["metadata"]["labels"]["kubernetes.io/metadata.name"], "apps");
+        let labelled = Snapshot::from_values([object.clone()]);
+        let again = |write: &Write| matches!(write, Write::Apply(_, object) if object["kind"] == "Namespace");
+        assert!(!desired(&labelled).iter().any(again), "one that is gone by now would come back");
     }
 }
