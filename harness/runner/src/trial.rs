@@ -152,11 +152,7 @@ impl Trial<'_> {
                 definition.backends.iter().flat_map(|it| backend::objects(it, &image)).collect();
             step::apply_own(&client, run, &objects).await?;
             for wanted in &definition.backends {
-                let deployment = backend::deployment(wanted);
-                step::await_object(&client, &deployment, PREREQUISITE_LIMIT, progress, |object| {
-                    backend::missing(wanted, object)
-                })
-                .await?;
+                backend::await_up(&client, wanted, PREREQUISITE_LIMIT, progress).await?;
             }
             Ok(())
         })

@@ -45,6 +45,7 @@ pub use component::logs;
 pub use error::StackError;
 pub use helm::beside::HelmBeside;
 pub use install::{Installed, install};
+pub use readiness::pods::{Outlook, hindrance};
 pub use settings::{ChartSource, CrdSource, Downloads, HelmSource, Settings};
 pub use settle::settle;
 pub use target::{

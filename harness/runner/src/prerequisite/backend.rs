@@ -3,8 +3,15 @@
 //! The container tells who it is through the same environment variables as the Gateway API's
 //! echo server (kubernetes-sigs/gateway-api v1.6.1: `conformance/base/manifests.yaml`).
 
+use std::time::Duration;
+
 use gateproof_core::scenario::{Backend, ObjectRef};
+use gateproof_core::verdict::Failure;
+use gateproof_kubernetes::{Client, PageRequest, Poll, Watched, wait};
+use gateproof_stack::Outlook;
 use serde_json::{Value, json};
+
+use crate::step;
 
 /// The port the echo server listens on.
 const ECHO_PORT: u16 = 3000;
@@ -69,6 +76,58 @@ pub(crate) fn deployment(backend: &Backend) -> ObjectRef {
         namespace: Some(backend.name.namespace.clone()),
         name: backend.name.name.clone(),
     }
+}
+
+/// Waits until every replica is ready. Backends are the harness's own: one that does not come up
+/// leaves open what the Gateway does, and refutes nothing.
+pub(crate) async fn await_up(
+    client: &Client,
+    backend: &Backend,
+    within: Duration,
+    progress: &mut (dyn FnMut(&str) + Send),
+) -> Result<(), Vec<Failure>> {
+    let wanted = deployment(backend);
+    let pods =
+        Watched { namespace: Some(backend.name.namespace.clone()), ..Watched::kind("v1", "Pod") };
+    let watched = [Watched::object(&wanted), pods];
+    let up = wait::watch_until(client, &watched, within, progress, || async {
+        let missing = match client.get(&wanted).await {
+            Ok(found) => missing(backend, found.as_ref()),
+            Err(error) => return wait::unreadable(&error),
+        };
+        match missing {
+            None => Poll::Ready(()),
+            Some(missing) => held_up(client, backend, missing).await,
+        }
+    });
+    up.await.map_err(|error| {
+        let expected = format!("backend {} comes up", backend.name);
+        vec![step::undecided(&expected, &error.to_string())]
+    })
+}
+
+/// What is missing, with what keeps its pods from running.
+async fn held_up(client: &Client, backend: &Backend, missing: String) -> Poll<()> {
+    let labels = format!("app.kubernetes.io/name={}", backend.name.name);
+    let request = PageRequest {
+        api_version: "v1",
+        kind: "Pod",
+        namespace: Some(&backend.name.namespace),
+        labels: &labels,
+        fields: "",
+        limit: None,
+        after: None,
+    };
+    // Whoever may not list pods hears less.
+    let pods = client.list_page(&request).await.map(|page| page.objects).unwrap_or_default();
+    let hindrances: Vec<_> = pods.iter().filter_map(gateproof_stack::hindrance).collect();
+    let Some((why, _)) = hindrances.first() else {
+        let seen = if pods.is_empty() { "; it has no pod yet" } else { "" };
+        return Poll::NotYet { missing: format!("{missing}{seen}") };
+    };
+    let missing = format!("{missing}: {why}");
+    let hopeless = hindrances.iter().any(|(_, outlook)| *outlook == Outlook::Hopeless);
+    if hopeless { Poll::Never { why: missing } } else { Poll::NotYet { missing } }
 }
 
 /// What the Deployment still lacks; `None` when every replica is ready.

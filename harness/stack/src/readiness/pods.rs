@@ -20,7 +20,7 @@ pub(crate) struct Trouble {
 
 /// Whether a trouble can pass by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outlook {
+pub enum Outlook {
     /// It cannot.
     Hopeless,
     /// It can, but seldom does: it is given some time.
@@ -29,8 +29,14 @@ pub(crate) enum Outlook {
 
 /// Troubles that only a change of the object ends (kubernetes/kubernetes
 /// `pkg/kubelet/images/types.go`, `pkg/kubelet/container/sync_result.go`).
-const HOPELESS: &[&str] =
-    &["ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "ImageInspectError"];
+/// The last is the embedded cluster's own: it has no such image and never will.
+const HOPELESS: &[&str] = &[
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "CreateContainerConfigError",
+    "ImageInspectError",
+    "ImageCannotRun",
+];
 
 /// Parts of an image's trouble that no second try ends.
 const NO_SUCH_IMAGE: &[&str] =
@@ -71,6 +77,43 @@ fn of_container(status: &Value) -> Option<Trouble> {
         _ => return None,
     };
     Some(Trouble { container: text(status, "name"), reason, message, restarts, outlook })
+}
+
+/// What keeps a pod from running, in words, and whether it can pass: what its containers wait for, or
+/// that no node takes it.
+pub fn hindrance(pod: &Value) -> Option<(String, Outlook)> {
+    let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
+    let name = format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"));
+    if let Some(Trouble { container, reason, message, outlook, .. }) = trouble(pod) {
+        let said = if message.is_empty() { String::new() } else { format!(" ({message})") };
+        return Some((format!("container {container} of pod {name}: {reason}{said}"), outlook));
+    }
+    if let Some((container, reason, message)) = other_wait(pod) {
+        let words = format!("container {container} of pod {name}: {reason} ({message})");
+        return Some((words, Outlook::Doubtful));
+    }
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    let unscheduled = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition["type"] == "PodScheduled" && condition["status"] == "False");
+    if let Some(condition) = unscheduled {
+        let said = condition["message"].as_str().unwrap_or("nobody says why");
+        return Some((format!("no node takes pod {name}: {said}"), Outlook::Doubtful));
+    }
+    let nowhere = pod.pointer("/spec/nodeName").is_none();
+    nowhere.then(|| (format!("no node was chosen for pod {name} yet"), Outlook::Doubtful))
+}
+
+/// What a container waits for that is no usual step on the way up.
+fn other_wait(pod: &Value) -> Option<(&str, &str, &str)> {
+    let containers = pod.pointer("/status/containerStatuses")?.as_array()?;
+    containers.iter().find_map(|status| {
+        let text = |pointer| status.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let reason = text("/state/waiting/reason");
+        let usual = ["", "ContainerCreating", "PodInitializing"].contains(&reason);
+        (!usual).then(|| (text("/name"), reason, text("/state/waiting/message")))
+    })
 }
 
 /// A trouble in words, with the last line that the container wrote when it ended by itself.
@@ -142,6 +185,38 @@ mod tests {
         ] {
             let told = trouble(&pod(reason, message, restarts)).map(|trouble| trouble.outlook);
             assert_eq!(told, expected, "{reason} {message} {restarts}");
+        }
+    }
+
+    #[test]
+    fn whatever_keeps_a_pod_down_is_said_and_a_pod_on_its_way_is_left_alone() {
+        let waiting = |reason: &str, message: &str| {
+            json!({"containerStatuses": [{"name": "echo", "restartCount": 0,
+                "state": {"waiting": {"reason": reason, "message": message}}}]})
+        };
+        let unscheduled = json!({"conditions": [{"type": "PodScheduled", "status": "False",
+            "message": "0/3 nodes are available: 3 had untolerated taint"}]});
+        for (node, status, expected) in [
+            (
+                Some("n"),
+                waiting("ErrImagePull", "not found"),
+                Some("echo of pod a/p: ErrImagePull"),
+            ),
+            (Some("n"), waiting("SomethingNew", "why"), Some("SomethingNew (why)")),
+            (None, unscheduled, Some("no node takes pod a/p: 0/3 nodes are available")),
+            (None, json!({"phase": "Pending"}), Some("no node was chosen for pod a/p yet")),
+            (Some("n"), waiting("ContainerCreating", ""), None),
+            (Some("n"), json!({"phase": "Running"}), None),
+        ] {
+            let mut pod = json!({"metadata": {"namespace": "a", "name": "p"}, "spec": {},
+                "status": status});
+            if let Some(node) = node {
+                pod["spec"]["nodeName"] = node.into();
+            }
+            let found = super::hindrance(&pod);
+            let words = found.as_ref().map(|(words, _)| words.as_str());
+            assert_eq!(words.is_some(), expected.is_some(), "{pod}");
+            assert!(words.unwrap_or_default().contains(expected.unwrap_or_default()), "{words:?}");
         }
     }
 
