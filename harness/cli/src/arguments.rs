@@ -142,6 +142,10 @@ pub(crate) struct RunArguments {
     /// which are removed again. Without it the run says what it would make.
     #[arg(long, help_heading = "Existing clusters")]
     pub(crate) allow_writes: bool,
+    /// On an existing cluster, also run trials for versions of Cilium that behave differently from
+    /// the one that runs there; what a scenario expects may then be wrong.
+    #[arg(long, help_heading = "Existing clusters")]
+    pub(crate) any_version: bool,
     /// Say less (`-q`: failures and the last line).
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,

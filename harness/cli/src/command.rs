@@ -33,6 +33,7 @@ pub(crate) mod prober;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod schema;
+mod standpoint;
 pub(crate) mod validate;
 pub(crate) mod versions;
 

@@ -78,3 +78,16 @@ pub struct TrialPlan {
     /// The scenario itself.
     pub definition: std::sync::Arc<Scenario>,
 }
+
+impl TrialPlan {
+    /// The same trial on another version of Cilium.
+    #[must_use]
+    pub fn at_version(&self, cilium: &CiliumVersion) -> Self {
+        Self {
+            name: TrialName::compose(&self.scenario, &self.variant, cilium),
+            cilium: cilium.clone(),
+            config: crate::cilium::values::config(cilium, &self.values),
+            ..self.clone()
+        }
+    }
+}

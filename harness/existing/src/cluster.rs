@@ -13,7 +13,8 @@ use gateproof_kubernetes::{
 };
 use gateproof_probe::Prober;
 
-use crate::provider::{self, Errand, Found, Purpose};
+use crate::prober::RememberingProber;
+use crate::provider::{self, Found, Purpose};
 
 /// How long Cilium's operator may take to see a change before claims are judged regardless.
 const SETTLE_WITHIN: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ pub struct ExistingCluster {
     found: Arc<Found>,
     purpose: Purpose,
     surroundings: Surroundings,
+    /// Somebody who asks from inside; else this process does.
+    inside: Option<RememberingProber>,
 }
 
 impl fmt::Debug for ExistingCluster {
@@ -41,8 +44,9 @@ impl ExistingCluster {
         found: Arc<Found>,
         purpose: Purpose,
         surroundings: Surroundings,
+        inside: Option<RememberingProber>,
     ) -> Self {
-        Self { name, found, purpose, surroundings }
+        Self { name, found, purpose, surroundings, inside }
     }
 
     fn fail(&self, what: &str, detail: String) -> ProviderError {
@@ -79,19 +83,19 @@ impl Cluster for ExistingCluster {
     }
 
     fn address_book(&self) -> Arc<dyn AddressBook> {
-        Arc::new(self.found.survey.book.clone())
+        let survey = &self.found.survey;
+        let book = if self.inside.is_some() { &survey.own_book } else { &survey.book };
+        Arc::new(book.clone())
     }
 
     fn prober(&self) -> Arc<dyn Prober> {
-        Arc::new(self.found.survey.prober.clone())
+        Arc::new(self.inside.as_ref().unwrap_or(&self.found.survey.prober).clone())
     }
 
     fn own_image(&self) -> String {
         let usual = || concat!("gateproof.local/gateproof:", env!("CARGO_PKG_VERSION")).to_owned();
-        match &self.purpose {
-            Purpose::Run(Errand { image: Some(image), .. }) => image.clone(),
-            Purpose::Run(Errand { image: None, .. }) | Purpose::Look => usual(),
-        }
+        let image = self.purpose.errand().and_then(|errand| errand.image.clone());
+        image.unwrap_or_else(usual)
     }
 
     /// Nothing is installed on somebody's cluster: what a trial wants was compared with what is
@@ -101,7 +105,7 @@ impl Cluster for ExistingCluster {
     }
 
     fn is_taken_as_it_is(&self) -> bool {
-        matches!(self.purpose, Purpose::Look)
+        matches!(self.purpose, Purpose::Look | Purpose::LookFromInside(_))
     }
 
     async fn settle(&self) -> Result<(), ProviderError> {
@@ -134,9 +138,9 @@ impl Cluster for ExistingCluster {
 
     /// The cluster stays; what the run has made goes.
     async fn teardown(&self) -> Result<(), ProviderError> {
-        match &self.purpose {
-            Purpose::Look => Ok(()),
-            Purpose::Run(errand) => provider::take_away(&self.client(), errand, &self.surroundings)
+        match self.purpose.errand() {
+            None => Ok(()),
+            Some(errand) => provider::take_away(&self.client(), errand, &self.surroundings)
                 .await
                 .map_err(|problem| self.fail("remove what was made on", problem)),
         }

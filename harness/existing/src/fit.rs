@@ -4,10 +4,16 @@
 //! Pure: a dossier and a trial become words.
 
 use gateproof_core::cilium::CiliumConfig;
-use gateproof_core::dossier::Dossier;
+use gateproof_core::dossier::{Dossier, Unread, Why};
 use gateproof_core::plan::TrialPlan;
 use gateproof_core::scenario::{Action, Issuer, ObjectRef};
 use serde_json::Value;
+
+use crate::plan::in_words;
+use crate::versions;
+
+/// The API group of Gateways.
+const GATEWAY_API: &str = "gateway.networking.k8s.io";
 
 /// Settings that change nothing of what a Gateway becomes: which pod Envoy runs in, and how long
 /// it waits for idle streams.
@@ -18,9 +24,7 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
     let mut misfits = Vec::new();
     match &dossier.versions.cilium {
         Some(there) if *there == trial.cilium => {}
-        Some(there) => {
-            misfits.push(format!("Cilium {} is wanted, and {there} runs", trial.cilium));
-        }
+        Some(there) => misfits.push(versions::misfit(&trial.cilium, there)),
         None => misfits.push("which version of Cilium runs could not be read".to_owned()),
     }
     match &dossier.cilium.config {
@@ -41,9 +45,7 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
             )),
         }
     }
-    if definition.issuer != Issuer::None && dossier.versions.cert_manager.is_none() {
-        misfits.push("certificates want cert-manager, of which nothing could be read".to_owned());
-    }
+    misfits.extend(lacks_cert_manager(definition.issuer, dossier));
     if let (Some(wanted), Some(there)) = (&definition.cert_manager, &dossier.versions.cert_manager)
         && !is_release(there, wanted)
     {
@@ -63,6 +65,52 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
         misfits.push("its faults can be injected into embedded clusters alone".to_owned());
     }
     misfits
+}
+
+/// Why nobody would sign the certificates that a trial wants. Where only its version cannot be read,
+/// cert-manager is there all the same.
+fn lacks_cert_manager(issuer: Issuer, dossier: &Dossier) -> Option<String> {
+    let unread =
+        dossier.unread.iter().find(|unread| unread.what.starts_with("Certificate objects"));
+    match (issuer, &dossier.versions.cert_manager, unread.map(|unread| &unread.why)) {
+        (Issuer::None, _, _) | (_, Some(_), _) | (_, None, None) => None,
+        (_, None, Some(Why::NotServed)) => Some(
+            "its certificates are signed by cert-manager, which this cluster does not have (no \
+             Certificate in cert-manager.io is served)"
+                .to_owned(),
+        ),
+        (_, None, Some(why)) => Some(format!(
+            "its certificates are signed by cert-manager, and whether that is there could not be \
+             read ({})",
+            in_words(why)
+        )),
+    }
+}
+
+/// GatewayClasses that Gateways of a trial name, and that nobody has or would make.
+pub fn missing_classes(made: &[Value], dossier: &Dossier) -> Vec<String> {
+    let is_made = |class: &str| {
+        made.iter()
+            .any(|object| object["kind"] == "GatewayClass" && object["metadata"]["name"] == class)
+    };
+    let unread = |unread: &Unread| unread.what.starts_with("GatewayClass objects");
+    if dossier.unread.iter().any(unread) {
+        return Vec::new();
+    }
+    let is_there = |class: &str| dossier.get(GATEWAY_API, "GatewayClass", None, class).is_some();
+    let mut missing = Vec::new();
+    for gateway in made.iter().filter(|object| object["kind"] == "Gateway") {
+        let Some(class) = gateway["spec"]["gatewayClassName"].as_str() else { continue };
+        if !is_made(class) && !is_there(class) {
+            let name = &gateway["metadata"];
+            missing.push(format!(
+                "Gateway {}/{} is of GatewayClass {class}, which does not exist",
+                name["namespace"].as_str().unwrap_or("default"),
+                name["name"].as_str().unwrap_or_default()
+            ));
+        }
+    }
+    missing
 }
 
 /// Whether two texts name the same release, with `v` before it or without.

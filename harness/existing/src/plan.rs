@@ -135,7 +135,8 @@ fn because(unread: &[Unread]) -> String {
 }
 
 /// Why something was not read, in words.
-fn in_words(why: &Why) -> String {
+/// Why something could not be read, as a clause.
+pub(crate) fn in_words(why: &Why) -> String {
     match why {
         Why::Forbidden(permission) => format!("the account may not {permission}"),
         Why::NotServed => "the cluster does not serve it".to_owned(),

@@ -19,18 +19,33 @@ pub const KUBELET: u16 = 10250;
 /// How long a way to a node may take to show.
 const ROUTE_WITHIN: Duration = Duration::from_millis(1500);
 
-/// Asks from this process and remembers which addresses have answered anything.
-#[derive(Debug, Clone, Default)]
+/// Asks from this process, or from a pod, and remembers which addresses have answered anything.
+#[derive(Debug, Clone)]
 pub struct RememberingProber {
+    asks: Arc<dyn Prober>,
+    from: &'static str,
     answered: Arc<Mutex<BTreeSet<IpAddr>>>,
 }
 
+impl Default for RememberingProber {
+    fn default() -> Self {
+        Self { asks: Arc::new(LocalProber), from: "here", answered: Arc::default() }
+    }
+}
+
 impl RememberingProber {
+    /// The same for somebody who stands in a pod of the cluster.
+    pub fn inside(asks: Arc<dyn Prober>) -> Self {
+        Self { asks, from: "the pod that asked", answered: Arc::default() }
+    }
+
     /// Whether anything of this address answers: its kubelet, with a handshake or a refusal.
     pub async fn reaches(&self, address: IpAddr) -> bool {
-        let socket = (address, KUBELET).into();
-        let seen = gateproof_probe::tcp(socket, ROUTE_WITHIN).await;
-        self.note(address, &seen.outcome);
+        let probe = TcpProbe { socket: (address, KUBELET).into(), timeout: ROUTE_WITHIN };
+        match self.asks.tcp(&probe).await {
+            Ok(seen) => self.note(address, &seen.outcome),
+            Err(error) => tracing::debug!(%address, %error, "a way to a node could not be tried"),
+        }
         self.has_answered(address)
     }
 
@@ -50,8 +65,9 @@ impl RememberingProber {
         match outcome {
             TcpOutcome::TimedOut | TcpOutcome::Unreachable if !self.has_answered(address) => {
                 TcpOutcome::Other(format!(
-                    "{outcome}, and nothing else of {address} has answered from here either, so \
-                     there may be no way from here to this address"
+                    "{outcome}, and nothing else of {address} has answered from {from} either, so \
+                     there may be no way from {from} to this address",
+                    from = self.from
                 ))
             }
             outcome => outcome,
@@ -62,13 +78,13 @@ impl RememberingProber {
 #[async_trait]
 impl Prober for RememberingProber {
     async fn tcp(&self, probe: &TcpProbe) -> Result<TcpObservation, ProbeError> {
-        let mut seen = LocalProber.tcp(probe).await?;
+        let mut seen = self.asks.tcp(probe).await?;
         seen.outcome = self.weighed(probe.socket.ip(), seen.outcome);
         Ok(seen)
     }
 
     async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError> {
-        let mut seen = LocalProber.http(probe).await?;
+        let mut seen = self.asks.http(probe).await?;
         let address = probe.socket.ip();
         seen.outcome = match seen.outcome {
             HttpOutcome::NotConnected(outcome) => {

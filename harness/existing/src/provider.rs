@@ -4,21 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::ProviderKind;
 use gateproof_core::dossier::Dossier;
-use gateproof_core::name::ClusterName;
+use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::plan::ClusterPlan;
 use gateproof_kubernetes::{
-    Access, Client, Cluster, Limits, Provider, ProviderError, Remains, Surroundings, Thing,
+    Access, Action, Client, Cluster, Limits, News, Provider, ProviderError, Remains, Surroundings,
+    Thing,
 };
 
 use crate::belongings;
 use crate::cluster::ExistingCluster;
 use crate::connect::Connected;
+use crate::inside::Inside;
+use crate::prober::RememberingProber;
 use crate::survey::Survey;
 
 /// What is known of the cluster before a run.
@@ -54,8 +57,20 @@ impl Found {
 pub enum Purpose {
     /// To be looked at: nothing is made there.
     Look,
+    /// To be looked at from a pod in it, which is all that is made there.
+    LookFromInside(Errand),
     /// To run trials on it, which make objects of their own.
     Run(Errand),
+}
+
+impl Purpose {
+    /// What is made there, if anything.
+    pub(crate) fn errand(&self) -> Option<&Errand> {
+        match self {
+            Self::Look => None,
+            Self::LookFromInside(errand) | Self::Run(errand) => Some(errand),
+        }
+    }
 }
 
 /// What trials make on a cluster.
@@ -67,6 +82,8 @@ pub struct Errand {
     pub namespaces: BTreeMap<ClusterName, BTreeSet<String>>,
     /// The image that holds the gateproof program.
     pub image: Option<String>,
+    /// The pod that asks the cluster's sockets, where nobody can from here.
+    pub inside: Option<Inside>,
 }
 
 /// Hands over the one cluster that was found.
@@ -89,6 +106,37 @@ impl ExistingProvider {
     /// A provider of this cluster.
     pub fn new(found: Found, purpose: Purpose) -> Self {
         Self { found: Arc::new(found), purpose }
+    }
+
+    /// Starts a prober in a pod, and tells how that goes.
+    async fn prober_inside(
+        &self,
+        inside: &Inside,
+        surroundings: &Surroundings,
+    ) -> Result<RememberingProber, ProviderError> {
+        let action = Action { name: "prober".to_owned(), node: None };
+        let tell = |news| surroundings.witness.tell(&action, news);
+        let started = Instant::now();
+        tell(News::Started);
+        let client = &self.found.connected.client;
+        let began = inside.start(client, &surroundings.run, |missing| {
+            tell(News::Awaiting(missing.to_owned()));
+        });
+        let began = began.await;
+        let prober = match began {
+            Ok(prober) => RememberingProber::inside(prober),
+            Err(problem) => {
+                tell(News::Finished { took: started.elapsed(), problem: Some(problem.clone()) });
+                return Err(self.fail("ask from a pod of", problem));
+            }
+        };
+        let silent = self.found.survey.silent_inside(&prober).await;
+        if !silent.is_empty() {
+            let names: Vec<&str> = silent.iter().map(NodeName::as_str).collect();
+            tell(News::Warned(format!("the pod gets no answer from nodes {}", names.join(", "))));
+        }
+        tell(News::Finished { took: started.elapsed(), problem: None });
+        Ok(prober)
     }
 
     fn fail(&self, what: &str, detail: String) -> ProviderError {
@@ -117,22 +165,28 @@ impl Provider for ExistingProvider {
         plan: &ClusterPlan,
         surroundings: &Surroundings,
     ) -> Result<Arc<dyn Cluster>, ProviderError> {
-        if let Purpose::Run(errand) = &self.purpose {
+        let mut prober = None;
+        if let Some(errand) = self.purpose.errand() {
             surroundings
                 .ledger
                 .note(&thing(errand, &surroundings.run))
                 .map_err(|error| self.fail("write down what is made on", error.to_string()))?;
             let client = &self.found.connected.client;
-            let names = errand.namespaces.get(&plan.name).into_iter().flatten();
-            belongings::make_namespaces(client, names, &surroundings.run)
+            let mut names = errand.namespaces.get(&plan.name).cloned().unwrap_or_default();
+            names.extend(errand.inside.as_ref().map(|inside| inside.namespace.clone()));
+            belongings::make_namespaces(client, &names, &surroundings.run)
                 .await
                 .map_err(|problem| self.fail("make namespaces on", problem))?;
+            if let Some(inside) = &errand.inside {
+                prober = Some(self.prober_inside(inside, surroundings).await?);
+            }
         }
         Ok(Arc::new(ExistingCluster::new(
             plan.name.clone(),
             Arc::clone(&self.found),
             self.purpose.clone(),
             surroundings.clone(),
+            prober,
         )))
     }
 
@@ -142,7 +196,7 @@ impl Provider for ExistingProvider {
         surroundings: &Surroundings,
         _remains: Remains,
     ) -> Result<Vec<PathBuf>, ProviderError> {
-        if let Purpose::Run(errand) = &self.purpose {
+        if let Some(errand) = self.purpose.errand() {
             let client = &self.found.connected.client;
             take_away(client, errand, surroundings)
                 .await

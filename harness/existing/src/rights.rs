@@ -12,13 +12,17 @@ const SIDE_BY_SIDE: usize = 8;
 /// What a run does with an object of its own.
 const VERBS: [&str; 4] = ["create", "patch", "get", "delete"];
 
-/// The permissions that are missing, and kinds that the cluster does not serve; each in words.
+/// The permissions that are missing, for making objects and `besides`, and kinds that the cluster does not serve; each in words.
 ///
 /// # Errors
 /// When the API does not answer, in words.
-pub async fn missing(client: &Client, objects: &[Value]) -> Result<Vec<String>, String> {
+pub async fn missing(
+    client: &Client,
+    objects: &[Value],
+    besides: &[Permission],
+) -> Result<Vec<String>, String> {
     let mut missing = Vec::new();
-    let mut questions = BTreeSet::new();
+    let mut questions: BTreeSet<Permission> = besides.iter().cloned().collect();
     let mut kinds = BTreeSet::new();
     for object in objects {
         let text = |field: &Value| field.as_str().unwrap_or_default().to_owned();
@@ -57,6 +61,7 @@ fn of(api_version: &str, kind: &str, namespace: Option<&str>) -> Vec<Permission>
             verb,
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),
+            subresource: "",
             namespace: namespace.map(str::to_owned),
         })
         .collect()

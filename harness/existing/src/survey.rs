@@ -25,8 +25,10 @@ pub struct Survey {
     pub way: Way,
     /// Nodes of which nothing answered.
     pub silent: Vec<NodeName>,
-    /// The addresses that may be probed.
+    /// The addresses that may be probed, and where they are reached from here.
     pub book: ClusterBook,
+    /// The same as the cluster itself reaches them.
+    pub own_book: ClusterBook,
     /// Asks them, and remembers which answered.
     pub prober: RememberingProber,
 }
@@ -79,14 +81,15 @@ pub async fn survey(dossier: &Dossier) -> Survey {
     let internal = |node: &Node| node.primary_address();
     let silent = silent(&prober, &nodes, internal).await;
     if silent.len() < nodes.len() || nodes.is_empty() {
-        return Survey { nodes, way: Way::Internal, silent, book, prober };
+        return Survey { nodes, way: Way::Internal, silent, own_book: book.clone(), book, prober };
     }
     let external = external_addresses(dossier);
     let outside = |node: &Node| external.get(&node.name).copied();
     let silent_outside = self::silent(&prober, &nodes, outside).await;
     if silent_outside.len() == nodes.len() {
-        return Survey { nodes, way: Way::None, silent, book, prober };
+        return Survey { nodes, way: Way::None, silent, own_book: book.clone(), book, prober };
     }
+    let own_book = book.clone();
     for node in &nodes {
         let at = external.get(&node.name);
         for (address, at) in node.addresses.iter().zip(at.into_iter().cycle()) {
@@ -96,7 +99,15 @@ pub async fn survey(dossier: &Dossier) -> Survey {
             }
         }
     }
-    Survey { nodes, way: Way::External, silent: silent_outside, book, prober }
+    Survey { nodes, way: Way::External, silent: silent_outside, book, own_book, prober }
+}
+
+impl Survey {
+    /// Tries the way to each node from a pod of the cluster: whoever answers there may be taken at
+    /// their word, silence included. Gives those that do not.
+    pub async fn silent_inside(&self, prober: &RememberingProber) -> Vec<NodeName> {
+        silent(prober, &self.nodes, Node::primary_address).await
+    }
 }
 
 /// The nodes of which nothing answers at an address.
@@ -105,13 +116,12 @@ async fn silent(
     nodes: &[Node],
     address: impl Fn(&Node) -> Option<IpAddr>,
 ) -> Vec<NodeName> {
-    let tried =
-        nodes.iter().map(|node| (node.name.clone(), address(node))).map(async |(name, address)| {
-            match address {
-                Some(address) if prober.reaches(address).await => None,
-                Some(_) | None => Some(name),
-            }
-        });
+    let places: Vec<(NodeName, Option<IpAddr>)> =
+        nodes.iter().map(|node| (node.name.clone(), address(node))).collect();
+    let tried = places.into_iter().map(async |(name, address)| match address {
+        Some(address) if prober.reaches(address).await => None,
+        Some(_) | None => Some(name),
+    });
     let tried: Vec<Option<NodeName>> =
         futures_util::stream::iter(tried).buffered(SIDE_BY_SIDE).collect().await;
     tried.into_iter().flatten().collect()

@@ -8,17 +8,16 @@
 pub mod vantage;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gateproof_core::observation::{HttpObservation, TcpObservation};
-use gateproof_probe::prober::RemoteProber;
+use gateproof_probe::prober::{Place, RemoteProber, RenewedProber};
 use gateproof_probe::{HttpProbe, ProbeError, Prober, TcpProbe};
 use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::io::ReaderStream;
 
@@ -68,44 +67,42 @@ pub fn helper(
     }
 }
 
-/// Asks from inside a container. When a session ends, the next question begins another.
+/// Asks from inside a container, which runs our own image.
 #[derive(Debug)]
-pub struct ContainerProber {
-    engine: Engine,
-    container: String,
-    session: Mutex<Option<Arc<RemoteProber>>>,
-}
+pub struct ContainerProber(RenewedProber<Helper>);
 
 impl ContainerProber {
-    /// Asks from inside this container, which runs our own image.
+    /// Asks from inside this container.
     ///
     /// # Errors
     /// When no prober answers there.
     pub async fn start(engine: Engine, container: String) -> Result<Self, ProbeError> {
-        let prober = Self { engine, container, session: Mutex::new(None) };
-        prober.session().await?;
-        Ok(prober)
-    }
-
-    async fn session(&self) -> Result<Arc<RemoteProber>, ProbeError> {
-        let mut session = self.session.lock().await;
-        if let Some(session) = session.as_ref().filter(|session| session.ended().is_none()) {
-            return Ok(Arc::clone(session));
-        }
-        let begun = Arc::new(begin(self.engine.clone(), self.container.clone()).await?);
-        *session = Some(Arc::clone(&begun));
-        Ok(begun)
+        RenewedProber::start(Helper { engine, container }).await.map(Self)
     }
 }
 
 #[async_trait]
 impl Prober for ContainerProber {
     async fn tcp(&self, probe: &TcpProbe) -> Result<TcpObservation, ProbeError> {
-        self.session().await?.tcp(probe).await
+        self.0.tcp(probe).await
     }
 
     async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError> {
-        self.session().await?.http(probe).await
+        self.0.http(probe).await
+    }
+}
+
+/// A helper container.
+#[derive(Debug)]
+struct Helper {
+    engine: Engine,
+    container: String,
+}
+
+#[async_trait]
+impl Place for Helper {
+    async fn begin(&self) -> Result<RemoteProber, ProbeError> {
+        begin(self.engine.clone(), self.container.clone()).await
     }
 }
 

@@ -5,11 +5,11 @@
 //!
 //! Read in this order: [`client`] (how to reach a cluster), [`access`] and [`patience`] (one that
 //! somebody else runs), [`object`] (one object at a time), [`page`] (objects of a kind, a page at a
-//! time),
-//! [`error`] (what the API refused and why), [`apply`] (many objects, in an order that works),
-//! [`snapshot`] (everything the reference model reads), [`replica`] (a copy that follows), [`wait`]
-//! (the only module that polls), [`condition`] (status conditions as enums), [`cluster`] (what a
-//! provider hands over), [`provision`] (what it works with) and [`owner`] (whose its things are).
+//! time), [`error`] (what the API refused and why), [`apply`] (many objects, in an order that
+//! works), [`exec`] (a program in a container), [`snapshot`] (everything the reference model reads),
+//! [`replica`] (a copy that follows), [`wait`] (the only module that polls), [`condition`] (status
+//! conditions as enums), [`cluster`] (what a provider hands over), [`provision`] (what it works
+//! with) and [`owner`] (whose its things are).
 
 pub mod access;
 pub mod apply;
@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod condition;
 mod discovery;
 pub mod error;
+pub mod exec;
 #[cfg(test)]
 mod memory_api;
 pub mod object;
@@ -38,6 +39,7 @@ pub use apply::{ApplyAllError, ApplyOptions};
 pub use client::{Client, ConnectError};
 pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, StackRequest};
 pub use error::{ApplyError, Cause, FieldProblem, Operation, ReadError, Rejection, RequestError};
+pub use exec::{Conversation, ExecRequest};
 pub use object::Deleted;
 pub use owner::{Owner, Standing};
 pub use page::{Page, PageRequest};

@@ -16,6 +16,8 @@ pub struct Permission {
     pub api_version: String,
     /// `kind`.
     pub kind: String,
+    /// A part of the object, such as `exec`; empty for the object itself.
+    pub subresource: &'static str,
     /// In this namespace; `None` is all of them, or a kind without namespaces.
     pub namespace: Option<String>,
 }
@@ -68,6 +70,7 @@ impl Client {
                 "verb": wanted.verb,
                 "group": group,
                 "resource": resource.plural(),
+                "subresource": wanted.subresource,
                 "namespace": namespace.unwrap_or_default(),
             }},
         });
@@ -79,6 +82,10 @@ impl Client {
         }
         let place = namespace.map(|name| format!(" in namespace {name}")).unwrap_or_default();
         let group = if group.is_empty() { String::new() } else { format!(".{group}") };
-        Ok(Allowed::No(format!("{} {}{group}{place}", wanted.verb, resource.plural())))
+        let part = match wanted.subresource {
+            "" => String::new(),
+            part => format!("/{part}"),
+        };
+        Ok(Allowed::No(format!("{} {}{part}{group}{place}", wanted.verb, resource.plural())))
     }
 }

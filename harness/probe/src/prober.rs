@@ -2,7 +2,8 @@
 //!
 //! Both take the same questions and give the same observations, because the other prober runs the
 //! same code: [`serve`] answers lines of JSON ([`protocol`]) with what [`crate::tcp`] and
-//! [`crate::http`] saw, and [`RemoteProber`] asks over any stream. Where a container must be
+//! [`crate::http`] saw, and [`RemoteProber`] asks over any stream, and
+//! [`RenewedProber`] begins another session when one has ended. Where a container must be
 //! started for it is a provider's business.
 //!
 //! A prober that could not ask is an error here and never an observation: nothing is known of the
@@ -11,6 +12,7 @@
 mod line;
 pub mod protocol;
 mod remote;
+mod renewed;
 mod serve;
 
 use std::fmt;
@@ -22,6 +24,7 @@ use gateproof_core::observation::{HttpObservation, TcpObservation};
 use crate::request::{HttpProbe, TcpProbe};
 
 pub use remote::RemoteProber;
+pub use renewed::{Place, RenewedProber};
 pub use serve::{ServeError, serve};
 
 /// Asks one question of one socket, once.

@@ -25,6 +25,18 @@ pub(crate) struct CheckArguments {
     /// Ask no sockets at all; then what traffic does stays open.
     #[arg(long)]
     pub(crate) no_probes: bool,
+    /// From where sockets are asked: `outside` (here), `inside` (a pod of the cluster, which has to
+    /// be allowed with `--allow-writes`), or `auto`, which takes a pod where one is allowed and no
+    /// node answers from here.
+    #[arg(long, value_name = "PLACE", conflicts_with_all = ["no_probes", "from"])]
+    pub(crate) vantage: Option<String>,
+    /// An image of the gateproof program that the nodes can pull, for the pod that asks from inside.
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+    /// Let the check make the pod that asks from inside, in a namespace of its own; both are removed
+    /// again. Nothing else is ever made.
+    #[arg(long)]
+    pub(crate) allow_writes: bool,
     /// The load balancer whose health checks are made, 20 times faster than it makes them.
     #[arg(long, value_name = "PROFILE", default_value = "aws-lbc-cluster")]
     pub(crate) profile: String,

@@ -32,12 +32,13 @@ pub(crate) struct KindArguments {
     /// capabilities or `default-capabilities` for a list that usually works.
     #[arg(long, env = workplace::NODE_PRIVILEGES, value_name = "RIGHTS")]
     pub(crate) node_privileges: Option<String>,
-    /// A published image of gateproof for backends and the prober inside; by default one is packed
-    /// from this program.
+    /// A published image of gateproof for backends and the prober inside; on kind clusters one is
+    /// packed from this program by default.
     #[arg(long, env = workplace::OWN_IMAGE, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
     /// From where sockets are asked: `host`, `container` (a helper on the cluster's network), or
-    /// `auto`, which takes the helper where container addresses have no route from here.
+    /// `auto`, which takes the helper where container addresses have no route from here. On
+    /// existing clusters `outside`, `inside` (a pod), or `auto`.
     #[arg(long, env = workplace::VANTAGE, value_name = "PLACE")]
     pub(crate) vantage: Option<String>,
     /// The Helm program; by default the one on PATH, else Helm in a container.

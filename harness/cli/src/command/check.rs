@@ -24,6 +24,7 @@ use gateproof_runner::provider::{self, Setup};
 use gateproof_runner::{Diagnose, Observed, Options, clock, descriptors};
 
 use super::run::{self, Evidence};
+use super::standpoint::{self, Wish};
 use super::{CommandError, journal_error, print, tell};
 use crate::arguments::check::CheckArguments;
 use crate::environment::Environment;
@@ -50,6 +51,12 @@ pub(crate) fn run(
     if let Some(path) = &arguments.from {
         return offline::look(path, arguments, &wishes, environment, &specs);
     }
+    let wish = Wish {
+        vantage: arguments.vantage.as_deref(),
+        image: arguments.image.as_deref(),
+        writes: arguments.allow_writes.into(),
+    };
+    wish.vantage()?;
     let started = Instant::now();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -62,9 +69,17 @@ pub(crate) fn run(
     if wishes.probing != Probing::Nothing(NO_PROBES.to_owned()) {
         tell(&format!("{survey}\n"));
     }
+    let mut options = Options::new(clock::run_id(), std::num::NonZeroUsize::MIN);
+    let access = arguments.existing.access();
+    let purpose =
+        match wish.inside(&survey, &options.run)? {
+            None => Purpose::Look,
+            Some(inside) => Purpose::LookFromInside(runtime.block_on(
+                standpoint::errand_of_check(wish, inside, &options.run, (&access, &connected)),
+            )?),
+        };
     let found = Found::new(connected, survey, &dossier);
 
-    let mut options = Options::new(clock::run_id(), std::num::NonZeroUsize::MIN);
     options.diagnose = Diagnose::Always;
     options.within = Some(WITHIN.saturating_sub(started.elapsed()));
     let evidence = Evidence::usual(environment, &options.run);
@@ -80,8 +95,7 @@ pub(crate) fn run(
     descriptors::raise_limit();
     let mut problems = Vec::new();
     let mut observed = Observed::default();
-    let provider =
-        provider::make(Setup::Existing { found: Box::new(found), purpose: Purpose::Look });
+    let provider = provider::make(Setup::Existing { found: Box::new(found), purpose });
     runtime.block_on(async {
         let interrupt = Interrupt::new();
         interrupt.listen(run::leave_at_once).context("failed to listen for signals")?;

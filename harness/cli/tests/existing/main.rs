@@ -4,8 +4,10 @@
 
 mod bed;
 mod check;
+mod inside;
 mod proxy;
 mod run;
+mod session;
 #[path = "../command/support.rs"]
 #[expect(dead_code, reason = "shared with the suite of the command, which uses all of it")]
 mod support;

@@ -24,6 +24,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::Service;
 
+use crate::session;
+
 /// How a proxy behaves.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Manners {
@@ -82,8 +84,9 @@ impl Proxy {
                 let stopped = stopped.clone();
                 tokio::spawn(async move {
                     let io = TokioIo::new(stream);
-                    let serving =
-                        hyper::server::conn::http1::Builder::new().serve_connection(io, serve);
+                    let serving = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(io, serve)
+                        .with_upgrades();
                     tokio::select! {
                         // A connection that broke off is what this proxy is for.
                         ended = serving => drop(ended),
@@ -161,6 +164,10 @@ impl Front {
                 Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Frame::data(Bytes::new()))
             });
             return Ok(Response::new(StreamBody::new(ends).boxed_unsync()));
+        }
+        if resource == "pods/exec" {
+            let accepted: Response<Full<Bytes>> = session::accept(request);
+            return Ok(accepted.map(|body| body.map_err(|never| match never {}).boxed_unsync()));
         }
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();

@@ -86,6 +86,61 @@ fn a_variant_that_the_cluster_does_not_have_is_refused_with_what_differs() {
 }
 
 #[test]
+fn a_scenario_for_a_version_that_behaves_differently_runs_only_when_that_is_wanted() {
+    let bed = Bed::bare("dedicated");
+    let proxy = bed.proxy(Manners::default());
+    bed.place.write("older.yaml", OLDER);
+    let arguments = ["run", "older.yaml", "--provider", "existing", "--allow-writes"];
+    let refused = bed.gateproof(&arguments);
+    assert_eq!(refused.code, Some(2), "{}\n{}", refused.out, refused.err);
+    for part in ["Cilium 1.18.10 is wanted, and 1.20.2 runs", "gateproof facts", "--any-version"] {
+        assert!(refused.err.contains(part), "{part}: {}", refused.err);
+    }
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+    let taken = bed.gateproof(&[&arguments[..], &["--any-version"]].concat());
+    assert_eq!(taken.code, Some(0), "{}\n{}", taken.out, taken.err);
+    assert!(taken.err.contains("older::plain/cilium-1.18.10 runs on Cilium 1.20.2"), "{taken:?}");
+    assert!(taken.out.contains("older::plain/cilium-1.20.2"), "{}", taken.out);
+}
+
+#[test]
+fn what_a_scenario_needs_and_is_not_there_is_told_before_anything_is_made() {
+    let bed = Bed::bare("dedicated");
+    let proxy = bed.proxy(Manners::default());
+    let other = OLDER.replace("1.18.10", "1.20.2").replace("ClassName: cilium", "ClassName: cilum");
+    bed.place.write("other.yaml", &other);
+    let run = bed.gateproof(&["run", "other.yaml", "--provider", "existing", "--allow-writes"]);
+    assert_eq!(run.code, Some(2), "{}\n{}", run.out, run.err);
+    let told = "Gateway plain/edge is of GatewayClass cilum, which does not exist";
+    assert!(run.err.contains(told), "{}", run.err);
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+const OLDER: &str = r#"
+apiVersion: gateproof.dev/v1alpha1
+kind: Scenario
+metadata: {name: older}
+spec:
+  description: A Gateway and nothing else.
+  topology: single-node
+  stack:
+    cilium: "1.18.10"
+    values: {kubeProxyReplacement: true, gatewayAPI: {enabled: true}, operator: {replicas: 1}}
+  variants:
+  - name: plain
+  manifests:
+  - apiVersion: gateway.networking.k8s.io/v1
+    kind: Gateway
+    metadata: {name: edge, namespace: plain}
+    spec:
+      gatewayClassName: cilium
+      listeners: [{name: http, protocol: HTTP, port: 80}]
+  checks:
+  - gateway: {name: plain/edge, conditions: {Accepted: true}}
+  - exposure: {gateway: plain/edge, expect: {nodePorts: all}}
+"#;
+
+#[test]
 fn a_killed_run_is_cleaned_up_by_its_label() {
     let bed = Bed::bare("dedicated");
     let before = bed.names("Namespace");

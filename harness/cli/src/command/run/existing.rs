@@ -7,14 +7,16 @@ use std::time::Duration;
 use gateproof_core::cluster::EMBEDDED;
 use gateproof_core::dossier::Dossier;
 use gateproof_core::plan::Plan;
+use gateproof_existing::inside::Inside;
 use gateproof_existing::provider::{Errand, Found, Purpose};
+use gateproof_existing::versions::{self, AtVersion, Tolerance};
 use gateproof_existing::{Connected, belongings, connect, fit, rights, survey};
-use gateproof_kubernetes::Access;
 use gateproof_runner::provider::Setup;
 use gateproof_runner::{clock, intent};
 use serde_json::Value;
 
 use super::super::check::not_connected;
+use super::super::standpoint::{self, Wish};
 use super::super::{CommandError, tell};
 use crate::arguments::RunArguments;
 
@@ -27,30 +29,45 @@ pub(super) async fn prepare(
     plan: Plan,
     run: &str,
 ) -> Result<(Plan, Setup), CommandError> {
+    let wish = Wish {
+        vantage: arguments.kind.vantage.as_deref(),
+        image: arguments.kind.image.as_deref(),
+        writes: arguments.allow_writes.into(),
+    };
+    wish.vantage()?;
     let access = arguments.existing.access();
     let connected = connect(&access, |place| tell(&format!("{place}\n"))).await;
     let connected = connected.map_err(not_connected)?;
     let taken = clock::now_rfc3339().parse().ok();
     let options = gateproof_inspect::Options { taken, within: LOOK_WITHIN, ..Default::default() };
     let dossier = gateproof_inspect::live(&connected.client, &options).await;
-    let plan = fitting(plan, &dossier)?;
+    let tolerance =
+        if arguments.any_version { Tolerance::AnyVersion } else { Tolerance::SameBehaviour };
+    let plan = fitting(plan, &dossier, tolerance)?;
     let plan = intent::labelled_plan(plan, run);
-    let errand = errand(arguments, &access, &connected, &plan, &dossier).await?;
     let survey = survey(&dossier).await;
     tell(&format!("{survey}\n"));
+    let inside = wish.inside(&survey, run)?;
+    let intent =
+        Intent { arguments, connected: &connected, plan: &plan, dossier: &dossier, inside, run };
+    let errand = intent.errand().await?;
     let found = Box::new(Found::new(connected, survey, &dossier));
     Ok((plan, Setup::Existing { found, purpose: Purpose::Run(errand) }))
 }
 
 /// The trials that want what is there; the others are told with what they want.
-fn fitting(plan: Plan, dossier: &Dossier) -> Result<Plan, CommandError> {
+fn fitting(plan: Plan, dossier: &Dossier, tolerance: Tolerance) -> Result<Plan, CommandError> {
+    let AtVersion { plan, notes } = match &dossier.versions.cilium {
+        Some(runs) => versions::at(&plan, runs, tolerance),
+        None => AtVersion { plan, notes: Vec::new() },
+    };
     let mut left_out = Vec::new();
     let mut clusters = Vec::new();
     for mut cluster in plan.clusters {
         cluster.trials.retain(|trial| {
             let misfits = fit::misfits(trial, dossier);
-            for misfit in &misfits {
-                left_out.push(format!("{}: {misfit}", trial.name));
+            if !misfits.is_empty() {
+                left_out.push(format!("{}:\n    {}", trial.name, misfits.join("\n    ")));
             }
             misfits.is_empty()
         });
@@ -67,73 +84,77 @@ fn fitting(plan: Plan, dossier: &Dossier) -> Result<Plan, CommandError> {
     for line in left_out {
         tell(&format!("left out: {line}\n"));
     }
+    for note in notes {
+        tell(&format!("note: {note}\n"));
+    }
     Ok(Plan { clusters, ..plan })
 }
 
-/// What the run will make, once it is known that it may and that nothing is in its way.
-async fn errand(
-    arguments: &RunArguments,
-    access: &Access,
-    connected: &Connected,
-    plan: &Plan,
-    dossier: &Dossier,
-) -> Result<Errand, CommandError> {
-    let client = &connected.client;
-    let image = arguments.kind.image.clone();
-    let (mut problems, mut namespaces) = (Vec::new(), BTreeMap::new());
-    let mut all: Vec<Value> = Vec::new();
-    for cluster in &plan.clusters {
-        let mut own = BTreeSet::new();
-        for trial in &cluster.trials {
-            let made = intent::objects(trial, image.as_deref().unwrap_or_default());
-            let shared: BTreeSet<String> =
-                intent::shares_cert_managers_namespace(trial).into_iter().collect();
-            problems.extend(fit::touched(trial, &made));
-            let taken = belongings::taken(client, &made, &shared).await;
-            problems.extend(taken.map_err(|problem| CommandError::from(anyhow::anyhow!(problem)))?);
-            own.extend(belongings::namespaces(&made).difference(&shared).cloned());
-            if !trial.definition.backends.is_empty() && image.is_none() && !is_model(dossier) {
-                problems.push(
-                    "backends run the gateproof program: name an image of it that the nodes can \
-                     pull with --image"
-                        .to_owned(),
-                );
+/// What a run would make, and where.
+struct Intent<'a> {
+    arguments: &'a RunArguments,
+    connected: &'a Connected,
+    plan: &'a Plan,
+    dossier: &'a Dossier,
+    inside: Option<Inside>,
+    run: &'a str,
+}
+
+impl Intent<'_> {
+    /// What the run will make, once it is known that it may and that nothing is in its way.
+    async fn errand(self) -> Result<Errand, CommandError> {
+        let client = &self.connected.client;
+        let image = self.arguments.kind.image.clone();
+        let (mut problems, mut namespaces) = (Vec::new(), BTreeMap::new());
+        let mut all: Vec<Value> = Vec::new();
+        for cluster in &self.plan.clusters {
+            let mut own = BTreeSet::new();
+            for trial in &cluster.trials {
+                let made = intent::objects(trial, image.as_deref().unwrap_or_default());
+                let shared: BTreeSet<String> =
+                    intent::shares_cert_managers_namespace(trial).into_iter().collect();
+                problems.extend(fit::touched(trial, &made));
+                problems.extend(fit::missing_classes(&made, self.dossier));
+                problems.extend(belongings::taken(client, &made, &shared).await.map_err(unasked)?);
+                own.extend(belongings::namespaces(&made).difference(&shared).cloned());
+                if !trial.definition.backends.is_empty()
+                    && image.is_none()
+                    && !is_model(self.dossier)
+                {
+                    problems.push(
+                        "backends run the gateproof program: name an image of it that the nodes \
+                         can pull with --image"
+                            .to_owned(),
+                    );
+                }
+                all.extend(made);
             }
-            all.extend(made);
+            namespaces.insert(cluster.name.clone(), own);
         }
-        namespaces.insert(cluster.name.clone(), own);
+        all.extend(self.inside.as_ref().map(|inside| inside.pod(self.run)));
+        let besides = self.inside.as_ref().map(Inside::permissions).unwrap_or_default();
+        problems.extend(rights::missing(client, &all, &besides).await.map_err(unasked)?);
+        if !self.arguments.allow_writes {
+            let mut names: BTreeSet<&str> =
+                namespaces.values().flatten().map(String::as_str).collect();
+            names.extend(self.inside.as_ref().map(|inside| inside.namespace.as_str()));
+            let names: Vec<&str> = names.into_iter().collect();
+            problems.push(format!(
+                "the run would make namespaces {} with what is in them, and remove them again; \
+                 allow it with --allow-writes",
+                names.join(", ")
+            ));
+        }
+        let mut told = BTreeSet::new();
+        problems.retain(|problem| told.insert(problem.clone()));
+        standpoint::refuse(&problems, self.connected)?;
+        let access = standpoint::to_come_back(&self.arguments.existing.access(), self.connected);
+        Ok(Errand { access, namespaces, image, inside: self.inside })
     }
-    let missing = rights::missing(client, &all).await;
-    problems.extend(missing.map_err(|problem| CommandError::from(anyhow::anyhow!(problem)))?);
-    if !arguments.allow_writes {
-        let names: BTreeSet<&String> = namespaces.values().flatten().collect();
-        let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
-        problems.push(format!(
-            "the run would make namespaces {} with what is in them, and remove them again; allow \
-             it with --allow-writes",
-            names.join(", ")
-        ));
-    }
-    let mut told = BTreeSet::new();
-    problems.retain(|problem| told.insert(problem.clone()));
-    if !problems.is_empty() {
-        return Err(CommandError::Usage(format!(
-            "nothing was made on {}:\n  {}",
-            connected.place,
-            problems.join("\n  ")
-        )));
-    }
-    let context = Some(connected.place.context.clone()).filter(|_| {
-        // Inside a pod there is no context to come back by.
-        access.kubeconfig.is_some()
-            || access.context.is_some()
-            || !connected.place.context.starts_with('(')
-    });
-    let kubeconfig = access
-        .kubeconfig
-        .as_ref()
-        .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-    Ok(Errand { access: Access { kubeconfig, context }, namespaces, image })
+}
+
+fn unasked(problem: String) -> CommandError {
+    CommandError::from(anyhow::anyhow!(problem))
 }
 
 /// Whether nodes run the model, whose backends need no image.
