@@ -10,13 +10,13 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use gateproof_core::name::ClusterName;
+use gateproof_core::redaction::text as redact;
 use gateproof_kubernetes::{Action, News, Surroundings, WaitError};
 use regex::Regex;
 use tokio::time::Instant;
 
 use crate::container::{ExecCommand, ExecOutcome};
 use crate::engine::EngineError;
-use crate::evidence::redaction::redact;
 
 pub(crate) mod boot;
 pub(crate) mod configure;

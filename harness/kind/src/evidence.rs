@@ -3,7 +3,8 @@
 //! The layout of `kind export logs` (kubernetes-sigs/kind v0.33.0: `pkg/cluster/provider.go`,
 //! `pkg/cluster/internal/logs`), so that whoever knows one knows the other: for each container a
 //! folder with what the engine knows of it, its own output, the journal, and `/var/log`. Two things
-//! are different: every text goes through [`redaction`], and a piece that cannot be had is a file
+//! are different: every text goes through the redaction of
+//! `gateproof-core`, and a piece that cannot be had is a file
 //! that says why, so that a dead node costs nothing but its own files.
 //!
 //! Everything is bounded: the whole by a deadline, each file by [`FILE_LIMIT`] of its end.
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use gateproof_core::redaction;
 use tokio::time::Instant;
 
 use crate::container::{ContainerState, ExecCommand, Phase};
@@ -22,11 +24,12 @@ use crate::engine::{Engine, Input, Output};
 use crate::nodes;
 
 mod archive;
-pub mod redaction;
+#[cfg(test)]
+mod planted;
 pub(crate) mod remains;
+mod secret_file;
 pub(crate) mod tail;
 
-use redaction::redact;
 use tail::Tail;
 
 /// How much of the end of a file is kept.
@@ -115,7 +118,10 @@ async fn of_container(
     let piece = |name: &str| Piece { written, path: folder.join(name) };
     let described = async {
         let text = match engine.describe_container(&container.name).await {
-            Ok(Some(value)) => serde_json::to_string_pretty(&value).unwrap_or_default(),
+            Ok(Some(mut value)) => {
+                redaction::object(&mut value);
+                serde_json::to_string_pretty(&value).unwrap_or_default()
+            }
             Ok(None) => "the container is gone\n".to_owned(),
             Err(error) => format!("not to be had: {error}\n"),
         };
@@ -180,7 +186,7 @@ impl Piece<'_> {
     /// Writes a text without its secrets. What cannot be written is lost; the reason goes to the
     /// log of the program, since there is nowhere else to put it.
     async fn write(self, text: &str) {
-        let text = redact(text).into_owned();
+        let text = redaction::text(text).into_owned();
         let path = self.path.clone();
         let done = tokio::task::spawn_blocking(move || write(&path, &text)).await;
         match done {

@@ -8,7 +8,7 @@ use gateproof_core::cluster::ProviderKind;
 use gateproof_core::event::{Event, Record};
 use gateproof_core::finding::{Finding, Role};
 use gateproof_core::report::{Document, ExitCode, RunReport, exit_code};
-use gateproof_core::verdict::{Failure, FailureKind, Verdict};
+use gateproof_core::verdict::{FailureKind, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 
 use crate::console::{Colour, Console, ConsoleOptions, Output, Progress, Terminal, Verbosity};
@@ -19,6 +19,7 @@ use crate::{ReportSpec, Reporters, html, json, junit, markdown, read_log};
 
 mod agreement;
 mod page;
+mod secrets;
 
 /// A writer whose content can be read afterwards.
 #[derive(Clone, Default)]
@@ -459,39 +460,6 @@ fn torn_last_line_is_left_out_and_any_other_is_an_error() {
     let newer = text.replacen("\"format\":1", "\"format\":7", 1).replacen("run", "ran", 9);
     let error = read_log(newer).expect_err("a newer format");
     assert!(error.to_string().contains("it has format 7, this version reads format 1"), "{error}");
-}
-
-#[test]
-fn secrets_reach_no_report() {
-    let home = tempfile::tempdir().expect("a directory");
-    let path = home.path().join("run.jsonl");
-    let specs = ReportSpec::parse(&format!("jsonl={}", path.display())).expect("a sound list");
-    let out = Shared::default();
-    let options = ConsoleOptions { verbosity: Verbosity::Verbose, terminal: screen(100) };
-    let console = Console::new(options, Box::new(out.clone()));
-    let mut reporters = Reporters::open(&specs).expect("writable").with_console(console);
-    let mut check = sample::refused_on(&[0]);
-    check.failures = vec![Failure {
-        kind: FailureKind::Refuted,
-        expected: "a key".to_owned(),
-        seen: "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----".to_owned(),
-        place: "Authorization: Bearer c2VjcmV0c2VjcmV0MTIz".to_owned(),
-        hints: Vec::new(),
-    }];
-    let log = Log::of(ProviderKind::Embedded, &[HOST_NETWORK])
-        .start(HOST_NETWORK)
-        .check(HOST_NETWORK, check)
-        .verdict(HOST_NETWORK, Verdict::Failed, None)
-        .end();
-    for record in &log.records {
-        reporters.record(record).expect("a sound record");
-    }
-    let finished = reporters.finish();
-    let document = json::render(&finished.report.expect("a report")).expect("JSON");
-    for text in [out.text(), fs::read_to_string(path).expect("a log"), document] {
-        assert!(text.contains("[private key removed]") && text.contains("[token removed]"));
-        assert!(!text.contains("c2VjcmV0"), "{text}");
-    }
 }
 
 /// A report that fails at its third record.

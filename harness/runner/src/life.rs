@@ -14,6 +14,7 @@ use gateproof_core::event::Event;
 use gateproof_core::expectation::{Counted, Expected};
 use gateproof_core::name::{ClusterName, TrialName};
 use gateproof_core::plan::{ClusterPlan, TrialPlan};
+use gateproof_core::redaction;
 use gateproof_core::verdict::Verdict;
 use gateproof_kubernetes::{Cluster, Provider, ProviderError, Remains, Surroundings, wait};
 
@@ -356,10 +357,13 @@ async fn bounded<T>(
     }
 }
 
-/// Writes down what a diagnosis rests on; Secrets were redacted when it was collected.
+/// Writes down what a diagnosis rests on. What was collected has been redacted; what probes saw, such
+/// as header fields, is here.
 fn write_dossier(folder: &Path, dossier: &Dossier) -> Result<PathBuf, String> {
     let file = folder.join("dossier.json");
-    let text = serde_json::to_string_pretty(dossier).map_err(|error| error.to_string())?;
+    let mut told = serde_json::to_value(dossier).map_err(|error| error.to_string())?;
+    redaction::told(&mut told);
+    let text = serde_json::to_string_pretty(&told).map_err(|error| error.to_string())?;
     std::fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(file)
 }
@@ -370,4 +374,34 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
     paths.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use gateproof_core::dossier::{Component, Dossier, LogLine};
+    use serde_json::Value;
+
+    use super::write_dossier;
+
+    #[test]
+    fn no_planted_secret_is_in_the_evidence_of_a_diagnosis() {
+        let corpus = include_str!("../../../tests/secrets/corpus.json");
+        let corpus: Value = serde_json::from_str(corpus).expect("JSON");
+        let folder = tempfile::tempdir().expect("a folder");
+        for planted in corpus["texts"].as_array().expect("texts") {
+            let line = LogLine {
+                component: Component::CiliumAgent,
+                node: None,
+                source: "cilium-abcde".to_owned(),
+                at: None,
+                text: planted["text"].as_str().expect("text").to_owned(),
+            };
+            let dossier = Dossier { logs: vec![line], ..Dossier::default() };
+            let file = write_dossier(folder.path(), &dossier).expect("written");
+            let written = std::fs::read_to_string(file).expect("a file");
+            for secret in planted["secrets"].as_array().expect("secrets") {
+                assert!(!written.contains(secret.as_str().expect("text")), "{written}");
+            }
+        }
+    }
 }

@@ -5,14 +5,13 @@
 //! stays, and the contradiction is told.
 
 use gateproof_core::cilium::values::merge;
+use gateproof_core::redaction;
 use serde_json::{Map, Value, json};
 
 mod needs;
-mod redaction;
 mod unknown;
 
 pub use needs::needs;
-pub use redaction::redacted;
 pub(crate) use unknown::unknown_keys;
 
 /// A value that a cluster needs, and why.
@@ -96,7 +95,7 @@ impl Merged {
             };
             text.push_str(&line);
         }
-        text.push_str(&as_yaml(&redacted(&self.values)));
+        text.push_str(&as_yaml(&redaction::values(&self.values)));
         text
     }
 

@@ -11,5 +11,6 @@ mod pipes;
 mod plan;
 mod predict;
 mod prober;
+mod secrets;
 mod signals;
 mod support;

@@ -14,6 +14,7 @@ const ENDINGS: &[&str] = &[
     "token",
     "apikey",
     "accesskey",
+    "accountkey",
     "secretkey",
     "accesskeyid",
     "privatekey",

@@ -103,16 +103,23 @@ fn redact_arguments(items: &mut [Value]) {
 }
 
 /// `{name: DB_PASSWORD, value: …}`, the form of a container's variables and of the header fields
-/// of routes.
+/// of routes; Envoy writes `{key: Authorization, value: …}`.
 fn redact_named_value(fields: &mut Map<String, Value>) {
-    let named = fields.get("name").and_then(Value::as_str).is_some_and(is_secret);
+    let named = ["name", "key"]
+        .iter()
+        .any(|field| fields.get(*field).and_then(Value::as_str).is_some_and(is_secret));
     if named && let Some(value) = fields.get_mut("value") {
         redact_all(value);
     }
 }
 
+/// Fields that hold data themselves, where others only refer to it (envoyproxy/envoy v1.36:
+/// `api/envoy/config/core/v3/base.proto`, `DataSource`).
+const INLINE: &[&str] = &["inlineString", "inline_string", "inlineBytes", "inline_bytes"];
+
 /// What is under the name of a secret: texts and numbers go, and so do those of a list. What has
-/// fields is a reference to a secret, and its fields are judged by their own names.
+/// fields is a reference to a secret, and its fields are judged by their own names, unless the data
+/// is in it.
 fn redact_all(value: &mut Value) {
     match value {
         Value::String(words) => {
@@ -122,7 +129,16 @@ fn redact_all(value: &mut Value) {
         }
         Value::Number(_) => *value = PLACEHOLDER.into(),
         Value::Array(items) => items.iter_mut().for_each(redact_all),
-        Value::Object(_) | Value::Null | Value::Bool(_) => {}
+        Value::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                match value {
+                    Value::Object(_) => redact_all(value),
+                    _ if INLINE.contains(&name.as_str()) => redact_all(value),
+                    _ => {}
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

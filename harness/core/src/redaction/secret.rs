@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::PLACEHOLDER;
 
 /// [`PLACEHOLDER`] in base64, the body of a replaced PEM block.
-const PEM_BODY: &str = "UkVEQUNURUQ=";
+pub(super) const PEM_BODY: &str = "UkVEQUNURUQ=";
 
 /// Label of the PEM blocks that are kept.
 const CERTIFICATE: &str = "CERTIFICATE";

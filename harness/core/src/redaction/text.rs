@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use regex::{Captures, Regex, RegexSet};
 
-use super::PLACEHOLDER;
+use super::{PLACEHOLDER, secret};
 
 /// A form of a secret, and what replaces it.
 struct Rule {
@@ -24,7 +26,12 @@ const RULES: &[Rule] = &[
     // Private keys, whole; also where line breaks are escaped, and where the end is cut off.
     Rule {
         form: r"(?s)-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\z)",
-        replacement: Replacement::With("-----BEGIN ${1}PRIVATE KEY----- REDACTED"),
+        replacement: Replacement::With("REDACTED ${1}PRIVATE KEY"),
+    },
+    // The same in base64, as Secrets and kubeconfigs hold it, also over several lines.
+    Rule {
+        form: r"LS0tLS1CRUdJTi[A-Za-z0-9+/]{8,}(?:(?:(?:\\n|\s)+[A-Za-z0-9+/]{40,})+(?:(?:\\n|\s)+[A-Za-z0-9+/]+)?)?={0,2}",
+        replacement: Replacement::By(encoded_pem),
     },
     // The end of a private key whose begin is in another line of a log.
     Rule {
@@ -46,9 +53,16 @@ const RULES: &[Rule] = &[
         form: r"(?i)(?-u:\b)(bearer|basic)\s+([A-Za-z0-9+/_.~=-]{8,})",
         replacement: Replacement::By(scheme),
     },
+    // Header fields: the rest of the line, because schemes have parameters of many forms. What
+    // follows a bearer token or basic credentials is none of them (RFC 9110 §11.4).
     Rule {
-        form: r#"(?i)(?-u:\b)((?:proxy-)?authorization|(?:set-)?cookie)("?\s*[:=]\s*"?)[^\r\n"]{4,}"#,
-        replacement: Replacement::With("${1}${2}REDACTED"),
+        form: r#"(?i)(?-u:\b)((?:proxy-)?authorization|(?:set-)?cookie)(\\?"?\s*[:=]\s*)(\\?"(?:\\.|[^\r\n"\\]){4,}|[^\s"\\][^\r\n]{3,})"#,
+        replacement: Replacement::By(header),
+    },
+    // Credentials of registries, as Docker's settings have them.
+    Rule {
+        form: r#"(\\?"auth\\?"\s*:\s*\\?")[^"\\]{6,}"#,
+        replacement: Replacement::With("${1}REDACTED"),
     },
     // Keys of AWS, tokens of GitHub, GitLab, Slack and Google, by the marks they begin with.
     Rule {
@@ -65,7 +79,7 @@ const RULES: &[Rule] = &[
     },
     // Fields of kubeconfigs, Secrets and settings, as YAML, JSON (escaped or not) or arguments.
     Rule {
-        form: r#"(?i)(-{0,2}(?-u:\b)[a-z0-9_.-]*(?:client-key-data|password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key|credentials?)(?:[-_]?id)?)((?:\\?["'])?\s*[:=]\s*(?:\\?["'])?|\s+)([^\s"',;&\\]+)"#,
+        form: r#"(?i)(-{0,2}(?-u:\b)[a-z0-9_.-]*(?:client-key-data|password|passwd|passphrase|secret|token|api[-_]?key|access[-_]?key|account[-_]?key|secret[-_]?key|private[-_]?key|credentials?)(?:[-_]?id)?)(?:((?:\\*["'])?\s*[:=]\s*\\*["'])([^"'\\\r\n]+)|(\s*:\s*[|>][+-]?[ \t]*(?:\r?\n|\\n)[ \t]*)([^\r\n\\]+)|((?:\\*["'])?\s*[:=]\s*|\s+)([^\s"',;&\\]+))"#,
         replacement: Replacement::By(field),
     },
     // Settings with the name of a secret, in the drift checker's lines (cilium/cilium 1.18.10,
@@ -116,6 +130,46 @@ fn bootstrap_token(found: &Captures<'_>) -> String {
     if digits >= 2 { PLACEHOLDER.to_owned() } else { found[0].to_owned() }
 }
 
+/// What is a PEM block in base64: a certificate or public key alone is no secret, and neither is
+/// what was redacted already.
+fn encoded_pem(found: &Captures<'_>) -> String {
+    let compact: String = found[0].replace("\\n", "").split_whitespace().collect();
+    let whole = &compact[..compact.len() - compact.len() % 4];
+    let decoded = STANDARD.decode(whole).unwrap_or_default();
+    let decoded = String::from_utf8_lossy(&decoded);
+    let harmless = |block: &&str| {
+        let (_, body) = block.split_once("-----").unwrap_or_default();
+        block.starts_with("CERTIFICATE-----")
+            || block.starts_with("PUBLIC KEY-----")
+            || body.trim_start().starts_with(secret::PEM_BODY)
+    };
+    let blocks: Vec<&str> = decoded.split("-----BEGIN ").skip(1).collect();
+    let all = !blocks.is_empty() && blocks.iter().all(harmless);
+    if all { found[0].to_owned() } else { PLACEHOLDER.to_owned() }
+}
+
+/// The value of a header field.
+fn header(found: &Captures<'_>) -> String {
+    static WHOLE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\A(?:bearer|basic)\s+[A-Za-z0-9+/_.~=-]+")
+            .expect("a form that is part of the program")
+    });
+    let (name, between, value) = (&found[1], &found[2], &found[3]);
+    let quote = if value.starts_with('\\') { "\\\"" } else { "\"" };
+    let (quote, value) = match value.strip_prefix(quote) {
+        Some(value) => (quote, value),
+        None => ("", value),
+    };
+    let value = match WHOLE.find(value) {
+        Some(credentials) => {
+            let scheme = value.split_whitespace().next().unwrap_or_default();
+            format!("{quote}{scheme} {PLACEHOLDER}{}", &value[credentials.end()..])
+        }
+        None => format!("{quote}{PLACEHOLDER}"),
+    };
+    format!("{name}{between}{value}")
+}
+
 /// What follows `Bearer` or `Basic` in a header, and not in a sentence.
 fn scheme(found: &Captures<'_>) -> String {
     let word = &found[2];
@@ -129,7 +183,13 @@ fn scheme(found: &Captures<'_>) -> String {
 /// A field with the name of a secret. The name of an object in its place (`secret=apps/web`) is
 /// none, and neither is a sentence (`token expired`).
 fn field(found: &Captures<'_>) -> String {
-    let (name, between, value) = (&found[1], &found[2], &found[3]);
+    // Within quotes, as a block of YAML, or a word.
+    let forms = [(2, 3), (4, 5), (6, 7)];
+    let form = forms.into_iter().find_map(|(between, value)| {
+        Some((found.get(between)?.as_str(), found.get(value)?.as_str()))
+    });
+    let name = &found[1];
+    let (between, value) = form.expect("one of the forms was found");
     let said = between.trim().is_empty();
     let an_argument = name.starts_with('-');
     let harmless = matches!(value, "true" | "false" | "null" | "nil" | PLACEHOLDER)
@@ -236,6 +296,7 @@ mod tests {
     fn what_only_looks_like_a_secret_stays() {
         for written in [
             "-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----",
+            "tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tClFVRkIKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo=",
             "kube-system/coredns-7db6d8ff4d-abcde is Running",
             "pulled registry.k8s.io/kube-apiserver:v1.36.4",
             "http://a-control-plane:6443/healthz",

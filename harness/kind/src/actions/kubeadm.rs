@@ -6,10 +6,10 @@ use futures_util::future::try_join_all;
 use super::node_command::NodeShell;
 use super::{Progress, Seen};
 use crate::engine::Engine;
-use crate::evidence::redaction::redact;
 use crate::plan::{NodePlan, Part, command};
 use crate::settings::Deadlines;
 use crate::transcript::Transcripts;
+use gateproof_core::redaction::text as redact;
 
 /// Runs kubeadm as the node's part wants it, and keeps what it writes: nothing in the node does.
 pub(crate) async fn start(

@@ -10,9 +10,10 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use gateproof_core::redaction;
 use tokio::sync::mpsc;
 
-use super::redaction::{is_secret_file, redact};
+use super::secret_file::is_secret_file;
 use super::tail::Tail;
 use super::{FILE_LIMIT, Piece, Written};
 use crate::engine::{Engine, EngineError};
@@ -67,7 +68,7 @@ fn unpack(archive: impl Read, folder: &Path, written: &Written) -> io::Result<()
         if entry.header().entry_type().is_file() && is_wanted(&name) {
             let mut tail = Tail::new(FILE_LIMIT);
             if read_text(&mut entry, &mut tail)? {
-                super::write(&target, &redact(&tail.to_text()))?;
+                super::write(&target, &redaction::text(&tail.to_text()))?;
                 written.add(target);
             }
         } else if entry.header().entry_type().is_symlink() {
@@ -152,7 +153,7 @@ impl Read for Pieces {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
     use std::path::{Path, PathBuf};
 
@@ -160,7 +161,7 @@ mod tests {
     use super::{below, relative_link, unpack};
 
     /// An archive as the engine makes it of `/var/log`.
-    fn archive(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Vec<u8> {
+    pub(in super::super) fn archive(files: &[(&str, &[u8])], links: &[(&str, &str)]) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
         for (name, content) in files {
             let mut header = tar::Header::new_gnu();
@@ -178,6 +179,13 @@ mod tests {
             builder.append_link(&mut header, name, to).expect("in memory");
         }
         builder.into_inner().expect("in memory")
+    }
+
+    /// What a file of an archive becomes.
+    pub(in super::super) fn unpacked(archive: &[u8], file: &str) -> String {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        unpack(archive, folder.path(), &Written::default()).expect("unpacked");
+        fs::read_to_string(folder.path().join(file)).expect("a file")
     }
 
     #[test]
