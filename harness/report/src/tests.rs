@@ -18,6 +18,7 @@ use crate::sample::{self, HOST_NETWORK, Log};
 use crate::{ReportSpec, Reporters, html, json, junit, markdown, read_log};
 
 mod agreement;
+mod brevity;
 mod page;
 mod secrets;
 

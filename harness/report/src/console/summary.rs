@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 
 use gateproof_core::event::CheckResult;
 use gateproof_core::report::{RunReport, TrialReport};
+use gateproof_core::verdict::Verdict;
 
 use crate::console::{ConsoleOptions, Verbosity};
 use crate::layout::wrap::{hang, wrap};
 use crate::layout::{Page, Text, Tone};
-use crate::view::failure::{Detail, tell_all};
+use crate::view::failure::{Detail, headline, tell_all};
 use crate::view::measured::{self, Measured, Shown};
 use crate::view::subject::{model_sentence, provider_and_subject};
-use crate::view::trials::{as_expected, by_scenario, outcome, skipped, totals_line};
+use crate::view::trials::{as_expected, by_scenario, outcome, skipped, totals_line, word};
 use crate::view::{cluster, diagnosis, grid, targets};
 
 /// The summary in lines, sections apart by an empty line.
@@ -37,6 +38,7 @@ pub(super) fn lines(report: &RunReport, options: ConsoleOptions) -> Vec<String> 
         let kept = cluster::notes(report);
         sections.push(kept.iter().flat_map(|note| hang("", note, page.width)).collect());
     }
+    sections.push(recap(report, page));
     sections.push(conclusion(report, page));
     let mut lines = Vec::new();
     for section in sections.into_iter().filter(|section| !section.is_empty()) {
@@ -75,7 +77,7 @@ fn target_health(report: &RunReport, options: ConsoleOptions) -> Vec<String> {
         all.lines.extend(hang("  ", settings, page.width));
     }
     for (trial, check) in checks(report) {
-        if let Some(measured) = measured::target_health(check, shown, page) {
+        if let Some(measured) = measured::target_health(trial, check, shown, page) {
             let measured = if settings.len() > 1 { measured.with_settings() } else { measured };
             all.add(measured, report, trial, options);
         }
@@ -157,6 +159,34 @@ fn notes(report: &RunReport, page: Page) -> Vec<String> {
         .chain(cluster::notes(report))
         .flat_map(|note| hang("", &note, page.width))
         .collect()
+}
+
+/// So many trials are called to mind at the end; the tables have the others.
+const RECALLED: usize = 8;
+
+/// What did not pass and why, a line each, where more than one screen may lie above the end.
+fn recap(report: &RunReport, page: Page) -> Vec<String> {
+    let troubled = report.trials.iter().filter(|trial| trial.verdict > Verdict::Passed);
+    let troubled: Vec<_> = troubled.collect();
+    if troubled.len() < 2 {
+        return Vec::new();
+    }
+    let mut lines = vec![page.colour.paint(Tone::Heading, "what did not pass, told above")];
+    for trial in troubled.iter().take(RECALLED) {
+        let Text { tone, words } = word(trial);
+        let why = diagnosis::headline(trial).or_else(|| headline(report, trial));
+        let why = why.unwrap_or_default();
+        let label = format!("  {words:<12} ");
+        let mut hung = hang(&label, &format!("{}: {why}", trial.summary.trial), page.width);
+        if let Some(first) = hung.first_mut() {
+            *first = first.replacen(&words, &page.colour.paint(tone, &words), 1);
+        }
+        lines.extend(hung);
+    }
+    if troubled.len() > RECALLED {
+        lines.push(format!("  and {} more", troubled.len() - RECALLED));
+    }
+    lines
 }
 
 /// The last lines: a sentence when a model ran, then the totals.

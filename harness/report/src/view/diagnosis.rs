@@ -35,12 +35,16 @@ pub(crate) struct Told<'a> {
     pub(crate) points: Vec<Point<'a>>,
 }
 
-/// What is said of a trial's diagnosis, in order; nothing when nobody asked the rules, or when
-/// they had nothing to say of a trial that passed.
+/// What is said of a trial's diagnosis, in order; nothing when nobody asked the rules, when they had
+/// nothing to say of a trial that passed, or, in brief, of one that failed as it was expected to.
 pub(crate) fn parts(trial: &TrialReport, detail: Detail) -> Vec<Part<'_>> {
     let Some(diagnosis) = &trial.diagnosis else { return Vec::new() };
     let silent = |one: &Unread| detail == Detail::Brief && one.why == Why::NotServed;
     let open = matches!(trial.verdict, Verdict::Failed | Verdict::Inconclusive);
+    // What was expected is told in a line already, with the cause that it names.
+    if detail == Detail::Brief && trial.is_as_expected() {
+        return Vec::new();
+    }
     if !open && diagnosis.findings.is_empty() && diagnosis.unread.iter().all(silent) {
         return Vec::new();
     }

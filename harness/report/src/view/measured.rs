@@ -26,7 +26,7 @@ pub(crate) fn lines(report: &RunReport, trial: &TrialReport, page: Page) -> Vec<
         if let Some(measured) = exposure(report, trial, check, page) {
             lines.extend(measured.whole(None));
         }
-        if let Some(measured) = target_health(check, Shown::Whole, page) {
+        if let Some(measured) = target_health(trial, check, Shown::Whole, page) {
             lines.extend(measured.with_settings().whole(None));
         }
     }
@@ -103,7 +103,8 @@ pub(crate) fn exposure(
     let view = grid::view(measured, nodes);
     let mut table = view.table.lay_out(2, page);
     table.extend(view.notes.iter().flat_map(|note| hang("  ", note, page.width)));
-    let expected = check.verdict == Verdict::Passed && grid::is_as_expected(measured);
+    let right = check.verdict == Verdict::Passed && grid::is_as_expected(measured);
+    let expected = right || trial.is_as_expected();
     Some(Measured {
         check: check.check.clone(),
         summary: grid::summary(measured),
@@ -116,11 +117,18 @@ pub(crate) fn exposure(
 }
 
 /// The target health that a check measured.
-pub(crate) fn target_health(check: &CheckResult, shown: Shown, page: Page) -> Option<Measured> {
+pub(crate) fn target_health(
+    trial: &TrialReport,
+    check: &CheckResult,
+    shown: Shown,
+    page: Page,
+) -> Option<Measured> {
     let measured = check.evidence.targets.as_ref()?;
     let mut summary = targets::summary(measured);
     let outcome = if check.verdict == Verdict::Passed {
         summary.push_str(", as expected");
+        Outcome::AsExpected
+    } else if trial.is_as_expected() {
         Outcome::AsExpected
     } else {
         Outcome::Notable
