@@ -418,7 +418,10 @@ pub enum HttpExpectation {
     /// status, or one that a filter gives. What Envoy answers because it has nowhere to send is
     /// none. Over TLS the certificate must be within its dates and hold for the name; who signed
     /// it is left open. Made for clusters that exist.
-    Carried,
+    Carried(ServedCertificate),
+    /// Any response at all, of Envoy or from behind it, for where nothing may be sent to a
+    /// backend: it shows that the listener works. Certificates as above.
+    Answered(ServedCertificate),
     /// No response: the TLS handshake fails.
     TlsFailure,
     /// No response: no TCP connection.
@@ -453,6 +456,14 @@ pub struct CertificateExpectation {
     pub issuer: ExpectedIssuer,
     /// Names the certificate must carry, if claimed: exactly these, in any order.
     pub names: Option<Vec<String>>,
+}
+
+/// Which certificate a cluster that exists must serve.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServedCertificate {
+    /// SHA-256 of the certificates in the Secrets that the listener names, in lower-case
+    /// hexadecimal: one of them must be served. Empty where no Secret could be read.
+    pub sha256: Vec<String>,
 }
 
 /// Who must have signed a served certificate.

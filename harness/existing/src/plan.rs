@@ -30,6 +30,8 @@ use gateproof_model::facts::{Behaviour, holds};
 use gateproof_model::reconcile::CONTROLLER;
 use serde_json::Value;
 
+use requests::Requests;
+
 /// The API group of Gateways.
 const GROUP: &str = "gateway.networking.k8s.io";
 
@@ -310,15 +312,7 @@ impl Checked<'_> {
             let health = self.target_health(name, config);
             claims.push(("target health".to_owned(), Claim::TargetHealth(health)));
             if self.wishes.probing == Probing::Requests {
-                let requests = requests::of(self.dossier, self.version, config, self.gateway);
-                claims.extend(requests.into_iter().map(|claim| {
-                    let scheme = if claim.tls { "https" } else { "http" };
-                    let name = format!(
-                        "{scheme}://{}{} on port {}",
-                        claim.host, claim.path, claim.listener_port
-                    );
-                    (name, Claim::Http(Box::new(claim)))
-                }));
+                claims.extend(self.requests(name, config));
             }
         }
         claims
@@ -334,6 +328,28 @@ impl Checked<'_> {
                 }),
             })
             .collect()
+    }
+
+    /// Requests, each with its name; what cannot be asked for stays open.
+    fn requests(&self, name: &NamespacedName, config: &CiliumConfig) -> Vec<(String, Claim)> {
+        match requests::of(self.dossier, self.version, config, self.gateway) {
+            Requests::Of(claims) => claims
+                .into_iter()
+                .map(|claim| {
+                    let scheme = if claim.tls { "https" } else { "http" };
+                    let name = format!(
+                        "{scheme}://{}{} on port {}",
+                        claim.host, claim.path, claim.listener_port
+                    );
+                    (name, Claim::Http(Box::new(claim)))
+                })
+                .collect(),
+            Requests::Unaskable(why) => {
+                let expect = ExposureExpectation::Unknowable(why);
+                let claim = ExposureClaim { gateway: name.clone(), expect };
+                vec![("requests".to_owned(), Claim::Exposure(claim))]
+            }
+        }
     }
 
     fn probes_nothing(&self) -> bool {

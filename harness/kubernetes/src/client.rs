@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower::{BoxError, Service};
 
 use crate::discovery::{Discovery, Resource};
@@ -15,12 +17,20 @@ use crate::error::{Cause, Operation, ReadError};
 use crate::patience::Patience;
 use crate::wait;
 
+/// How often a patient client asks for an answer that can be read.
+const READABLE_WITHIN: u32 = 4;
+
+/// How long it waits in between.
+const UNREADABLE_PAUSE: Duration = Duration::from_millis(100);
+
 /// A client of one cluster; cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     inner: kube::Client,
     discovery: Arc<Discovery>,
     patience: Option<Patience>,
+    /// How long the slowest answer took, in milliseconds.
+    slowest: Arc<AtomicU64>,
 }
 
 /// A cluster could not be addressed.
@@ -51,7 +61,7 @@ pub enum ConnectError {
 impl Client {
     /// Wraps a `kube` client.
     pub fn new(inner: kube::Client) -> Self {
-        Self { inner, discovery: Arc::default(), patience: None }
+        Self { inner, discovery: Arc::default(), patience: None, slowest: Arc::default() }
     }
 
     /// The same client, which bounds every request and repeats those that may be repeated.
@@ -170,9 +180,21 @@ impl Client {
         request: Result<Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Value, Cause> {
         let request = request.map_err(|error| Cause::NotAnObject(error.to_string()))?;
-        let text = self.send_text(request).await?;
-        serde_json::from_str(&text)
-            .map_err(|error| Cause::Unreachable(format!("the answer is not JSON: {error}")))
+        let repeatable = self.is_patient() && request.method() == Method::GET;
+        let mut attempts = if repeatable { READABLE_WITHIN } else { 1 };
+        loop {
+            let text = self.send_text(request.clone()).await?;
+            attempts -= 1;
+            match serde_json::from_str(&text) {
+                Ok(value) => return Ok(value),
+                Err(error) if attempts == 0 => {
+                    let words = format!("the answer is not JSON: {error}");
+                    return Err(Cause::Unreachable(words));
+                }
+                // Something between here and the API cut it off or put in its own.
+                Err(_) => wait::pause(UNREADABLE_PAUSE).await,
+            }
+        }
     }
 
     /// Sends a request and gives the answer's text; repeats it as far as the client's patience and
@@ -184,12 +206,17 @@ impl Client {
         let mut attempt = 1;
         loop {
             let asked = self.inner.request_text(request.clone());
-            let answer = match timeout(patience.request, asked).await {
-                Ok(Ok(text)) => return Ok(text),
-                Ok(Err(error)) => Cause::of(&error),
-                Err(_) => {
-                    Cause::Unreachable(format!("none within {} s", patience.request.as_secs_f64()))
+            let slowest = Duration::from_millis(self.slowest.load(Ordering::Relaxed));
+            let limit = patience.limit(attempt, request.method(), slowest);
+            let began = Instant::now();
+            let answer = match timeout(limit, asked).await {
+                Ok(Ok(text)) => {
+                    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    self.slowest.fetch_max(took, Ordering::Relaxed);
+                    return Ok(text);
                 }
+                Ok(Err(error)) => Cause::of(&error),
+                Err(_) => Cause::Unreachable(format!("none within {} s", limit.as_secs_f64())),
             };
             match patience.pause_after(attempt, request.method(), &answer) {
                 Some(pause) => wait::pause(pause).await,

@@ -76,7 +76,7 @@ type Asking = tokio::sync::Mutex<Option<Instant>>;
 
 /// How long a patient client, for whose API every question counts, believes that a kind is not
 /// served.
-const BELIEVED: Duration = Duration::from_secs(5);
+const BELIEVED: Duration = Duration::from_secs(30);
 
 impl Discovery {
     /// Finds a kind; asks the cluster when it is not known yet.

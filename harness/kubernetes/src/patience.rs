@@ -27,6 +27,18 @@ impl Patience {
     pub const EXISTING: Self =
         Self { request: Duration::from_secs(8), attempts: 5, pause: Duration::from_millis(100) };
 
+    /// How long an attempt may take, when no answer took longer than `slowest` so far. A request
+    /// that got lost is noticed soon where answers are quick, and waited for where they are slow;
+    /// what cannot be sent again has all the time there is.
+    pub(crate) fn limit(&self, attempt: u32, method: &Method, slowest: Duration) -> Duration {
+        const FIRST: Duration = Duration::from_secs(2);
+        if *method == Method::POST {
+            return self.request;
+        }
+        let usual = FIRST.max(slowest * 3);
+        (usual * 2_u32.saturating_pow(attempt.saturating_sub(1))).min(self.request)
+    }
+
     /// How long to wait before a request is sent again after so many attempts; `None` when this
     /// answer stands.
     ///
@@ -82,6 +94,23 @@ mod tests {
         ] {
             let pause = Patience::EXISTING.pause_after(1, &method, &answer);
             assert_eq!(pause.is_some(), repeated, "{method} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn lost_requests_are_noticed_soon_unless_answers_are_slow() {
+        let second = Duration::from_secs;
+        for (attempt, method, slowest, limit) in [
+            (1, Method::GET, 0, 2),
+            (2, Method::GET, 0, 4),
+            (3, Method::GET, 0, 8),
+            (9, Method::GET, 0, 8),
+            (1, Method::GET, 2, 6),
+            (1, Method::GET, 5, 8),
+            (1, Method::POST, 0, 8),
+        ] {
+            let found = Patience::EXISTING.limit(attempt, &method, second(slowest));
+            assert_eq!(found, second(limit), "{attempt} {method} {slowest}");
         }
     }
 

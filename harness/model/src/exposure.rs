@@ -15,6 +15,36 @@ use crate::datapath::{AgentState, EnvoyState, NodeSocket, NodeState, SocketBehav
 use crate::translation::envoy::EnvoyConfig;
 use crate::{Input, Unmodelled, reconcile};
 
+/// Why there is no expectation of a Gateway's sockets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoExpectation {
+    /// The model does not cover it.
+    #[error("{0}")]
+    Unmodelled(Unmodelled),
+    /// The Service that is made for the Gateway is not there.
+    #[error("Gateway {gateway} has no Service {service}; wait for it to be reconciled")]
+    NoService {
+        /// The Gateway.
+        gateway: NamespacedName,
+        /// The Service that is made for it.
+        service: NamespacedName,
+    },
+    /// It is there, and has no node port for a port.
+    #[error("Service {service} has no node port for port {port}")]
+    NoNodePort {
+        /// The Service.
+        service: NamespacedName,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl From<Unmodelled> for NoExpectation {
+    fn from(what: Unmodelled) -> Self {
+        Self::Unmodelled(what)
+    }
+}
+
 /// What should accept and what should not, sorted by endpoint.
 ///
 /// The Gateway's Service must be among the resources as the API server has it, node ports
@@ -23,7 +53,7 @@ use crate::{Input, Unmodelled, reconcile};
 pub fn exposure(
     input: &Input<'_>,
     gateway: &NamespacedName,
-) -> Result<Vec<(Endpoint, Expectation)>, Unmodelled> {
+) -> Result<Vec<(Endpoint, Expectation)>, NoExpectation> {
     let object = format!("Gateway {gateway}");
     let outcome = reconcile(input);
     if let Some(limit) = outcome
@@ -31,14 +61,14 @@ pub fn exposure(
         .iter()
         .find(|limit| limit.object == object || limit.object.starts_with("Cilium "))
     {
-        return Err(limit.clone());
+        return Err(limit.clone().into());
     }
     let config = outcome.envoy.iter().find(|config| config.gateway == *gateway);
     let is_host_network = config.is_some_and(|config| {
         config.listeners.iter().any(|listener| !listener.host_ports.is_empty())
     });
     if let Some(config) = config.filter(|_| !is_host_network) {
-        require_node_ports(input, config, &object)?;
+        require_node_ports(input, config)?;
     }
     let nodes: Vec<NodeState> = input
         .resources
@@ -56,7 +86,8 @@ pub fn exposure(
         return Err(Unmodelled::new(
             object,
             "exposure without an Envoy configuration; look at the Gateway's conditions and class",
-        ));
+        )
+        .into());
     }
     let mut ports: BTreeSet<u16> =
         config.iter().flat_map(|config| config.service.ports()).collect();
@@ -101,28 +132,19 @@ fn expectation(input: &Input<'_>, behaviour: SocketBehaviour) -> Expectation {
 }
 
 /// Without node ports the grid would lack the cells that matter, and look fine.
-fn require_node_ports(
-    input: &Input<'_>,
-    config: &EnvoyConfig,
-    object: &str,
-) -> Result<(), Unmodelled> {
+fn require_node_ports(input: &Input<'_>, config: &EnvoyConfig) -> Result<(), NoExpectation> {
     let name = &config.service.service;
     let Some(service) = input.resources.services.get(name) else {
-        return Err(Unmodelled::new(
-            object,
-            format!(
-                "exposure before its Service {name} exists; wait for the Gateway to be reconciled"
-            ),
-        ));
+        return Err(NoExpectation::NoService {
+            gateway: config.gateway.clone(),
+            service: name.clone(),
+        });
     };
     for port in config.service.ports() {
         let allocated =
             service.spec.ports.iter().any(|found| found.port == port && found.node_port.is_some());
         if !allocated {
-            return Err(Unmodelled::new(
-                object,
-                format!("exposure while its Service {name} has no node port for port {port}"),
-            ));
+            return Err(NoExpectation::NoNodePort { service: name.clone(), port });
         }
     }
     Ok(())

@@ -8,19 +8,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
 use gateproof_core::dossier::Dossier;
 use gateproof_core::event::{CheckResult, Event, Evidence};
 use gateproof_core::expectation::Counted;
 use gateproof_core::finding::Finding;
 use gateproof_core::judge;
 use gateproof_core::plan::TrialPlan;
-use gateproof_core::scenario::{Action, Check, Issuer, Step};
+use gateproof_core::scenario::{Action, Check, Claim, Issuer, Step};
 use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
 
 use crate::cause::{unpanicked, with_causes};
-use crate::check::{self, Circumstances};
+use crate::check::{self, Circumstances, Decided};
 use crate::diagnosis::{self, Diagnose, Diagnosed, Observed};
 use crate::dispatcher::Emitter;
 use crate::prerequisite::{backend, issuer};
@@ -59,8 +60,18 @@ pub(crate) async fn run(
         last_change: Instant::now(),
     };
     let mut halted = trial.prepare().await;
-    for step in &plan.definition.steps {
+    let mut steps = plan.definition.steps.iter().peekable();
+    while let Some(step) = steps.next() {
         match (&step.action, &halted) {
+            (Action::Check(check), None) if trial.is_asked_beside_others(check) => {
+                let mut checks = vec![check];
+                while let Some(Step { action: Action::Check(next), .. }) =
+                    steps.next_if(|next| trial.may_be_asked_beside_others(next))
+                {
+                    checks.push(next);
+                }
+                trial.check_side_by_side(&checks).await;
+            }
             (Action::Check(check), None) => trial.check(check).await,
             (Action::Check(check), Some(culprit)) => trial.skip(check, culprit),
             (_, None) => halted = trial.change(step).await,
@@ -221,8 +232,36 @@ impl Trial<'_> {
         if !self.applies(check) {
             return;
         }
+        let (decided, took) = self.decide(check).await;
+        self.conclude(check, decided, took);
+    }
+
+    /// Requests to a cluster that is only looked at do not disturb each other, and where nothing
+    /// answers each of them takes long.
+    async fn check_side_by_side(&mut self, checks: &[&Check]) {
+        const AT_ONCE: usize = 6;
+        let deciding = checks.iter().map(|check| self.decide(check));
+        let decided: Vec<(Decided, Duration)> =
+            futures_util::stream::iter(deciding).buffered(AT_ONCE).collect().await;
+        for (check, (decided, took)) in checks.iter().zip(decided) {
+            self.conclude(check, decided, took);
+        }
+    }
+
+    fn may_be_asked_beside_others(&self, step: &Step) -> bool {
+        matches!(&step.action, Action::Check(check) if self.is_asked_beside_others(check))
+    }
+
+    fn is_asked_beside_others(&self, check: &Check) -> bool {
+        self.cluster.is_taken_as_it_is()
+            && self.applies(check)
+            && matches!(check.claim, Claim::Http(_))
+    }
+
+    /// Observes and judges, and says that it does.
+    async fn decide(&self, check: &Check) -> (Decided, Duration) {
         let trial = self.plan.name.clone();
-        self.emitter.emit(Event::StepStarted { trial: trial.clone(), step: check.name.clone() });
+        self.emitter.emit(Event::StepStarted { trial, step: check.name.clone() });
         let started = Instant::now();
         let circumstances = Circumstances {
             plan: self.plan,
@@ -230,17 +269,15 @@ impl Trial<'_> {
             deadline: self.deadline(check),
         };
         let mut progress = self.progress(&check.name);
-        let mut decided = check::decide(&circumstances, &check.claim, &mut progress).await;
+        let decided = check::decide(&circumstances, &check.claim, &mut progress).await;
+        (decided, started.elapsed())
+    }
+
+    fn conclude(&mut self, check: &Check, mut decided: Decided, took: Duration) {
         self.doubt(&mut decided.judgement);
         let verdict = decided.judgement.verdict();
         self.verdict = self.verdict.max(verdict);
-        self.finish(
-            check,
-            verdict,
-            decided.judgement.failures,
-            decided.evidence,
-            started.elapsed(),
-        );
+        self.finish(check, verdict, decided.judgement.failures, decided.evidence, took);
     }
 
     /// Where the cluster does not cover what is asked of it, a claim that does not hold is no

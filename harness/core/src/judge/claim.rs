@@ -100,7 +100,8 @@ fn http(claim: &HttpClaim) -> String {
     parts.push(match &claim.expect {
         HttpExpectation::Response(wanted) => response(wanted),
         HttpExpectation::Distribution(wanted) => shares(wanted),
-        HttpExpectation::Carried => "is carried: Envoy has somewhere to send it".to_owned(),
+        HttpExpectation::Carried(_) => "is carried: Envoy has somewhere to send it".to_owned(),
+        HttpExpectation::Answered(_) => "is answered, be it by Envoy itself".to_owned(),
         HttpExpectation::TlsFailure => "fails in the TLS handshake".to_owned(),
         HttpExpectation::NoConnection => "finds no connection".to_owned(),
     });

@@ -26,9 +26,19 @@ pub fn http(claim: &HttpClaim, point: &EntryPoint, seen: &HttpObservation) -> Ju
             HttpOutcome::Response(answer) => response::countable(claim, point, answer),
             outcome => vec![no_answer(claim, point, "a response", outcome)],
         },
-        HttpExpectation::Carried => match &seen.outcome {
+        HttpExpectation::Carried(served) => match &seen.outcome {
             HttpOutcome::Response(answer) => {
-                carried::judge(claim, point, answer, seen.tls.as_ref())
+                let mut failures = carried::judge(claim, point, answer);
+                failures.extend(carried::certificate(claim, served, point, seen.tls.as_ref()));
+                failures
+            }
+            outcome => vec![no_answer(claim, point, "a response", outcome)],
+        },
+        HttpExpectation::Answered(served) => match &seen.outcome {
+            HttpOutcome::Response(answer) => {
+                let mut failures: Vec<Failure> = carried::author(claim, point, answer);
+                failures.extend(carried::certificate(claim, served, point, seen.tls.as_ref()));
+                failures
             }
             outcome => vec![no_answer(claim, point, "a response", outcome)],
         },

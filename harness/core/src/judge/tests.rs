@@ -1,6 +1,7 @@
 //! Tables of claims and observations. Every judge has a case where it speaks and a look-alike
 //! where it must not.
 
+mod carried;
 mod claims;
 mod exposure;
 mod http;

@@ -1,38 +1,53 @@
-//! Which requests a check may send: for a few hosts of the Gateway's routes, HEAD on a path that a
-//! route takes.
+//! Which requests a check may send: for hosts of the Gateway's routes, HEAD on a path that a route
+//! takes.
 //!
-//! They are read off what the reference makes of the routes, so that only a request is sent that
-//! goes to a backend by a rule that asks for nothing more than host and path. HEAD is safe and has
-//! no effect by its definition (RFC 9110, 9.2.1 and 9.3.2), which is what uptime monitors and load
-//! balancers send; a rule with a mirror is left out, because its copies would go where nobody
-//! expects them. Nothing is sent for GRPCRoutes, which HEAD never matches, nor for filters that
-//! ask somebody else first.
+//! They are read off what the reference makes of the routes, so that a request reaches a backend
+//! only by a rule that asks for nothing more than host and path. HEAD is safe and has no effect by
+//! its definition (RFC 9110, 9.2.1 and 9.3.2), which is what uptime monitors and load balancers
+//! send; a rule with a mirror is left out, because its copies would go where nobody expects them.
+//! What comes from a GRPCRoute never counts as carried or not, because HEAD is no call of gRPC.
+//!
+//! A listener or host without such a rule is still asked for something that Envoy answers itself,
+//! so that a dead listener does not pass because its routes are particular. What speaks the PROXY
+//! protocol is asked for nothing: it would not understand.
 
 use std::collections::BTreeSet;
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::NodeSelector;
-use gateproof_core::dossier::Dossier;
+use gateproof_core::dossier::{Dossier, Found, Hop};
 use gateproof_core::name::{NamespacedName, NodeName};
-use gateproof_core::scenario::{Entry, HttpClaim, HttpExpectation, ServerName};
+use gateproof_core::scenario::{Entry, HttpClaim, HttpExpectation, ServedCertificate, ServerName};
 use gateproof_model::routing::{Chain, ClientHello, Decision, Request, Scheme, chain_for, decide};
 use gateproof_model::translation::envoy::{
-    Action, EnvoyConfig, Listener, PathMatch, Route, RouteTable, VirtualHost,
+    Action, EnvoyConfig, Forward, Listener, PathMatch, Route, RouteTable, TlsChain, VirtualHost,
 };
 use gateproof_model::{Input, Resources, reconcile, unread_secrets};
 use serde_json::Value;
 
-/// So many hosts are asked for at most.
-const HOSTS: usize = 6;
+/// So many hosts and paths are asked for at most.
+const ASKED: usize = 24;
 
-/// Through so many nodes without TLS: every node is asked for connections anyway.
-const NODES: usize = 3;
+/// About so many requests are sent at a time, over all hosts and nodes.
+const REQUESTS: usize = 120;
 
-/// Through so many nodes with TLS, where each may serve another certificate.
-const NODES_WITH_TLS: usize = 24;
+/// A host goes through so many nodes at least, and at most.
+const NODES: (usize, usize) = (3, 24);
 
 /// A host for what takes every host; nobody has it (RFC 2606).
 const ANY_HOST: &str = "gateproof-check.invalid";
+
+/// Paths for where no rule names one that can be used.
+const PATHS: [&str; 2] = ["/", "/gateproof-check"];
+
+/// What can be asked of a Gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Requests {
+    /// These; none when the reference makes nothing of the Gateway.
+    Of(Vec<HttpClaim>),
+    /// None, for this reason.
+    Unaskable(String),
+}
 
 /// The requests for a Gateway.
 pub(super) fn of(
@@ -40,7 +55,7 @@ pub(super) fn of(
     version: &CiliumVersion,
     config: &CiliumConfig,
     gateway: &Value,
-) -> Vec<HttpClaim> {
+) -> Requests {
     let name = super::name_of(gateway);
     let mut objects = dossier.objects.clone();
     if dossier.list("", "Secret").next().is_none() {
@@ -49,50 +64,47 @@ pub(super) fn of(
     let (resources, _) = Resources::from_objects(&objects);
     let outcome = reconcile(&Input::new(version, config, &resources));
     let Some(envoy) = outcome.envoy.iter().find(|envoy| envoy.gateway == name) else {
-        return Vec::new();
+        return Requests::Of(Vec::new());
     };
+    if envoy.listeners.iter().any(|listener| listener.proxy_protocol) {
+        return Requests::Unaskable(
+            "listeners want the PROXY protocol before anything else, which this check does not speak"
+                .to_owned(),
+        );
+    }
+    let found = Asking { dossier, envoy, gateway: &name, calls: calls(dossier) }.all(gateway);
     let serving: Vec<NodeName> = dossier
         .nodes
         .iter()
         .filter(|node| !config.host_network.is_on() || config.host_network.selects(&node.labels))
         .map(|node| node.name.clone())
         .collect();
-    let mut seen = BTreeSet::new();
-    let found = envoy.listeners.iter().flat_map(|listener| asked(envoy, listener));
-    found
-        .filter_map(|asked| {
-            let port = port(gateway, asked.tls)?;
-            seen.insert((asked.tls, asked.host.clone()))
-                .then(|| claim(&name, asked, port, &serving))
-        })
-        .take(HOSTS)
-        .collect()
+    let through = (REQUESTS / found.len().max(1)).clamp(NODES.0, NODES.1);
+    let step = serving.len().div_ceil(through).max(1);
+    let claims = found.into_iter().enumerate().map(|(index, asked)| {
+        // Each host enters by other nodes than the one before, where not all are asked.
+        let nodes = serving.iter().skip(index % step).step_by(step).cloned().collect();
+        claim(&name, asked, nodes)
+    });
+    Requests::Of(claims.collect())
 }
 
-/// A request that goes to a backend.
+/// A request, and whether it goes to a backend.
+#[derive(Debug, Clone, PartialEq)]
 struct Asked {
+    port: u16,
     tls: bool,
     host: String,
     path: String,
+    expect: HttpExpectation,
 }
 
-/// The first port of the Gateway that speaks HTTP or HTTPS.
-fn port(gateway: &Value, tls: bool) -> Option<u16> {
-    let wanted = if tls { "HTTPS" } else { "HTTP" };
-    let listeners = gateway["spec"]["listeners"].as_array()?;
-    let listener = listeners.iter().find(|listener| listener["protocol"] == wanted)?;
-    u16::try_from(listener["port"].as_u64()?).ok()
-}
-
-fn claim(gateway: &NamespacedName, asked: Asked, port: u16, serving: &[NodeName]) -> HttpClaim {
-    let limit = if asked.tls { NODES_WITH_TLS } else { NODES };
-    let step = serving.len().div_ceil(limit).max(1);
-    let nodes = serving.iter().step_by(step).cloned().collect();
+fn claim(gateway: &NamespacedName, asked: Asked, nodes: Vec<NodeName>) -> HttpClaim {
     HttpClaim {
         gateway: gateway.clone(),
         tls: asked.tls,
         host: asked.host,
-        listener_port: port,
+        listener_port: asked.port,
         port_in_host: false,
         path: asked.path,
         method: "HEAD".to_owned(),
@@ -100,50 +112,237 @@ fn claim(gateway: &NamespacedName, asked: Asked, port: u16, serving: &[NodeName]
         version: None,
         server_name: ServerName::Host,
         entry: Entry::EachNode(NodeSelector::Names(nodes)),
-        expect: HttpExpectation::Carried,
+        expect: asked.expect,
         hold: None,
     }
 }
 
-/// One request for each virtual host of a listener, with TLS and without.
-fn asked(envoy: &EnvoyConfig, listener: &Listener) -> Vec<Asked> {
-    let mut all = Vec::new();
-    let table = |name: &str| envoy.route_tables.get(name);
-    if let Some(table) = listener.plain.as_ref().and_then(|chain| table(&chain.route_table)) {
-        all.extend(table.virtual_hosts.iter().filter_map(|host| without_tls(table, host)));
-    }
-    for chain in &listener.terminate {
-        let Some(table) = table(&chain.http.route_table) else { continue };
-        all.extend(table.virtual_hosts.iter().filter_map(|virtual_host| {
-            let names = if chain.server_names.is_empty() {
-                &virtual_host.domains
-            } else if virtual_host.domains.iter().any(|domain| domain == "*") {
-                &chain.server_names
-            } else {
-                &virtual_host.domains
+/// Services and ports that GRPCRoutes send to, as clusters are named.
+fn calls(dossier: &Dossier) -> BTreeSet<String> {
+    let routes = dossier.list(super::GROUP, "GRPCRoute");
+    let references = routes.flat_map(|route| {
+        let namespace = route["metadata"]["namespace"].as_str().unwrap_or_default();
+        let rules = route["spec"]["rules"].as_array().into_iter().flatten();
+        let backends = rules.flat_map(|rule| rule["backendRefs"].as_array().into_iter().flatten());
+        backends.map(move |backend| {
+            let namespace = backend["namespace"].as_str().unwrap_or(namespace);
+            let name = backend["name"].as_str().unwrap_or_default();
+            format!("{namespace}:{name}:{}", backend["port"])
+        })
+    });
+    references.collect()
+}
+
+/// What is looked through for requests.
+struct Asking<'a> {
+    dossier: &'a Dossier,
+    envoy: &'a EnvoyConfig,
+    gateway: &'a NamespacedName,
+    /// Clusters that gRPC goes to.
+    calls: BTreeSet<String>,
+}
+
+/// Where a request enters.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    port: u16,
+    table: &'a RouteTable,
+    scheme: Scheme,
+}
+
+impl Asking<'_> {
+    /// For each port and certificate of the Gateway in turn, as many as there may be.
+    fn all(&self, gateway: &Value) -> Vec<Asked> {
+        let mut groups: Vec<Vec<Asked>> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for listener in gateway["spec"]["listeners"].as_array().into_iter().flatten() {
+            let Some(port) = listener["port"].as_u64().and_then(|port| u16::try_from(port).ok())
+            else {
+                continue;
             };
-            let host = host_of(names)?;
-            let hello = ClientHello { server_name: Some(&host) };
-            let served = matches!(
-                chain_for(listener, Some(&hello)),
-                Chain::Terminate(served) if served == chain
-            );
-            let path = path(table, virtual_host, &host, Scheme::Https).filter(|_| served)?;
-            Some(Asked { tls: true, host, path })
-        }));
+            let tls = match listener["protocol"].as_str() {
+                Some("HTTP") => false,
+                Some("HTTPS") => true,
+                _ => continue,
+            };
+            if seen.insert((port, tls)) {
+                groups.extend(self.listener(port).into_iter().flat_map(|listener| {
+                    if tls { self.over_tls(listener, port) } else { self.plain(listener, port) }
+                }));
+            }
+        }
+        let longest = groups.iter().map(Vec::len).max().unwrap_or_default();
+        let turns = (0..longest).flat_map(|turn| {
+            groups.iter().filter_map(move |group| group.get(turn)).cloned().collect::<Vec<_>>()
+        });
+        turns.take(ASKED).collect()
     }
-    all
+
+    /// The Envoy listener that a port of the Gateway leads to.
+    fn listener(&self, port: u16) -> Option<&Listener> {
+        let bound =
+            self.envoy.listeners.iter().find(|listener| listener.host_ports.contains(&port));
+        bound.or_else(|| {
+            let index = self.envoy.listener_of(port).ok()??;
+            self.envoy.listeners.get(index)
+        })
+    }
+
+    fn table(&self, name: &str) -> Option<&RouteTable> {
+        self.envoy.route_tables.get(name)
+    }
+
+    fn plain(&self, listener: &Listener, port: u16) -> Vec<Vec<Asked>> {
+        let chain = listener.plain.as_ref();
+        let Some(table) = chain.and_then(|chain| self.table(&chain.route_table)) else {
+            return Vec::new();
+        };
+        let way = Way { port, table, scheme: Scheme::Http };
+        let any = || ServedCertificate::default();
+        let hosts = table.virtual_hosts.iter();
+        let mut asked: Vec<Asked> = hosts
+            .filter_map(|host| Some((host, host_of(&host.domains)?)))
+            .flat_map(|(host, name)| self.of_host(way, Some(host), &name, &any()))
+            .collect();
+        if asked.is_empty() {
+            asked = self.of_host(way, None, ANY_HOST, &any());
+        }
+        vec![asked]
+    }
+
+    fn over_tls(&self, listener: &Listener, port: u16) -> Vec<Vec<Asked>> {
+        let chains = listener.terminate.iter();
+        chains.map(|chain| self.of_chain(listener, chain, port).unwrap_or_default()).collect()
+    }
+
+    fn of_chain(&self, listener: &Listener, chain: &TlsChain, port: u16) -> Option<Vec<Asked>> {
+        let way = Way { port, table: self.table(&chain.http.route_table)?, scheme: Scheme::Https };
+        let certificates = self.certificates(listener, chain);
+        let served = ServedCertificate {
+            sha256: certificates.iter().map(|(sha256, _)| sha256.clone()).collect(),
+        };
+        let is_served = |host: &str| {
+            let hello = ClientHello { server_name: Some(host) };
+            matches!(chain_for(listener, Some(&hello)), Chain::Terminate(found) if found == chain)
+        };
+        // What takes every name is asked for one that its certificate is for.
+        let of_certificate: Vec<String> =
+            certificates.iter().flat_map(|(_, names)| names).cloned().collect();
+        let own = if chain.server_names.is_empty() { &of_certificate } else { &chain.server_names };
+        let name_for = |domains: &[String]| {
+            let takes_all = domains.iter().any(|domain| domain == "*");
+            let names = if takes_all && !own.is_empty() { own } else { domains };
+            host_of(names).filter(|host| is_served(host))
+        };
+        let hosts = way.table.virtual_hosts.iter();
+        let mut asked: Vec<Asked> = hosts
+            .filter_map(|host| Some((host, name_for(&host.domains)?)))
+            .flat_map(|(host, name)| self.of_host(way, Some(host), &name, &served))
+            .collect();
+        if asked.is_empty() {
+            let name = host_of(own).unwrap_or_else(|| ANY_HOST.to_owned());
+            if is_served(&name) {
+                asked = self.of_host(way, None, &name, &served);
+            }
+        }
+        Some(asked)
+    }
+
+    /// SHA-256 and names of the certificates that may be served by a chain.
+    fn certificates(&self, listener: &Listener, chain: &TlsChain) -> Vec<(String, Vec<String>)> {
+        let same = listener.terminate.iter().filter(|one| one.server_names == chain.server_names);
+        let secrets: BTreeSet<&NamespacedName> = same.map(|chain| &chain.secret).collect();
+        let at_hops = self.dossier.certificates.iter().filter(|at| {
+            at.hop == Hop::Secret && at.gateway == *self.gateway && secrets.contains(&at.secret)
+        });
+        let mut found: Vec<(String, Vec<String>)> = Vec::new();
+        for at in at_hops {
+            let Found::Chain(facts) = &at.found else { continue };
+            let Some(leaf) = facts.first() else { continue };
+            if !found.iter().any(|(sha256, _)| *sha256 == leaf.sha256) {
+                found.push((leaf.sha256.clone(), leaf.names.clone()));
+            }
+        }
+        // One that could not be read may be the one that is served.
+        let read: BTreeSet<&NamespacedName> = self
+            .dossier
+            .certificates
+            .iter()
+            .filter(|at| at.hop == Hop::Secret && matches!(at.found, Found::Chain(_)))
+            .map(|at| &at.secret)
+            .collect();
+        if secrets.is_subset(&read) { found } else { Vec::new() }
+    }
+
+    /// One request for each set of backends of a host, else one that nobody but Envoy answers.
+    fn of_host(
+        &self,
+        way: Way<'_>,
+        host: Option<&VirtualHost>,
+        name: &str,
+        served: &ServedCertificate,
+    ) -> Vec<Asked> {
+        let routes = host.map_or(&[][..], |host| &host.routes);
+        let named = routes.iter().filter(|route| is_harmless(route)).filter_map(path_of);
+        let paths: Vec<&str> = named.chain(PATHS).collect();
+        let asked = |path: &str, expect| Asked {
+            port: way.port,
+            tls: way.scheme == Scheme::Https,
+            host: name.to_owned(),
+            path: path.to_owned(),
+            expect,
+        };
+        let mut backends = BTreeSet::new();
+        let mut carried = Vec::new();
+        let mut answered = None;
+        for path in paths {
+            let request = Request {
+                method: "HEAD",
+                host: name,
+                path_and_query: path,
+                headers: &[],
+                scheme: way.scheme,
+            };
+            match decide(way.table, &request, 0) {
+                Decision::Forward { hit, .. } => {
+                    let Action::Forward(forward) = &hit.route.action else { continue };
+                    if !is_harmless(hit.route) {
+                        continue;
+                    }
+                    if self.is_call(forward) {
+                        answered = answered.or(Some(path));
+                        continue;
+                    }
+                    let clusters: Vec<&str> =
+                        forward.clusters.iter().map(|to| to.cluster.as_str()).collect();
+                    if backends.insert(clusters) {
+                        carried.push(asked(path, HttpExpectation::Carried(served.clone())));
+                    }
+                }
+                Decision::Redirect { .. } | Decision::Answer { .. } => {
+                    answered = answered.or(Some(path));
+                }
+            }
+        }
+        if carried.is_empty() {
+            let answered = answered.into_iter();
+            carried.extend(
+                answered.map(|path| asked(path, HttpExpectation::Answered(served.clone()))),
+            );
+        }
+        carried
+    }
+
+    fn is_call(&self, forward: &Forward) -> bool {
+        forward.clusters.iter().any(|to| self.calls.contains(&to.cluster))
+    }
 }
 
-fn without_tls(table: &RouteTable, virtual_host: &VirtualHost) -> Option<Asked> {
-    let host = host_of(&virtual_host.domains)?;
-    let path = path(table, virtual_host, &host, Scheme::Http)?;
-    Some(Asked { tls: false, host, path })
-}
-
-/// A host that domains in Envoy's notation take.
+/// A host that domains in Envoy's notation, or names of a certificate, take.
 fn host_of(domains: &[String]) -> Option<String> {
-    let domain = domains.iter().find(|domain| !domain.ends_with(":*"))?;
+    let is_name =
+        |domain: &&String| !domain.ends_with(":*") && domain.parse::<std::net::IpAddr>().is_err();
+    let domain = domains.iter().find(is_name)?;
     Some(match domain.strip_prefix("*.") {
         Some(suffix) => format!("gateproof-check.{suffix}"),
         None if domain == "*" => ANY_HOST.to_owned(),
@@ -151,27 +350,20 @@ fn host_of(domains: &[String]) -> Option<String> {
     })
 }
 
-/// A path on which HEAD goes to a backend by a route of this virtual host.
-fn path(table: &RouteTable, host: &VirtualHost, name: &str, scheme: Scheme) -> Option<String> {
-    host.routes.iter().filter(|route| is_harmless(route)).find_map(|route| {
-        let path = match &route.matcher.path {
-            PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::SeparatedPrefix(path) => {
-                path
-            }
-            PathMatch::Regex(_) => return None,
-        };
-        let request =
-            Request { method: "HEAD", host: name, path_and_query: path, headers: &[], scheme };
-        match decide(table, &request, 0) {
-            Decision::Forward { hit, .. } if hit.route == route => Some(path.clone()),
-            Decision::Forward { .. } | Decision::Redirect { .. } | Decision::Answer { .. } => None,
+/// The path that a rule names, where that is one.
+fn path_of(route: &Route) -> Option<&str> {
+    match &route.matcher.path {
+        PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::SeparatedPrefix(path) => {
+            Some(path)
         }
-    })
+        PathMatch::Regex(_) => None,
+    }
 }
 
 /// Whether a route asks for nothing but host and path, and sends no copies.
 fn is_harmless(route: &Route) -> bool {
     let matcher = &route.matcher;
     let plain = matcher.method.is_none() && matcher.headers.is_empty() && matcher.query.is_empty();
-    plain && matches!(&route.action, Action::Forward(forward) if forward.mirrors.is_empty())
+    let copies = matches!(&route.action, Action::Forward(forward) if !forward.mirrors.is_empty());
+    plain && !copies
 }

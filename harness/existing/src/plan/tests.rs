@@ -10,6 +10,8 @@ use gateproof_core::name::{ClusterName, NamespacedName, NodeName};
 use gateproof_core::scenario::{Action, Claim, ExposureExpectation, HttpClaim};
 use serde_json::{Value, json};
 
+mod requests;
+
 use super::{NoPlan, Probing, Wishes, plan};
 
 fn class(name: &str, controller: &str) -> Value {
@@ -153,29 +155,6 @@ fn what_is_not_probed_stays_open_instead_of_being_left_out() {
         assert!(
             !claims.iter().any(|claim| matches!(claim, Claim::Http(_) | Claim::TargetHealth(_)))
         );
-    }
-}
-
-#[test]
-fn only_requests_without_effect_are_sent_and_through_few_nodes() {
-    let plain = json!([{"path": {"type": "PathPrefix", "value": "/shop"}}]);
-    let mirror = json!([{"type": "RequestMirror",
-        "requestMirror": {"backendRef": {"name": "web", "port": 80}}}]);
-    for (matches, filters, expected) in [
-        (plain.clone(), json!([]), Some("/shop")),
-        (plain.clone(), mirror, None),
-        (json!([{"method": "POST"}]), json!([]), None),
-        (json!([{"headers": [{"name": "x", "value": "y"}]}]), json!([]), None),
-    ] {
-        let objects = [usual(), route(&matches, &filters)].concat();
-        let sent = requests(&dossier("1.20.2", HostNetwork::Off, objects));
-        let paths: Vec<&str> = sent.iter().map(|claim| &*claim.path).collect();
-        assert_eq!(paths, Vec::from_iter(expected), "{matches} {filters}");
-        for claim in sent {
-            assert_eq!((&*claim.method, &*claim.host), ("HEAD", "web.example.test"));
-            let told = format!("{:?}", claim.entry);
-            assert_eq!(told.matches("node").count(), 3, "{told}");
-        }
     }
 }
 

@@ -17,6 +17,8 @@ use crate::options::Options;
 const AT_ONCE: usize = 16;
 /// How often a read is tried.
 const TRIES: u32 = 6;
+/// How often a log is.
+const LOG_TRIES: u32 = 1;
 /// How long is waited before the second try; each further one waits twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 /// Objects in a page.
@@ -131,9 +133,10 @@ impl<'r> Reader<'r> {
         self.ask(|| self.client.list_page(&request)).await
     }
 
-    /// A part of a container's log.
+    /// A part of a container's log. A kubelet that the API server cannot reach is not tried for as
+    /// long as the API itself: there may be one on every node, and no log is needed for a verdict.
     pub(super) async fn log(&self, wanted: LogRequest<'_>) -> Result<String, Failure> {
-        self.ask(|| self.client.pod_log(wanted)).await
+        self.ask_so_often(LOG_TRIES, || self.client.pod_log(wanted)).await
     }
 
     /// Asks until there is an answer that asking again would not change, or the time is over.
@@ -141,16 +144,27 @@ impl<'r> Reader<'r> {
     where
         Asked: Future<Output = Result<T, ReadError>>,
     {
+        self.ask_so_often(TRIES, ask).await
+    }
+
+    async fn ask_so_often<T, Asked>(
+        &self,
+        tries: u32,
+        ask: impl Fn() -> Asked,
+    ) -> Result<T, Failure>
+    where
+        Asked: Future<Output = Result<T, ReadError>>,
+    {
         let mut rest = FIRST_PAUSE;
         let mut last: Option<String> = None;
-        for attempt in 1..=TRIES {
+        for attempt in 1..=tries {
             let Ok(Ok(slot)) = timeout_at(self.end, self.slots.acquire()).await else { break };
             let limit = self.end.min(Instant::now() + self.options.answer_within);
             let answer = timeout_at(limit, ask()).await;
             drop(slot);
             match answer {
                 Ok(Ok(found)) => return Ok(found),
-                Ok(Err(error)) if !error.is_transient() || attempt == TRIES => {
+                Ok(Err(error)) if !error.is_transient() || attempt == tries => {
                     return Err(failure(&error));
                 }
                 Ok(Err(error)) => last = Some(error.cause.to_string()),

@@ -6,18 +6,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gateproof_core::event::Evidence;
-use gateproof_core::exposure::{Cell, Endpoint, Expectation, Grid};
+use gateproof_core::exposure::{Cell, Endpoint, Expectation, Grid, PortRole};
 use gateproof_core::judge;
 use gateproof_core::name::{NamespacedName, NodeName};
 use gateproof_core::scenario::{ExposureClaim, ExposureExpectation, Hold};
 use gateproof_core::verdict::{Failure, Judgement};
+use gateproof_model::exposure::NoExpectation;
 use gateproof_model::{Input, Resources};
+use serde_json::Value;
 
 use super::place::{self, Unreadable};
-use super::rounds::{self, Policy, Round};
+use super::rounds::{self, Misfits, Policy, Round};
 use super::{Circumstances, Decided, Progress, tcp};
 use crate::cause::with_causes;
-use crate::step::undecided;
+use crate::step::{refuted, undecided};
 
 /// Closed cells are negative claims, so the whole grid must hold for a moment.
 const HOLD: Hold = Hold { duration: Duration::from_millis(300), count: 3 };
@@ -32,7 +34,11 @@ pub(super) async fn decide(
         let judgement = Judgement { failures };
         return Decided { judgement, evidence: Evidence::default() };
     }
-    let policy = Policy { in_a_row: 3, hold: Some(HOLD) };
+    let misfits = Misfits::on(circumstances.cluster);
+    let policy = match misfits {
+        Misfits::Settle => Policy { in_a_row: 3, hold: Some(HOLD), misfits },
+        Misfits::Count => Policy { in_a_row: 6, hold: None, misfits },
+    };
     // Where the run changes nothing, what was expected a moment ago still is: reading it again in
     // every round would take long where answers are slow.
     let mut known = None;
@@ -58,9 +64,24 @@ async fn look(
     *known = Some(expected.clone());
     let grid = seen(circumstances, &expected).await?;
     let probes = grid.cells.len() as u64;
-    let judgement = judge::exposure(claim, &expected, &grid);
+    let judged = judged(circumstances, &expected);
+    let judgement = judge::exposure(claim, &judged, &grid);
     let evidence = Evidence { grid: Some(grid), probes, ..Evidence::default() };
     Ok(Round { judgement, evidence })
+}
+
+/// The cells that a claim stands or falls with. On somebody's nodes other programs may listen on
+/// a port that the Gateway's listeners have in its Service alone: that it is open is shown, and is
+/// no failure of the Gateway.
+fn judged(circumstances: &Circumstances<'_>, cells: &[Cell]) -> Vec<Cell> {
+    let strangers = circumstances.cluster.is_taken_as_it_is()
+        && !circumstances.plan.config.host_network.is_on();
+    let counts = |cell: &&Cell| {
+        !strangers
+            || cell.endpoint.role != PortRole::ListenerPort
+            || cell.expected != Expectation::DoesNotAccept
+    };
+    cells.iter().filter(counts).cloned().collect()
 }
 
 /// What a Gateway exposes now, by one look.
@@ -110,15 +131,59 @@ async fn reference(
     let (resources, _) = Resources::from_objects(&snapshot.objects);
     let plan = circumstances.plan;
     let input = Input::new(&plan.cilium, &plan.config, &resources);
-    let expected = gateproof_model::exposure::exposure(&input, gateway).map_err(|gap| {
-        Box::new(undecided("the reference model covers this Gateway", &gap.to_string()))
-    })?;
+    let expected = match gateproof_model::exposure::exposure(&input, gateway) {
+        Ok(expected) => expected,
+        Err(none) => return Err(Box::new(no_expectation(circumstances, gateway, &none).await)),
+    };
     let nodes = circumstances.cluster.nodes();
     let names: BTreeMap<NodeName, NodeName> = nodes
         .into_iter()
         .map(|node| (circumstances.cluster.kubernetes_name(&node.name), node.name))
         .collect();
     Ok(cells(expected, &names))
+}
+
+/// A run waits for the Service that it has caused; where nothing is being made, one that is not
+/// there is missing.
+async fn no_expectation(
+    circumstances: &Circumstances<'_>,
+    gateway: &NamespacedName,
+    none: &NoExpectation,
+) -> Failure {
+    const COVERED: &str = "the reference model covers this Gateway";
+    let open = || undecided(COVERED, &none.to_string());
+    if !circumstances.cluster.is_taken_as_it_is() {
+        return open();
+    }
+    let client = circumstances.cluster.client();
+    let found = place::service_of(&client, gateway).await;
+    let has_no_ports = |service: &Value| {
+        matches!(service["spec"]["type"].as_str(), None | Some("ClusterIP" | "ExternalName"))
+    };
+    match (none, found) {
+        (NoExpectation::NoService { service, .. }, Ok(None)) => missing_service(
+            &format!("Service {service}, by which traffic enters the Gateway"),
+            "it does not exist",
+        ),
+        (NoExpectation::NoNodePort { service, .. }, Ok(Some(found))) if has_no_ports(&found) => {
+            let kind = found["spec"]["type"].as_str().unwrap_or("ClusterIP");
+            missing_service(
+                &format!("a port of the nodes by which traffic enters Service {service}"),
+                &format!("its type is {kind}, so it has none"),
+            )
+        }
+        _ => open(),
+    }
+}
+
+fn missing_service(expected: &str, seen: &str) -> Failure {
+    let mut failure = refuted(expected, seen);
+    failure.hints.push(
+        "the operator makes it: look at whether its pod is ready and which configuration it \
+         started with, and at its log"
+            .to_owned(),
+    );
+    failure
 }
 
 fn unread(why: &str) -> Failure {

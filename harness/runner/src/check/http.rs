@@ -9,18 +9,29 @@ use gateproof_core::entry::EntryPoint;
 use gateproof_core::event::{Evidence, PlacedHttp};
 use gateproof_core::judge;
 use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpVersion};
-use gateproof_core::scenario::{Distribution, HttpClaim, HttpExpectation, ServerName};
+use gateproof_core::scenario::{Distribution, Entry, HttpClaim, HttpExpectation, ServerName};
 use gateproof_core::verdict::Verdict;
 use gateproof_probe::{
     HttpProbe, ServerNameChoice, Timeouts, TlsProbe, TlsVersions, TrustRoots, VersionChoice,
 };
 
 use super::place::{self, Unreadable};
-use super::rounds::{self, Policy, Round};
+use super::rounds::{self, Misfits, Policy, Round};
 use super::{Circumstances, Decided, Progress, trust};
 
 /// How many entry points are probed side by side; few, so that timings mean something.
 const SIDE_BY_SIDE: usize = 2;
+
+/// Where only whether there is an answer matters, and a check has a minute for everything.
+const MANY_SIDE_BY_SIDE: usize = 12;
+
+/// Limits of one such request.
+const SHORT_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    tls: Duration::from_secs(3),
+    response: Duration::from_secs(5),
+    total: Duration::from_secs(8),
+};
 
 /// Limits of one request.
 const TIMEOUTS: Timeouts = Timeouts {
@@ -41,15 +52,34 @@ pub(super) async fn decide(
     // A distribution is itself many requests; asking for it several times in a row would only
     // make an unlikely sample likelier to fail.
     let in_a_row = match claim.expect {
-        // On a cluster that exists nothing is being programmed, and its backends are somebody's.
-        HttpExpectation::Distribution(_) | HttpExpectation::Carried => 1,
+        HttpExpectation::Distribution(_) => 1,
+        HttpExpectation::Carried(_) => looks(circumstances, claim),
         _ => 3,
     };
-    let policy = Policy { in_a_row, hold: claim.hold };
+    // Claims of this kind are made of clusters that exist: nothing is being programmed there.
+    let misfits = match claim.expect {
+        HttpExpectation::Carried(_) | HttpExpectation::Answered(_) => {
+            Misfits::on(circumstances.cluster)
+        }
+        _ => Misfits::Settle,
+    };
+    let policy = Policy { in_a_row, hold: claim.hold, misfits };
     rounds::decide(circumstances.deadline, policy, progress, async || {
         look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
     })
     .await
+}
+
+/// So many looks at requests that must be carried: what fails one time in five should not pass by
+/// luck, and whose backends they are should hardly notice.
+fn looks(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> u32 {
+    const FEW: usize = 8;
+    let nodes = circumstances.cluster.nodes();
+    let entries = match &claim.entry {
+        Entry::EachNode(selector) => nodes.iter().filter(|node| selector.matches(node)).count(),
+        Entry::LoadBalancer => 1,
+    };
+    if entries <= FEW { 5 } else { 3 }
 }
 
 async fn look(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> Result<Round, Unreadable> {
@@ -91,9 +121,13 @@ async fn ask(
     }
     let asker = circumstances.cluster.prober();
     let asker = &asker;
+    let side_by_side = match claim.expect {
+        HttpExpectation::Carried(_) | HttpExpectation::Answered(_) => MANY_SIDE_BY_SIDE,
+        _ => SIDE_BY_SIDE,
+    };
     let observed: Vec<(EntryPoint, HttpObservation)> = futures_util::stream::iter(probes)
         .map(async |(entry, probe)| asker.http(&probe).await.map(|seen| (entry, seen)))
-        .buffered(SIDE_BY_SIDE)
+        .buffered(side_by_side)
         .try_collect()
         .await
         .map_err(|error| Box::new(place::unasked(&error)))?;
@@ -211,7 +245,10 @@ fn probe(
             Some(HttpVersion::Http1) => VersionChoice::Http1,
             Some(HttpVersion::Http2) => VersionChoice::Http2,
         },
-        timeouts: TIMEOUTS,
+        timeouts: match claim.expect {
+            HttpExpectation::Carried(_) | HttpExpectation::Answered(_) => SHORT_TIMEOUTS,
+            _ => TIMEOUTS,
+        },
         body_limit: BODY_LIMIT,
     })
 }

@@ -7,7 +7,7 @@ use gateproof_core::verdict::Judgement;
 use serde_json::Value;
 
 use super::place;
-use super::rounds::{self, Policy, Round};
+use super::rounds::{self, Misfits, Policy, Round};
 use super::{Circumstances, Decided, Progress};
 
 pub(super) async fn decide(
@@ -15,7 +15,7 @@ pub(super) async fn decide(
     claim: &Claim,
     progress: Progress<'_>,
 ) -> Decided {
-    let policy = Policy { in_a_row: 1, hold: None };
+    let policy = Policy { in_a_row: 1, hold: None, misfits: Misfits::Settle };
     rounds::decide(circumstances.deadline, policy, progress, async || {
         match look(circumstances, claim).await {
             Ok(judgement) => Round { judgement, evidence: Evidence::default() },

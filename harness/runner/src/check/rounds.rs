@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gateproof_core::event::Evidence;
 use gateproof_core::scenario::Hold;
-use gateproof_core::verdict::{Failure, Judgement};
-use gateproof_kubernetes::wait;
+use gateproof_core::verdict::{Failure, Judgement, Verdict};
+use gateproof_kubernetes::{Cluster, wait};
 use gateproof_probe::converge::{self, HoldProgress, HoldState, Outcome, Streak};
 use tokio::time::Instant;
 
@@ -41,7 +41,30 @@ pub(super) struct Policy {
     pub(super) in_a_row: u32,
     /// After that the claim must go on holding, in every single round.
     pub(super) hold: Option<Hold>,
+    /// What a round counts for that does not hold.
+    pub(super) misfits: Misfits,
 }
+
+/// What a round counts for that does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misfits {
+    /// Nothing, once enough rounds in a row hold: what a trial changed takes its time to arrive.
+    Settle,
+    /// Much, because nothing is being changed: afterwards very many rounds in a row must hold,
+    /// else what fails now and then passes whenever its luck lasts for a moment.
+    Count,
+}
+
+impl Misfits {
+    /// As a cluster calls for it.
+    pub(super) fn on(cluster: &dyn Cluster) -> Self {
+        if cluster.is_taken_as_it_is() { Self::Count } else { Self::Settle }
+    }
+}
+
+/// So many rounds in a row must hold after one that did not, where that counts: what fails one time
+/// in five then passes one time in a hundred.
+const STEADY: u32 = 20;
 
 /// Between rounds that do not hold.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -59,11 +82,13 @@ pub(super) async fn decide(
 ) -> Decided {
     let mut streak = Streak::new(policy.in_a_row);
     let mut probes = 0;
+    let (mut looks, mut misfits) = (0_u32, 0_u32);
     loop {
         let began = Instant::now();
         let mut round = look().await;
         probes += round.evidence.probes;
         round.evidence.probes = probes;
+        looks += 1;
         let come = streak.record(round.outcome());
         if come == converge::Progress::Converged {
             let held = match policy.hold {
@@ -74,7 +99,18 @@ pub(super) async fn decide(
         }
         if let Some(failure) = round.judgement.failures.first() {
             progress(&in_brief(failure));
-            if began >= deadline {
+            // What could not be looked at says nothing of the claim.
+            let counts =
+                policy.misfits == Misfits::Count && round.judgement.verdict() == Verdict::Failed;
+            if counts {
+                misfits += 1;
+                streak.needed = STEADY.max(policy.in_a_row);
+            }
+            // What is seen at the end of a long round was no different at its beginning where
+            // nothing changes.
+            let over = began >= deadline || (counts && Instant::now() >= deadline);
+            if over {
+                tell_now_and_then(&mut round.judgement, misfits, looks);
                 return Decided { judgement: round.judgement, evidence: round.evidence };
             }
             wait::pause(PAUSE).await;
@@ -121,6 +157,24 @@ async fn keep(
     }
 }
 
+/// Says of what failed in some looks and not in others that it does so.
+fn tell_now_and_then(judgement: &mut Judgement, misfits: u32, looks: u32) {
+    if misfits == 0 || misfits == looks {
+        return;
+    }
+    for failure in &mut judgement.failures {
+        failure.seen.push_str(", now and then");
+    }
+    if let Some(first) = judgement.failures.first_mut() {
+        let hint = format!(
+            "this comes and goes: {misfits} of {looks} looks found something that does not hold, \
+             and nothing was changed meanwhile; look for one of several backends, Envoys or ways \
+             that fails while the others work"
+        );
+        first.hints.insert(0, hint);
+    }
+}
+
 /// A failure in one line, for the live display.
 fn in_brief(failure: &Failure) -> String {
     format!("{}: expected {}, seen {}", failure.place, failure.expected, failure.seen)
@@ -135,7 +189,7 @@ mod tests {
     use gateproof_kubernetes::wait;
     use tokio::time::Instant;
 
-    use super::{Policy, Round, decide};
+    use super::{Misfits, Policy, Round, decide};
 
     fn failing(seen: &str) -> Round {
         Round::without(Failure {
@@ -162,14 +216,35 @@ mod tests {
 
     #[tokio::test]
     async fn one_lucky_round_is_no_proof() {
-        let policy = Policy { in_a_row: 3, hold: None };
+        let policy = Policy { in_a_row: 3, hold: None, misfits: Misfits::Settle };
         let (verdict, rounds, _) = play("+-++-+++", policy).await;
         assert_eq!((verdict, rounds), (Verdict::Passed, 8));
     }
 
     #[tokio::test]
+    async fn what_comes_and_goes_where_nothing_changes_fails_and_says_so() {
+        let counting = Policy { in_a_row: 3, hold: None, misfits: Misfits::Count };
+        let lasting = |script: &str| script.repeat(200);
+        let (verdict, _, failures) = play(&lasting("+++++-"), counting).await;
+        assert_eq!(verdict, Verdict::Passed, "three in a row come before the first misfit");
+        assert!(failures.is_empty());
+        let (verdict, _, failures) = play(&lasting("+-+++++"), counting).await;
+        assert_eq!(verdict, Verdict::Failed);
+        assert_eq!(failures[0].seen, "status 404, now and then");
+        assert!(failures[0].hints[0].contains("looks found something"), "{failures:?}");
+        // A single misfit that never comes again.
+        let (verdict, rounds, _) = play("-+", counting).await;
+        assert_eq!((verdict, rounds), (Verdict::Passed, 21));
+        let settling = Policy { misfits: Misfits::Settle, ..counting };
+        assert_eq!(play(&lasting("+-+++++"), settling).await.0, Verdict::Passed);
+        let (_, _, failures) = play("-", counting).await;
+        assert_eq!(failures[0].seen, "status 404", "it never held");
+    }
+
+    #[tokio::test]
     async fn what_never_holds_fails_with_the_last_thing_seen() {
-        let (verdict, _, failures) = play("+-", Policy { in_a_row: 2, hold: None }).await;
+        let (verdict, _, failures) =
+            play("+-", Policy { in_a_row: 2, hold: None, misfits: Misfits::Settle }).await;
         assert_eq!(verdict, Verdict::Failed);
         assert_eq!(failures[0].seen, "status 404");
     }
@@ -178,7 +253,7 @@ mod tests {
     async fn a_round_that_outlasts_the_deadline_is_not_the_last_word() {
         let deadline = Instant::now() + Duration::from_millis(20);
         let mut rounds = 0;
-        let policy = Policy { in_a_row: 3, hold: None };
+        let policy = Policy { in_a_row: 3, hold: None, misfits: Misfits::Settle };
         let decided = decide(deadline, policy, &mut |_| {}, async || {
             rounds += 1;
             if rounds > 1 {
@@ -194,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn a_held_claim_fails_on_the_first_violation() {
         let hold = Hold { duration: Duration::from_millis(20), count: 4 };
-        let policy = Policy { in_a_row: 1, hold: Some(hold) };
+        let policy = Policy { in_a_row: 1, hold: Some(hold), misfits: Misfits::Settle };
         let (verdict, _, failures) = play("+++-+", policy).await;
         assert_eq!(verdict, Verdict::Failed);
         assert!(failures[0].seen.contains("and 3 probes, then: status 404"), "{failures:?}");

@@ -20,7 +20,7 @@ use gateproof_probe::{ProbeError, Prober, TcpProbe};
 use tokio::time::Instant;
 
 use super::place::{self, Unreadable};
-use super::rounds::{self, Policy, Round};
+use super::rounds::{self, Misfits, Policy, Round};
 use super::{Circumstances, Decided, Progress};
 use crate::step::undecided;
 
@@ -41,7 +41,7 @@ pub(super) async fn decide(
     };
     // A load balancer registers targets once they exist; until then there is nothing to check.
     let mut registered = None;
-    let policy = Policy { in_a_row: 1, hold: None };
+    let policy = Policy { in_a_row: 1, hold: None, misfits: Misfits::Settle };
     let found =
         rounds::decide(circumstances.deadline, policy, progress, async || {
             match register(circumstances, claim).await {

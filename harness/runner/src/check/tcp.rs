@@ -13,7 +13,7 @@ use gateproof_core::scenario::{Hold, TcpClaim, TcpExpectation, TcpPort};
 use gateproof_probe::TcpProbe;
 
 use super::place::{self, Unreadable};
-use super::rounds::{self, Policy, Round};
+use super::rounds::{self, Misfits, Policy, Round};
 use super::{Circumstances, Decided, Progress};
 use crate::step::undecided;
 
@@ -33,7 +33,8 @@ pub(super) async fn decide(
     progress: Progress<'_>,
 ) -> Decided {
     let negative = claim.expect != TcpExpectation::Outcome(TcpOutcome::Accepted);
-    let policy = Policy { in_a_row: 3, hold: claim.hold.or(negative.then_some(DEFAULT_HOLD)) };
+    let hold = claim.hold.or(negative.then_some(DEFAULT_HOLD));
+    let policy = Policy { in_a_row: 3, hold, misfits: Misfits::Settle };
     rounds::decide(circumstances.deadline, policy, progress, async || {
         look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
     })

@@ -41,7 +41,11 @@ fn seen(outcome: HttpOutcome) -> HttpObservation {
     HttpObservation { dialled, tls: None, outcome, timings: Timings::default() }
 }
 
-fn response(status: u16, headers: &[(&str, &str)], echo: Option<Echo>) -> HttpObservation {
+pub(super) fn response(
+    status: u16,
+    headers: &[(&str, &str)],
+    echo: Option<Echo>,
+) -> HttpObservation {
     let headers = headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     seen(HttpOutcome::Response(HttpResponse {
         status,
@@ -202,7 +206,7 @@ fn only_an_answer_that_names_its_backend_counts_towards_a_distribution() {
     assert_verdict(&judge(&response(200, &[], Some(echo("apps", "")))), Inconclusive, "nameless");
 }
 
-fn served(names: &[&str], trust: Trust) -> HttpObservation {
+pub(super) fn served(names: &[&str], trust: Trust) -> HttpObservation {
     let leaf = Certificate {
         subject: "CN=hello".to_owned(),
         issuer: "CN=gateproof".to_owned(),

@@ -260,7 +260,8 @@ fn polarity(expect: &HttpExpectation) -> Polarity {
             Polarity::Negative
         }
         HttpExpectation::Response(_)
-        | HttpExpectation::Carried
+        | HttpExpectation::Carried(_)
+        | HttpExpectation::Answered(_)
         | HttpExpectation::Distribution(_) => Polarity::Positive,
     }
 }
@@ -405,7 +406,8 @@ fn name(file: &HttpCheckFile, expect: &HttpExpectation) -> String {
     let outcome = match expect {
         HttpExpectation::TlsFailure => "TLS fails".to_owned(),
         HttpExpectation::NoConnection => "no connection".to_owned(),
-        HttpExpectation::Carried => "carried".to_owned(),
+        HttpExpectation::Carried(_) => "carried".to_owned(),
+        HttpExpectation::Answered(_) => "answered".to_owned(),
         HttpExpectation::Distribution(_) => "shares of the backends".to_owned(),
         HttpExpectation::Response(response) => {
             let status = response.status.map_or("response".to_owned(), |status| status.to_string());
