@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::cilium::{CiliumConfig, CiliumVersion};
 use crate::cluster::ProviderKind;
+use crate::dossier::Unread;
 use crate::expectation::Expected;
 use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
 use crate::scenario::{Fault, Scenario};
@@ -77,6 +78,8 @@ pub struct TrialPlan {
     pub expect: Option<Expected>,
     /// The scenario itself.
     pub definition: std::sync::Arc<Scenario>,
+    /// What it does not look at although a user might think so.
+    pub unasked: Vec<Unread>,
 }
 
 impl TrialPlan {

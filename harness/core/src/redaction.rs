@@ -17,6 +17,7 @@ mod object;
 mod secret;
 mod text;
 
+pub use name::is_secret;
 pub use object::object;
 pub use object::told;
 pub use object::values;

@@ -422,6 +422,8 @@ pub enum HttpExpectation {
     /// Any response at all, of Envoy or from behind it, for where nothing may be sent to a
     /// backend: it shows that the listener works. Certificates as above.
     Answered(ServedCertificate),
+    /// Nothing, because it is not asked for this reason: the claim stays open.
+    Unasked(String),
     /// No response: the TLS handshake fails.
     TlsFailure,
     /// No response: no TCP connection.

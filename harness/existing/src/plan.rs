@@ -59,7 +59,7 @@ pub struct Wishes {
 /// What may be sent to the cluster's sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probing {
-    /// TCP connections, TLS handshakes, and a HEAD request for a few of the routes' hosts.
+    /// TCP connections, TLS handshakes, and a request without effect for each rule of the routes.
     Requests,
     /// TCP connections alone.
     Connections,
@@ -259,6 +259,7 @@ impl Checked<'_> {
     fn trial(&self, topology: &Topology) -> TrialPlan {
         let name = name_of(self.gateway);
         let scenario = ScenarioName::new("check");
+        let (steps, unasked) = self.steps(&name);
         let variant = VariantName::new(name.to_string());
         let config = self.dossier.cilium.config.clone();
         let values = self
@@ -287,7 +288,7 @@ impl Checked<'_> {
             issuer: Issuer::None,
             backends: Vec::new(),
             address_pools: Vec::new(),
-            steps: self.steps(&name),
+            steps,
         };
         TrialPlan {
             name: TrialName::new(format!("{scenario}::{name}")),
@@ -299,10 +300,13 @@ impl Checked<'_> {
             faults: Vec::new(),
             expect: None,
             definition: Arc::new(definition),
+            unasked,
         }
     }
 
-    fn steps(&self, name: &NamespacedName) -> Vec<Step> {
+    /// What is claimed, and what is not asked.
+    fn steps(&self, name: &NamespacedName) -> (Vec<Step>, Vec<Unread>) {
+        let mut unasked = Vec::new();
         let mut claims = vec![
             ("status".to_owned(), Claim::Gateway(self.status(name))),
             ("routes".to_owned(), Claim::Routes(RoutesClaim { gateway: name.clone() })),
@@ -312,10 +316,12 @@ impl Checked<'_> {
             let health = self.target_health(name, config);
             claims.push(("target health".to_owned(), Claim::TargetHealth(health)));
             if self.wishes.probing == Probing::Requests {
-                claims.extend(self.requests(name, config));
+                let (requests, left) = self.requests(name, config);
+                claims.extend(requests);
+                unasked = left;
             }
         }
-        claims
+        let steps = claims
             .into_iter()
             .map(|(name, claim)| Step {
                 name: name.clone(),
@@ -327,27 +333,28 @@ impl Checked<'_> {
                     claim,
                 }),
             })
-            .collect()
+            .collect();
+        (steps, unasked)
     }
 
-    /// Requests, each with its name; what cannot be asked for stays open.
-    fn requests(&self, name: &NamespacedName, config: &CiliumConfig) -> Vec<(String, Claim)> {
+    /// Requests, each with its name, and what is not asked; what cannot be asked for at all stays
+    /// open.
+    fn requests(
+        &self,
+        name: &NamespacedName,
+        config: &CiliumConfig,
+    ) -> (Vec<(String, Claim)>, Vec<Unread>) {
         match requests::of(self.dossier, self.version, config, self.gateway) {
-            Requests::Of(claims) => claims
-                .into_iter()
-                .map(|claim| {
-                    let scheme = if claim.tls { "https" } else { "http" };
-                    let name = format!(
-                        "{scheme}://{}{} on port {}",
-                        claim.host, claim.path, claim.listener_port
-                    );
-                    (name, Claim::Http(Box::new(claim)))
-                })
-                .collect(),
+            Requests::Of(claims, unasked) => {
+                let named = claims
+                    .into_iter()
+                    .map(|claim| (requests::name(&claim), Claim::Http(Box::new(claim))));
+                (named.collect(), unasked)
+            }
             Requests::Unaskable(why) => {
                 let expect = ExposureExpectation::Unknowable(why);
                 let claim = ExposureClaim { gateway: name.clone(), expect };
-                vec![("requests".to_owned(), Claim::Exposure(claim))]
+                (vec![("requests".to_owned(), Claim::Exposure(claim))], Vec::new())
             }
         }
     }

@@ -23,6 +23,8 @@ use gateproof_core::verdict::{Failure, Judgement};
 use gateproof_kubernetes::Cluster;
 use tokio::time::Instant;
 
+pub(crate) use place::Memory;
+
 /// What a check works with.
 pub(crate) struct Circumstances<'a> {
     /// The trial it belongs to.
@@ -31,6 +33,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) cluster: &'a dyn Cluster,
     /// Until when the claim may become true.
     pub(crate) deadline: Instant,
+    /// What earlier checks read.
+    pub(crate) memory: &'a Memory,
 }
 
 /// A decided claim.

@@ -19,7 +19,7 @@ use gateproof_kubernetes::Cluster;
 use tokio::time::Instant;
 
 use crate::cause::with_causes;
-use crate::check::{self, Circumstances};
+use crate::check::{self, Circumstances, Memory};
 use crate::clock;
 
 /// How long the cluster may take to work through the last change.
@@ -110,6 +110,7 @@ pub(crate) async fn diagnose(
 ) -> Diagnosed {
     let mut dossier = collected(plan, cluster).await;
     observed.complete(&mut dossier);
+    dossier.unread.extend(plan.unasked.iter().cloned());
     for Exposure { grid, .. } in &mut dossier.exposure {
         in_kubernetes(cluster, grid);
     }
@@ -177,7 +178,9 @@ fn in_kubernetes(cluster: &dyn Cluster, grid: &mut Grid) {
 async fn probe_the_rest(plan: &TrialPlan, cluster: &dyn Cluster, dossier: &mut Dossier) {
     let known: BTreeSet<NamespacedName> =
         dossier.exposure.iter().map(|exposure| exposure.gateway.clone()).collect();
-    let circumstances = Circumstances { plan, cluster, deadline: Instant::now() + PROBING };
+    let memory = Memory::default();
+    let deadline = Instant::now() + PROBING;
+    let circumstances = Circumstances { plan, cluster, deadline, memory: &memory };
     for gateway in gateways(dossier).difference(&known) {
         let probing = check::exposure_now(&circumstances, gateway);
         let why = match tokio::time::timeout_at(circumstances.deadline, probing).await {

@@ -21,7 +21,7 @@ use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
 
 use crate::cause::{unpanicked, with_causes};
-use crate::check::{self, Circumstances, Decided};
+use crate::check::{self, Circumstances, Decided, Memory};
 use crate::diagnosis::{self, Diagnose, Diagnosed, Observed};
 use crate::dispatcher::Emitter;
 use crate::prerequisite::{backend, issuer};
@@ -53,6 +53,7 @@ pub(crate) async fn run(
         plan,
         run: &options.run,
         observed: Observed::default(),
+        memory: Memory::default(),
         cluster,
         emitter,
         verdict: Verdict::Skipped,
@@ -98,6 +99,8 @@ struct Trial<'p> {
     emitter: Emitter,
     /// What was seen so far, for a diagnosis.
     observed: Observed,
+    /// What checks read that others need too.
+    memory: Memory,
     /// The gravest verdict so far.
     verdict: Verdict,
     /// What was not covered at any time: a later step may take the cause away, but not what was
@@ -267,6 +270,7 @@ impl Trial<'_> {
             plan: self.plan,
             cluster: self.cluster.as_ref(),
             deadline: self.deadline(check),
+            memory: &self.memory,
         };
         let mut progress = self.progress(&check.name);
         let decided = check::decide(&circumstances, &check.claim, &mut progress).await;

@@ -85,6 +85,16 @@ impl Bed {
         Self::of("shared-gateway", variant, Verdict::Passed)
     }
 
+    /// Changes what is there, or adds to it.
+    pub(crate) fn apply(&self, objects: &[serde_json::Value]) {
+        self.runtime.block_on(async {
+            for object in objects {
+                self.cluster.client().apply(object, "somebody").await.expect("an object");
+            }
+            self.cluster.settled().await.expect("a settled cluster");
+        });
+    }
+
     /// A way to its API.
     pub(crate) fn proxy(&self, manners: Manners) -> Proxy {
         let store = self.cluster.store().clone();

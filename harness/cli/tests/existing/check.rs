@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gateproof_core::cluster::NodeSelector;
 use gateproof_core::scenario::Fault;
+use serde_json::json;
 
 use crate::bed::Bed;
 use crate::proxy::Manners;
@@ -44,6 +45,37 @@ fn dead_traffic_behind_green_conditions_fails_with_its_cause() {
         assert!(run.out.contains("CLOSED (refused)"), "{variant}: {}", run.out);
         assert!(run.out.contains("agents that started before"), "{variant}: {}", run.out);
     }
+}
+
+#[test]
+fn a_rule_without_backends_fails_beside_healthy_ones_and_what_is_not_asked_is_told() {
+    let bed = Bed::healthy("dedicated");
+    let service = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": "starlift-observability", "name": "nobody"},
+        "spec": {"selector": {"app": "nobody"}, "ports": [{"port": 80}]}});
+    let rule = |path: &str, method: Option<&str>| {
+        json!({"matches": [{"path": {"value": path}, "method": method}],
+            "backendRefs": [{"name": "nobody", "port": 80}]})
+    };
+    let route = |rules: serde_json::Value| {
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"namespace": "starlift-observability", "name": "more"},
+            "spec": {"parentRefs": [{"namespace": "gateway", "name": "shared-gateway"}],
+                "hostnames": ["hello.obs.example.test"], "rules": rules}})
+    };
+    let _proxy = bed.proxy(Manners::default());
+    bed.apply(&[service, route(json!([rule("/orders", Some("POST"))]))]);
+    let run = bed.gateproof(&["check"]);
+    assert_eq!(run.code, Some(0), "{}\n{}", run.out, run.err);
+    for part in ["hello.obs.example.test/orders on port 80", "method POST, which may have effects"] {
+        assert!(run.out.contains(part), "{part}: {}", run.out);
+    }
+    bed.apply(&[route(json!([rule("/dead", None)]))]);
+    let run = bed.gateproof(&["check", "--report", "json=report.json"]);
+    assert_eq!(run.code, Some(1), "{}\n{}", run.out, run.err);
+    assert!(run.out.contains("hello.obs.example.test/dead"), "{}", run.out);
+    let report = std::fs::read_to_string(bed.place.path().join("report.json")).expect("a report");
+    assert!(report.contains("no healthy upstream"), "Envoy's own words are kept: {report}");
 }
 
 #[test]

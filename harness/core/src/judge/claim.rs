@@ -83,6 +83,9 @@ fn certificate(claim: &CertificateClaim) -> String {
 }
 
 fn http(claim: &HttpClaim) -> String {
+    if let HttpExpectation::Unasked(_) = &claim.expect {
+        return format!("further requests to Gateway {} are carried", claim.gateway);
+    }
     let scheme = if claim.tls { "https" } else { "http" };
     let port = if claim.port_in_host { format!(":{}", claim.listener_port) } else { String::new() };
     let mut parts = vec![format!("{} {scheme}://{}{port}{}", claim.method, claim.host, claim.path)];
@@ -101,6 +104,7 @@ fn http(claim: &HttpClaim) -> String {
         HttpExpectation::Response(wanted) => response(wanted),
         HttpExpectation::Distribution(wanted) => shares(wanted),
         HttpExpectation::Carried(_) => "is carried: Envoy has somewhere to send it".to_owned(),
+        HttpExpectation::Unasked(_) => "is not asked".to_owned(),
         HttpExpectation::Answered(_) => "is answered, be it by Envoy itself".to_owned(),
         HttpExpectation::TlsFailure => "fails in the TLS handshake".to_owned(),
         HttpExpectation::NoConnection => "finds no connection".to_owned(),

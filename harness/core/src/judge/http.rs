@@ -42,6 +42,9 @@ pub fn http(claim: &HttpClaim, point: &EntryPoint, seen: &HttpObservation) -> Ju
             }
             outcome => vec![no_answer(claim, point, "a response", outcome)],
         },
+        HttpExpectation::Unasked(why) => {
+            vec![undecided(&point.place, "the request is carried", why.as_str(), Vec::new())]
+        }
         HttpExpectation::TlsFailure => tls_failure(claim, point, seen).into_iter().collect(),
         HttpExpectation::NoConnection => no_connection(point, seen).into_iter().collect(),
     };

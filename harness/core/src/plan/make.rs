@@ -82,6 +82,7 @@ fn trials_of(scenario: &Arc<Scenario>) -> Vec<TrialPlan> {
                 faults: variant.faults.clone(),
                 expect: variant.expect.clone(),
                 definition: Arc::clone(scenario),
+                unasked: Vec::new(),
             });
         }
     }

@@ -34,7 +34,7 @@ const ENDINGS: &[&str] = &[
 const IN_VALUES: &[&str] = &["key", "auth", "cakey", "tlskey"];
 
 /// Whether what has this name is a secret, wherever it is.
-pub(super) fn is_secret(name: &str) -> bool {
+pub fn is_secret(name: &str) -> bool {
     let name = plain(name);
     ENDINGS.iter().any(|ending| name.ends_with(ending))
 }

@@ -1,37 +1,41 @@
-//! Which requests a check may send: for hosts of the Gateway's routes, HEAD on a path that a route
-//! takes.
+//! Which requests a check sends: one for every rule of the Gateway's routes that takes one without
+//! effect.
 //!
-//! They are read off what the reference makes of the routes, so that a request reaches a backend
-//! only by a rule that asks for nothing more than host and path. HEAD is safe and has no effect by
-//! its definition (RFC 9110, 9.2.1 and 9.3.2), which is what uptime monitors and load balancers
-//! send; a rule with a mirror is left out, because its copies would go where nobody expects them.
-//! What comes from a GRPCRoute never counts as carried or not, because HEAD is no call of gRPC.
+//! They are read off what the reference makes of the routes, and each is held against it again, so
+//! that it is known which rule takes it. Methods are safe ones (RFC 9110, 9.2.1): HEAD, which uptime
+//! monitors and load balancers send, unless a rule insists on GET or OPTIONS. A rule with a mirror is
+//! left out, because its copies would go where nobody expects them, and so are calls of gRPC, which
+//! may have any effect. What is left out is told ([`Unread`]): nobody should take a check that passed
+//! for more than it saw.
 //!
 //! A listener or host without such a rule is still asked for something that Envoy answers itself,
 //! so that a dead listener does not pass because its routes are particular. What speaks the PROXY
 //! protocol is asked for nothing: it would not understand.
 
+mod taken;
+
 use std::collections::BTreeSet;
 
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::NodeSelector;
-use gateproof_core::dossier::{Dossier, Found, Hop};
+use gateproof_core::dossier::{Dossier, Found, Hop, Unread, Why};
 use gateproof_core::name::{NamespacedName, NodeName};
 use gateproof_core::scenario::{Entry, HttpClaim, HttpExpectation, ServedCertificate, ServerName};
 use gateproof_model::routing::{Chain, ClientHello, Decision, Request, Scheme, chain_for, decide};
 use gateproof_model::translation::envoy::{
-    Action, EnvoyConfig, Forward, Listener, PathMatch, Route, RouteTable, TlsChain, VirtualHost,
+    Action, EnvoyConfig, Forward, Listener, RouteTable, TlsChain, VirtualHost,
 };
 use gateproof_model::{Input, Resources, reconcile, unread_secrets};
 use serde_json::Value;
 
-/// So many hosts and paths are asked for at most.
-const ASKED: usize = 24;
+/// So many rules are asked at most; those beyond are a claim that stays open.
+const ASKED: usize = 200;
 
 /// About so many requests are sent at a time, over all hosts and nodes.
 const REQUESTS: usize = 120;
 
-/// A host goes through so many nodes at least, and at most.
+/// A request goes through so many nodes at least, and at most. The first to each port and
+/// certificate goes through as many as may be, because each node has an Envoy of its own.
 const NODES: (usize, usize) = (3, 24);
 
 /// A host for what takes every host; nobody has it (RFC 2606).
@@ -43,8 +47,8 @@ const PATHS: [&str; 2] = ["/", "/gateproof-check"];
 /// What can be asked of a Gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Requests {
-    /// These; none when the reference makes nothing of the Gateway.
-    Of(Vec<HttpClaim>),
+    /// These, and what is not asked; none when the reference makes nothing of the Gateway.
+    Of(Vec<HttpClaim>, Vec<Unread>),
     /// None, for this reason.
     Unaskable(String),
 }
@@ -64,7 +68,7 @@ pub(super) fn of(
     let (resources, _) = Resources::from_objects(&objects);
     let outcome = reconcile(&Input::new(version, config, &resources));
     let Some(envoy) = outcome.envoy.iter().find(|envoy| envoy.gateway == name) else {
-        return Requests::Of(Vec::new());
+        return Requests::Of(Vec::new(), Vec::new());
     };
     if envoy.listeners.iter().any(|listener| listener.proxy_protocol) {
         return Requests::Unaskable(
@@ -72,21 +76,30 @@ pub(super) fn of(
                 .to_owned(),
         );
     }
-    let found = Asking { dossier, envoy, gateway: &name, calls: calls(dossier) }.all(gateway);
+    let asking = Asking { dossier, envoy, gateway: &name, calls: calls(dossier) };
+    let (mut found, unasked) = asking.all(gateway);
+    let over = found.len().saturating_sub(ASKED);
+    found.truncate(ASKED);
     let serving: Vec<NodeName> = dossier
         .nodes
         .iter()
         .filter(|node| !config.host_network.is_on() || config.host_network.selects(&node.labels))
         .map(|node| node.name.clone())
         .collect();
-    let through = (REQUESTS / found.len().max(1)).clamp(NODES.0, NODES.1);
-    let step = serving.len().div_ceil(through).max(1);
+    let usual = (REQUESTS / found.len().max(1)).clamp(NODES.0, NODES.1);
     let claims = found.into_iter().enumerate().map(|(index, asked)| {
+        let through = if asked.first { NODES.1 } else { usual };
+        let step = serving.len().div_ceil(through).max(1);
         // Each host enters by other nodes than the one before, where not all are asked.
         let nodes = serving.iter().skip(index % step).step_by(step).cloned().collect();
         claim(&name, asked, nodes)
     });
-    Requests::Of(claims.collect())
+    let mut claims: Vec<HttpClaim> = claims.collect();
+    if let (true, Some(last)) = (over > 0, claims.last()) {
+        let why = format!("one check sends {ASKED} requests, which leaves {over} of the rules out");
+        claims.push(HttpClaim { expect: HttpExpectation::Unasked(why), ..last.clone() });
+    }
+    Requests::Of(claims, unasked)
 }
 
 /// A request, and whether it goes to a backend.
@@ -95,26 +108,58 @@ struct Asked {
     port: u16,
     tls: bool,
     host: String,
-    path: String,
+    request: taken::Taken,
     expect: HttpExpectation,
+    /// Whether it is the first to its port and certificate.
+    first: bool,
+}
+
+/// What came of looking for a request.
+#[derive(Debug, Clone, PartialEq)]
+enum Tried {
+    /// This one.
+    Asked(Asked),
+    /// None is sent: to what, and why not.
+    Unasked(String, String),
+}
+
+impl Tried {
+    fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked(_))
+    }
 }
 
 fn claim(gateway: &NamespacedName, asked: Asked, nodes: Vec<NodeName>) -> HttpClaim {
+    let mut headers = vec![("user-agent".to_owned(), "gateproof-check".to_owned())];
+    headers.extend(asked.request.headers);
     HttpClaim {
         gateway: gateway.clone(),
         tls: asked.tls,
         host: asked.host,
         listener_port: asked.port,
         port_in_host: false,
-        path: asked.path,
-        method: "HEAD".to_owned(),
-        headers: vec![("user-agent".to_owned(), "gateproof-check".to_owned())],
+        path: asked.request.path,
+        method: asked.request.method.to_owned(),
+        headers,
         version: None,
         server_name: ServerName::Host,
         entry: Entry::EachNode(NodeSelector::Names(nodes)),
         expect: asked.expect,
         hold: None,
     }
+}
+
+/// The name of a request, which no other request of a check has.
+pub(super) fn name(claim: &HttpClaim) -> String {
+    if let HttpExpectation::Unasked(_) = claim.expect {
+        return "further requests".to_owned();
+    }
+    let HttpClaim { host, path, listener_port: port, .. } = claim;
+    let scheme = if claim.tls { "https" } else { "http" };
+    let method = if claim.method == "HEAD" { String::new() } else { format!("{} ", claim.method) };
+    let with: Vec<String> =
+        claim.headers[1..].iter().map(|(name, value)| format!(", {name}: {value}")).collect();
+    format!("{method}{scheme}://{host}{path} on port {port}{}", with.concat())
 }
 
 /// Services and ports that GRPCRoutes send to, as clusters are named.
@@ -151,9 +196,9 @@ struct Way<'a> {
 }
 
 impl Asking<'_> {
-    /// For each port and certificate of the Gateway in turn, as many as there may be.
-    fn all(&self, gateway: &Value) -> Vec<Asked> {
-        let mut groups: Vec<Vec<Asked>> = Vec::new();
+    /// For each port and certificate of the Gateway in turn, and what is not asked.
+    fn all(&self, gateway: &Value) -> (Vec<Asked>, Vec<Unread>) {
+        let mut tried: Vec<Vec<Tried>> = Vec::new();
         let mut seen = BTreeSet::new();
         for listener in gateway["spec"]["listeners"].as_array().into_iter().flatten() {
             let Some(port) = listener["port"].as_u64().and_then(|port| u16::try_from(port).ok())
@@ -166,16 +211,33 @@ impl Asking<'_> {
                 _ => continue,
             };
             if seen.insert((port, tls)) {
-                groups.extend(self.listener(port).into_iter().flat_map(|listener| {
+                tried.extend(self.listener(port).into_iter().flat_map(|listener| {
                     if tls { self.over_tls(listener, port) } else { self.plain(listener, port) }
                 }));
             }
+        }
+        let mut unasked = BTreeSet::new();
+        let mut groups: Vec<Vec<Asked>> = Vec::new();
+        for group in tried {
+            let mut asked: Vec<Asked> = Vec::new();
+            for one in group {
+                match one {
+                    Tried::Asked(mut one) => {
+                        one.first = asked.is_empty();
+                        asked.push(one);
+                    }
+                    Tried::Unasked(what, why) => {
+                        unasked.insert(unread(what, why));
+                    }
+                }
+            }
+            groups.push(asked);
         }
         let longest = groups.iter().map(Vec::len).max().unwrap_or_default();
         let turns = (0..longest).flat_map(|turn| {
             groups.iter().filter_map(move |group| group.get(turn)).cloned().collect::<Vec<_>>()
         });
-        turns.take(ASKED).collect()
+        (turns.collect(), unasked.into_iter().collect())
     }
 
     /// The Envoy listener that a port of the Gateway leads to.
@@ -192,7 +254,7 @@ impl Asking<'_> {
         self.envoy.route_tables.get(name)
     }
 
-    fn plain(&self, listener: &Listener, port: u16) -> Vec<Vec<Asked>> {
+    fn plain(&self, listener: &Listener, port: u16) -> Vec<Vec<Tried>> {
         let chain = listener.plain.as_ref();
         let Some(table) = chain.and_then(|chain| self.table(&chain.route_table)) else {
             return Vec::new();
@@ -200,22 +262,22 @@ impl Asking<'_> {
         let way = Way { port, table, scheme: Scheme::Http };
         let any = || ServedCertificate::default();
         let hosts = table.virtual_hosts.iter();
-        let mut asked: Vec<Asked> = hosts
+        let mut asked: Vec<Tried> = hosts
             .filter_map(|host| Some((host, host_of(&host.domains)?)))
             .flat_map(|(host, name)| self.of_host(way, Some(host), &name, &any()))
             .collect();
-        if asked.is_empty() {
+        if !asked.iter().any(Tried::is_asked) {
             asked = self.of_host(way, None, ANY_HOST, &any());
         }
         vec![asked]
     }
 
-    fn over_tls(&self, listener: &Listener, port: u16) -> Vec<Vec<Asked>> {
+    fn over_tls(&self, listener: &Listener, port: u16) -> Vec<Vec<Tried>> {
         let chains = listener.terminate.iter();
         chains.map(|chain| self.of_chain(listener, chain, port).unwrap_or_default()).collect()
     }
 
-    fn of_chain(&self, listener: &Listener, chain: &TlsChain, port: u16) -> Option<Vec<Asked>> {
+    fn of_chain(&self, listener: &Listener, chain: &TlsChain, port: u16) -> Option<Vec<Tried>> {
         let way = Way { port, table: self.table(&chain.http.route_table)?, scheme: Scheme::Https };
         let certificates = self.certificates(listener, chain);
         let served = ServedCertificate {
@@ -235,11 +297,11 @@ impl Asking<'_> {
             host_of(names).filter(|host| is_served(host))
         };
         let hosts = way.table.virtual_hosts.iter();
-        let mut asked: Vec<Asked> = hosts
+        let mut asked: Vec<Tried> = hosts
             .filter_map(|host| Some((host, name_for(&host.domains)?)))
             .flat_map(|(host, name)| self.of_host(way, Some(host), &name, &served))
             .collect();
-        if asked.is_empty() {
+        if !asked.iter().any(Tried::is_asked) {
             let name = host_of(own).unwrap_or_else(|| ANY_HOST.to_owned());
             if is_served(&name) {
                 asked = self.of_host(way, None, &name, &served);
@@ -274,63 +336,75 @@ impl Asking<'_> {
         if secrets.is_subset(&read) { found } else { Vec::new() }
     }
 
-    /// One request for each set of backends of a host, else one that nobody but Envoy answers.
+    /// One request for each rule of a host, else one that nobody but Envoy answers.
     fn of_host(
         &self,
         way: Way<'_>,
         host: Option<&VirtualHost>,
         name: &str,
         served: &ServedCertificate,
-    ) -> Vec<Asked> {
-        let routes = host.map_or(&[][..], |host| &host.routes);
-        let named = routes.iter().filter(|route| is_harmless(route)).filter_map(path_of);
-        let paths: Vec<&str> = named.chain(PATHS).collect();
-        let asked = |path: &str, expect| Asked {
-            port: way.port,
-            tls: way.scheme == Scheme::Https,
-            host: name.to_owned(),
-            path: path.to_owned(),
-            expect,
+    ) -> Vec<Tried> {
+        let Way { port, table, scheme } = way;
+        let tls = scheme == Scheme::Https;
+        let asked = |request, expect| {
+            let host = name.to_owned();
+            Tried::Asked(Asked { port, tls, host, request, expect, first: false })
         };
-        let mut backends = BTreeSet::new();
-        let mut carried = Vec::new();
-        let mut answered = None;
-        for path in paths {
+        let mut tried: Vec<Tried> = Vec::new();
+        for rule in host.map_or(&[][..], |host| &host.routes) {
+            let Action::Forward(forward) = &rule.action else { continue };
+            let request = if !forward.mirrors.is_empty() {
+                Err("its rule sends copies of requests elsewhere".to_owned())
+            } else if self.is_call(forward) {
+                Err("it is for gRPC, and a call may have effects".to_owned())
+            } else {
+                taken::request(table, rule, name, scheme)
+            };
+            let one = match request {
+                Ok(request) => asked(request, HttpExpectation::Carried(served.clone())),
+                Err(why) => {
+                    let (scheme, path) = (scheme.as_str(), taken::path_in_words(rule));
+                    Tried::Unasked(format!("{scheme}://{name}{path} on port {port}"), why)
+                }
+            };
+            if !tried.contains(&one) {
+                tried.push(one);
+            }
+        }
+        if !tried.iter().any(Tried::is_asked) {
+            let answered = |request| asked(request, HttpExpectation::Answered(served.clone()));
+            tried.extend(self.nowhere(way, host, name).map(answered));
+        }
+        tried
+    }
+
+    /// A request that Envoy answers by itself, or that a call of gRPC would be.
+    fn nowhere(
+        &self,
+        way: Way<'_>,
+        host: Option<&VirtualHost>,
+        name: &str,
+    ) -> Option<taken::Taken> {
+        let routes = host.map_or(&[][..], |host| &host.routes);
+        let named = routes.iter().flat_map(taken::paths);
+        let request = |path: String| {
             let request = Request {
                 method: "HEAD",
                 host: name,
-                path_and_query: path,
+                path_and_query: &path,
                 headers: &[],
                 scheme: way.scheme,
             };
-            match decide(way.table, &request, 0) {
-                Decision::Forward { hit, .. } => {
-                    let Action::Forward(forward) = &hit.route.action else { continue };
-                    if !is_harmless(hit.route) {
-                        continue;
-                    }
-                    if self.is_call(forward) {
-                        answered = answered.or(Some(path));
-                        continue;
-                    }
-                    let clusters: Vec<&str> =
-                        forward.clusters.iter().map(|to| to.cluster.as_str()).collect();
-                    if backends.insert(clusters) {
-                        carried.push(asked(path, HttpExpectation::Carried(served.clone())));
-                    }
-                }
-                Decision::Redirect { .. } | Decision::Answer { .. } => {
-                    answered = answered.or(Some(path));
-                }
-            }
-        }
-        if carried.is_empty() {
-            let answered = answered.into_iter();
-            carried.extend(
-                answered.map(|path| asked(path, HttpExpectation::Answered(served.clone()))),
-            );
-        }
-        carried
+            let reaches_nobody = match decide(way.table, &request, 0) {
+                Decision::Forward { hit, .. } => matches!(
+                    &hit.route.action,
+                    Action::Forward(forward) if forward.mirrors.is_empty() && self.is_call(forward)
+                ),
+                Decision::Redirect { .. } | Decision::Answer { .. } => true,
+            };
+            reaches_nobody.then(|| taken::Taken { method: "HEAD", path, headers: Vec::new() })
+        };
+        named.chain(PATHS.map(str::to_owned)).find_map(request)
     }
 
     fn is_call(&self, forward: &Forward) -> bool {
@@ -350,20 +424,7 @@ fn host_of(domains: &[String]) -> Option<String> {
     })
 }
 
-/// The path that a rule names, where that is one.
-fn path_of(route: &Route) -> Option<&str> {
-    match &route.matcher.path {
-        PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::SeparatedPrefix(path) => {
-            Some(path)
-        }
-        PathMatch::Regex(_) => None,
-    }
-}
-
-/// Whether a route asks for nothing but host and path, and sends no copies.
-fn is_harmless(route: &Route) -> bool {
-    let matcher = &route.matcher;
-    let plain = matcher.method.is_none() && matcher.headers.is_empty() && matcher.query.is_empty();
-    let copies = matches!(&route.action, Action::Forward(forward) if !forward.mirrors.is_empty());
-    plain && !copies
+/// Something that is not asked, as reports tell it.
+fn unread(what: String, why: String) -> Unread {
+    Unread { what, why: Why::Failed(why), hides: "whether requests are carried there".to_owned() }
 }

@@ -10,7 +10,7 @@ use gateproof_core::event::{Evidence, PlacedHttp};
 use gateproof_core::judge;
 use gateproof_core::observation::{HttpObservation, HttpOutcome, HttpVersion};
 use gateproof_core::scenario::{Distribution, Entry, HttpClaim, HttpExpectation, ServerName};
-use gateproof_core::verdict::Verdict;
+use gateproof_core::verdict::{Judgement, Verdict};
 use gateproof_probe::{
     HttpProbe, ServerNameChoice, Timeouts, TlsProbe, TlsVersions, TrustRoots, VersionChoice,
 };
@@ -18,6 +18,7 @@ use gateproof_probe::{
 use super::place::{self, Unreadable};
 use super::rounds::{self, Misfits, Policy, Round};
 use super::{Circumstances, Decided, Progress, trust};
+use crate::step::undecided;
 
 /// How many entry points are probed side by side; few, so that timings mean something.
 const SIDE_BY_SIDE: usize = 2;
@@ -49,6 +50,10 @@ pub(super) async fn decide(
     claim: &HttpClaim,
     progress: Progress<'_>,
 ) -> Decided {
+    if let HttpExpectation::Unasked(why) = &claim.expect {
+        let failures = vec![undecided("every rule of the routes is asked", why)];
+        return Decided { judgement: Judgement { failures }, evidence: Evidence::default() };
+    }
     // A distribution is itself many requests; asking for it several times in a row would only
     // make an unlikely sample likelier to fail.
     let in_a_row = match claim.expect {
@@ -126,7 +131,16 @@ async fn ask(
         _ => SIDE_BY_SIDE,
     };
     let observed: Vec<(EntryPoint, HttpObservation)> = futures_util::stream::iter(probes)
-        .map(async |(entry, probe)| asker.http(&probe).await.map(|seen| (entry, seen)))
+        .map(async |(entry, mut probe)| {
+            let seen = asker.http(&probe).await?;
+            let is_check = matches!(claim.expect, HttpExpectation::Carried(_));
+            if !is_check || !hides_its_words(&probe, &seen) {
+                return Ok((entry, seen));
+            }
+            "GET".clone_into(&mut probe.method);
+            let in_words = asker.http(&probe).await?;
+            Ok((entry, if status(&in_words) == status(&seen) { in_words } else { seen }))
+        })
         .buffered(side_by_side)
         .try_collect()
         .await
@@ -188,6 +202,21 @@ async fn count(
         round.evidence.http.extend(last.map(|seen| placed((entry.clone(), seen))));
     }
     Ok(round)
+}
+
+/// Whether a gateway's own answer to HEAD lacks the words that say why: then it is asked once more
+/// with GET, which went nowhere the first time.
+fn hides_its_words(probe: &HttpProbe, seen: &HttpObservation) -> bool {
+    let HttpOutcome::Response(response) = &seen.outcome else { return false };
+    let by_backend = response.header("x-envoy-upstream-service-time").is_some();
+    probe.method == "HEAD" && matches!(response.status, 502..=504) && !by_backend
+}
+
+fn status(seen: &HttpObservation) -> Option<u16> {
+    match &seen.outcome {
+        HttpOutcome::Response(response) => Some(response.status),
+        _ => None,
+    }
 }
 
 fn placed((entry, observation): (EntryPoint, HttpObservation)) -> PlacedHttp {

@@ -1,14 +1,16 @@
 //! Where a claim's probes go: the Gateway, its Service and the nodes as the cluster has them now,
 //! and the way from an address of the cluster to a socket.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
 use gateproof_core::cluster::Node;
 use gateproof_core::entry::{self, GatewayFacts, ServiceFacts, Site};
 use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::ObjectRef;
 use gateproof_core::verdict::Failure;
-use gateproof_kubernetes::{Client, KindRef, REFERENCE_KINDS};
+use gateproof_kubernetes::{Client, Cluster, KindRef, REFERENCE_KINDS};
 use gateproof_probe::ProbeError;
 use serde_json::Value;
 
@@ -92,6 +94,31 @@ pub(super) async fn service_of(
     Ok(services.into_iter().find(owned))
 }
 
+/// Gateways and their Services as an earlier check of the trial read them: on a cluster that is
+/// taken as it is they stay what they are, and a hundred checks need not read them a hundred times.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    gateways: Mutex<BTreeMap<NamespacedName, (GatewayFacts, Option<ServiceFacts>)>>,
+}
+
+impl Memory {
+    fn of(
+        &self,
+        cluster: &dyn Cluster,
+        name: &NamespacedName,
+    ) -> Option<(GatewayFacts, Option<ServiceFacts>)> {
+        if !cluster.is_taken_as_it_is() {
+            return None;
+        }
+        self.gateways.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn keep(&self, name: &NamespacedName, read: &(GatewayFacts, Option<ServiceFacts>)) {
+        let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        gateways.insert(name.clone(), read.clone());
+    }
+}
+
 /// A Gateway, its Service and the nodes as the cluster has them now.
 pub(super) struct GatewayNow<'a> {
     circumstances: &'a Circumstances<'a>,
@@ -122,6 +149,22 @@ pub(super) async fn gateway_now<'a>(
     circumstances: &'a Circumstances<'a>,
     name: &NamespacedName,
 ) -> Result<GatewayNow<'a>, Unreadable> {
+    let known = circumstances.memory.of(circumstances.cluster, name);
+    let (gateway, service) = match known {
+        Some(known) => known,
+        None => {
+            let read = gateway_and_service(circumstances, name).await?;
+            circumstances.memory.keep(name, &read);
+            read
+        }
+    };
+    Ok(GatewayNow { circumstances, gateway, service, nodes: circumstances.cluster.nodes() })
+}
+
+async fn gateway_and_service(
+    circumstances: &Circumstances<'_>,
+    name: &NamespacedName,
+) -> Result<(GatewayFacts, Option<ServiceFacts>), Unreadable> {
     let client = circumstances.cluster.client();
     let Some(gateway) = read(&client, &gateway_ref(name)).await? else {
         return Err(Box::new(crate::step::refuted(
@@ -130,17 +173,10 @@ pub(super) async fn gateway_now<'a>(
         )));
     };
     let service = service_of(&client, name).await?;
-    Ok(GatewayNow {
-        circumstances,
-        gateway: GatewayFacts::from_object(&gateway)
-            .map_err(|error| Box::new(not_as_expected(&error)))?,
-        service: service
-            .as_ref()
-            .map(ServiceFacts::from_object)
-            .transpose()
-            .map_err(|error| Box::new(not_as_expected(&error)))?,
-        nodes: circumstances.cluster.nodes(),
-    })
+    let gateway =
+        GatewayFacts::from_object(&gateway).map_err(|error| Box::new(not_as_expected(&error)))?;
+    let service = service.as_ref().map(ServiceFacts::from_object).transpose();
+    Ok((gateway, service.map_err(|error| Box::new(not_as_expected(&error)))?))
 }
 
 fn not_as_expected(error: &entry::Unreadable) -> Failure {

@@ -262,6 +262,7 @@ fn polarity(expect: &HttpExpectation) -> Polarity {
         HttpExpectation::Response(_)
         | HttpExpectation::Carried(_)
         | HttpExpectation::Answered(_)
+        | HttpExpectation::Unasked(_)
         | HttpExpectation::Distribution(_) => Polarity::Positive,
     }
 }
@@ -408,6 +409,7 @@ fn name(file: &HttpCheckFile, expect: &HttpExpectation) -> String {
         HttpExpectation::NoConnection => "no connection".to_owned(),
         HttpExpectation::Carried(_) => "carried".to_owned(),
         HttpExpectation::Answered(_) => "answered".to_owned(),
+        HttpExpectation::Unasked(_) => "not asked".to_owned(),
         HttpExpectation::Distribution(_) => "shares of the backends".to_owned(),
         HttpExpectation::Response(response) => {
             let status = response.status.map_or("response".to_owned(), |status| status.to_string());

@@ -3,7 +3,7 @@
 use gateproof_core::cilium::HostNetwork;
 use gateproof_core::dossier::{CertificateAtHop, CertificateFacts, Dossier, Found, Hop};
 use gateproof_core::moment::Moment;
-use gateproof_core::name::NamespacedName;
+use gateproof_core::name::{ClusterName, NamespacedName};
 use gateproof_core::scenario::{Claim, HttpClaim, HttpExpectation};
 use serde_json::{Value, json};
 
@@ -12,14 +12,13 @@ use super::{CILIUM, claims, class, dossier, gateway, on, requests, route, usual}
 
 /// A request in short: `carried https://host/path:port`, or `answered` where no backend is asked.
 fn told(claim: &HttpClaim) -> String {
-    assert_eq!(claim.method, "HEAD");
-    let scheme = if claim.tls { "https" } else { "http" };
     let expected = match &claim.expect {
         HttpExpectation::Carried(_) => "carried",
         HttpExpectation::Answered(_) => "answered",
         other => panic!("{other:?}"),
     };
-    format!("{expected} {scheme}://{}{} {}", claim.host, claim.path, claim.listener_port)
+    let name = super::super::requests::name(claim);
+    format!("{expected} {}", name.replace(" on port", ""))
 }
 
 fn sent(dossier: &Dossier) -> Vec<String> {
@@ -36,11 +35,6 @@ fn only_requests_without_effect_reach_backends_and_hosts_without_any_are_asked_f
         (plain.clone(), json!([]), "carried http://web.example.test/shop 80"),
         (plain, mirror, "answered http://web.example.test/ 80"),
         (json!([{"method": "POST"}]), json!([]), "answered http://web.example.test/ 80"),
-        (
-            json!([{"headers": [{"name": "x", "value": "y"}]}]),
-            json!([]),
-            "answered http://web.example.test/ 80",
-        ),
         (json!([{}]), redirect, "answered http://web.example.test/ 80"),
     ] {
         let objects = [usual(), route(&matches, &filters)].concat();
@@ -58,7 +52,7 @@ fn every_node_is_asked_where_there_are_few() {
 }
 
 #[test]
-fn each_port_of_a_protocol_is_asked_and_each_set_of_backends() {
+fn each_port_of_a_protocol_is_asked_and_each_rule() {
     let mut shared = gateway("shared", "cilium");
     let mut second = shared["spec"]["listeners"][0].clone();
     second["name"] = json!("second");
@@ -83,6 +77,8 @@ fn each_port_of_a_protocol_is_asked_and_each_set_of_backends() {
             "carried http://web.example.test/a 8080",
             "carried http://web.example.test/b 80",
             "carried http://web.example.test/b 8080",
+            "carried http://web.example.test/c 80",
+            "carried http://web.example.test/c 8080",
         ]
     );
 }
@@ -96,10 +92,9 @@ fn a_call_of_grpc_is_never_taken_for_carried() {
         "spec": {"parentRefs": [{"namespace": "gateway", "name": "shared"}],
             "hostnames": ["grpc.example.test"],
             "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]}});
-    assert_eq!(
-        sent(&dossier("1.20.2", HostNetwork::Off, objects)),
-        ["answered http://grpc.example.test/ 80"]
-    );
+    let dossier = dossier("1.20.2", HostNetwork::Off, objects);
+    assert_eq!(sent(&dossier), ["answered http://grpc.example.test/ 80"]);
+    assert!(unasked(&dossier)[0].contains("for gRPC"));
 }
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
@@ -186,4 +181,70 @@ fn what_speaks_the_proxy_protocol_is_not_asked_and_stays_open() {
         matches!(claim, Claim::Exposure(claim) if format!("{:?}", claim.expect).contains("PROXY"))
     });
     assert_eq!(open.count(), 1);
+}
+
+fn unasked(dossier: &Dossier) -> Vec<String> {
+    let wishes = super::wishes(&[], Probing::Requests);
+    let planned = super::plan(&ClusterName::new("prod"), dossier, &wishes).expect("a plan");
+    let unasked = planned.clusters[0].trials[0].unasked.iter();
+    unasked.map(|one| format!("{}: {:?}", one.what, one.why)).collect()
+}
+
+#[test]
+fn a_rule_is_asked_as_it_wants_to_be_and_what_may_have_effects_is_told_instead() {
+    let regex = |value: &str| json!([{"path": {"type": "RegularExpression", "value": value}}]);
+    let header = |name: &str, kind: &str, value: &str| json!([{"headers": [{"name": name, "type": kind, "value": value}]}]);
+    let query = |value: &str| json!([{"queryParams": [{"name": "a", "value": value}]}]);
+    for (matches, expected) in [
+        (json!([{"method": "GET"}]), Ok("GET http://web.example.test/ 80")),
+        (json!([{"method": "POST"}]), Err("method POST, which may have effects")),
+        (header("x", "Exact", "y"), Ok("http://web.example.test/ 80, x: y")),
+        (header("x-api-key", "Exact", "y"), Err("header x-api-key, which may be a secret")),
+        (header("x", "RegularExpression", "a+"), Err("header x in a way that is not tried")),
+        (header("Host", "Exact", "a"), Err("header Host in a way that is not tried")),
+        (query("b"), Ok("http://web.example.test/?a=b 80")),
+        (query("a&b"), Err("query parameter a in a way that is not tried")),
+        (regex("/v[0-9]+/.*"), Err("no request is known that this rule takes")),
+        (regex("/files/.+"), Ok("http://web.example.test/files/x 80")),
+        (regex(r"/a\.b/?"), Ok("http://web.example.test/a.b/ 80")),
+        (regex("(/a|/b)"), Err("no request is known that this rule takes")),
+    ] {
+        let objects = [usual(), route(&matches, &json!([]))].concat();
+        let dossier = dossier("1.20.2", HostNetwork::Off, objects);
+        let (sent, told) = (sent(&dossier), unasked(&dossier));
+        match expected {
+            Ok(name) => {
+                assert_eq!((sent, told), (vec![format!("carried {name}")], vec![]), "{matches}");
+            }
+            Err(why) => {
+                assert!(sent[0].starts_with("answered"), "{matches}: {sent:?}");
+                let [told] = &told[..] else { panic!("{matches}: {told:?}") };
+                assert!(told.contains(why) && told.contains("web.example.test"), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_first_request_to_a_port_goes_through_every_node_and_further_ones_through_few() {
+    let mut objects = [usual(), route(&json!([]), &json!([]))].concat();
+    let rules = |count: usize| -> Value {
+        let rule = |at| {
+            json!({"matches": [{"path": {"value": format!("/{at}")}}],
+            "backendRefs": [{"name": "web", "port": 80}]})
+        };
+        (0..count).map(rule).collect()
+    };
+    objects.last_mut().expect("a route")["spec"]["rules"] = rules(100);
+    let sent = requests(&dossier("1.20.2", HostNetwork::Off, objects.clone()));
+    let nodes = |claim: &HttpClaim| format!("{:?}", claim.entry).matches("node").count();
+    assert_eq!((sent.len(), nodes(&sent[0]), nodes(&sent[1])), (100, 9, 3));
+    let entries: std::collections::BTreeSet<String> =
+        sent.iter().map(|claim| format!("{:?}", claim.entry)).collect();
+    assert!(entries.len() > 3, "not always the same ones: {entries:?}");
+
+    let open = |claim: &HttpClaim| matches!(&claim.expect, HttpExpectation::Unasked(why) if why.contains("3 of the rules"));
+    objects.last_mut().expect("a route")["spec"]["rules"] = rules(203);
+    let sent = requests(&dossier("1.20.2", HostNetwork::Off, objects));
+    assert_eq!((sent.len(), open(&sent[199]), open(&sent[200])), (201, false, true));
 }
