@@ -337,9 +337,11 @@ impl Cluster for KindCluster {
             }),
         };
         *self.version.lock().unwrap_or_else(PoisonError::into_inner) = Some(stack.cilium.clone());
-        gateproof_stack::install(&target, stack, &self.stack, &self.surroundings).await.map_err(
-            |error| self.fail(&format!("install Cilium {} in", stack.cilium), error.in_words()),
-        )?;
+        let installing = gateproof_stack::install(&target, stack, &self.stack, &self.surroundings);
+        // Boxed, because it is large.
+        Box::pin(installing).await.map_err(|error| {
+            self.fail(&format!("install Cilium {} in", stack.cilium), error.in_words())
+        })?;
         Ok(())
     }
 

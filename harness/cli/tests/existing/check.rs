@@ -67,7 +67,8 @@ fn a_rule_without_backends_fails_beside_healthy_ones_and_what_is_not_asked_is_to
     bed.apply(&[service, route(json!([rule("/orders", Some("POST"))]))]);
     let run = bed.gateproof(&["check"]);
     assert_eq!(run.code, Some(0), "{}\n{}", run.out, run.err);
-    for part in ["hello.obs.example.test/orders on port 80", "method POST, which may have effects"] {
+    for part in ["hello.obs.example.test/orders on port 80", "method POST, which may have effects"]
+    {
         assert!(run.out.contains(part), "{part}: {}", run.out);
     }
     bed.apply(&[route(json!([rule("/dead", None)]))]);

@@ -114,20 +114,8 @@ struct Asked {
     first: bool,
 }
 
-/// What came of looking for a request.
-#[derive(Debug, Clone, PartialEq)]
-enum Tried {
-    /// This one.
-    Asked(Asked),
-    /// None is sent: to what, and why not.
-    Unasked(String, String),
-}
-
-impl Tried {
-    fn is_asked(&self) -> bool {
-        matches!(self, Self::Asked(_))
-    }
-}
+/// What came of looking for a request: it, or what is not asked and why not.
+type Tried = Result<Asked, (String, String)>;
 
 fn claim(gateway: &NamespacedName, asked: Asked, nodes: Vec<NodeName>) -> HttpClaim {
     let mut headers = vec![("user-agent".to_owned(), "gateproof-check".to_owned())];
@@ -222,11 +210,11 @@ impl Asking<'_> {
             let mut asked: Vec<Asked> = Vec::new();
             for one in group {
                 match one {
-                    Tried::Asked(mut one) => {
+                    Ok(mut one) => {
                         one.first = asked.is_empty();
                         asked.push(one);
                     }
-                    Tried::Unasked(what, why) => {
+                    Err((what, why)) => {
                         unasked.insert(unread(what, why));
                     }
                 }
@@ -266,7 +254,7 @@ impl Asking<'_> {
             .filter_map(|host| Some((host, host_of(&host.domains)?)))
             .flat_map(|(host, name)| self.of_host(way, Some(host), &name, &any()))
             .collect();
-        if !asked.iter().any(Tried::is_asked) {
+        if !asked.iter().any(Tried::is_ok) {
             asked = self.of_host(way, None, ANY_HOST, &any());
         }
         vec![asked]
@@ -301,7 +289,7 @@ impl Asking<'_> {
             .filter_map(|host| Some((host, name_for(&host.domains)?)))
             .flat_map(|(host, name)| self.of_host(way, Some(host), &name, &served))
             .collect();
-        if !asked.iter().any(Tried::is_asked) {
+        if !asked.iter().any(Tried::is_ok) {
             let name = host_of(own).unwrap_or_else(|| ANY_HOST.to_owned());
             if is_served(&name) {
                 asked = self.of_host(way, None, &name, &served);
@@ -348,7 +336,7 @@ impl Asking<'_> {
         let tls = scheme == Scheme::Https;
         let asked = |request, expect| {
             let host = name.to_owned();
-            Tried::Asked(Asked { port, tls, host, request, expect, first: false })
+            Ok(Asked { port, tls, host, request, expect, first: false })
         };
         let mut tried: Vec<Tried> = Vec::new();
         for rule in host.map_or(&[][..], |host| &host.routes) {
@@ -364,14 +352,14 @@ impl Asking<'_> {
                 Ok(request) => asked(request, HttpExpectation::Carried(served.clone())),
                 Err(why) => {
                     let (scheme, path) = (scheme.as_str(), taken::path_in_words(rule));
-                    Tried::Unasked(format!("{scheme}://{name}{path} on port {port}"), why)
+                    Err((format!("{scheme}://{name}{path} on port {port}"), why))
                 }
             };
             if !tried.contains(&one) {
                 tried.push(one);
             }
         }
-        if !tried.iter().any(Tried::is_asked) {
+        if !tried.iter().any(Tried::is_ok) {
             let answered = |request| asked(request, HttpExpectation::Answered(served.clone()));
             tried.extend(self.nowhere(way, host, name).map(answered));
         }

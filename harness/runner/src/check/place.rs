@@ -150,13 +150,12 @@ pub(super) async fn gateway_now<'a>(
     name: &NamespacedName,
 ) -> Result<GatewayNow<'a>, Unreadable> {
     let known = circumstances.memory.of(circumstances.cluster, name);
-    let (gateway, service) = match known {
-        Some(known) => known,
-        None => {
-            let read = gateway_and_service(circumstances, name).await?;
-            circumstances.memory.keep(name, &read);
-            read
-        }
+    let (gateway, service) = if let Some(known) = known {
+        known
+    } else {
+        let read = gateway_and_service(circumstances, name).await?;
+        circumstances.memory.keep(name, &read);
+        read
     };
     Ok(GatewayNow { circumstances, gateway, service, nodes: circumstances.cluster.nodes() })
 }

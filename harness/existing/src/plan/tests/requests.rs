@@ -4,7 +4,7 @@ use gateproof_core::cilium::HostNetwork;
 use gateproof_core::dossier::{CertificateAtHop, CertificateFacts, Dossier, Found, Hop};
 use gateproof_core::moment::Moment;
 use gateproof_core::name::{ClusterName, NamespacedName};
-use gateproof_core::scenario::{Claim, HttpClaim, HttpExpectation};
+use gateproof_core::scenario::{Claim, HttpClaim, HttpExpectation, ServedCertificate};
 use serde_json::{Value, json};
 
 use super::super::Probing;
@@ -169,7 +169,11 @@ fn what_takes_every_name_is_asked_for_one_that_its_certificate_is_for() {
     let mut unread = with_tls(None, &["*.a.test"], catch_all());
     unread.certificates[0].found = Found::NotRead;
     let claim = &requests(&unread)[0];
-    assert_eq!(claim.expect, HttpExpectation::Carried(Default::default()), "nobody knows which");
+    assert_eq!(
+        claim.expect,
+        HttpExpectation::Carried(ServedCertificate::default()),
+        "nobody knows which"
+    );
 }
 
 #[test]
