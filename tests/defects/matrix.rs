@@ -43,6 +43,13 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0044", "nothing drops packets here: a port that is closed is refused"),
     ("GP0045", "backends here speak HTTP/1.1 and HTTP/2 alike"),
     ("GP0046", "an Envoy here knows every endpoint that there is"),
+    ("GP0050", "an Envoy here serves all that its agent has, or nothing"),
+    ("GP0051", "nothing here fails now and then"),
+    ("GP0052", "the operator here writes what it accepts"),
+    ("GP0053", "an agent here takes each CiliumEnvoyConfig, or none"),
+    ("GP0054", "the operator here makes again what is removed"),
+    ("GP0055", "nodes here are always ready"),
+    ("GP0056", "what stops every agent or Envoy here shows, and has a rule of its own"),
 ];
 
 /// What was found, by base and name of each defect.

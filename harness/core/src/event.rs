@@ -309,6 +309,9 @@ pub struct Evidence {
     /// HTTP probes, the last of each entry point.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<PlacedHttp>,
+    /// What comes and goes although nothing is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comes_and_goes: Option<ComesAndGoes>,
     /// TCP probes, the last of each socket.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcp: Vec<PlacedTcp>,
@@ -333,6 +336,16 @@ pub struct PlacedHttp {
     pub place: String,
     /// What was seen.
     pub observation: HttpObservation,
+}
+
+/// A claim that held in some looks and in others did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComesAndGoes {
+    /// Looks in which it did not hold.
+    pub misfits: u32,
+    /// All looks.
+    pub looks: u32,
 }
 
 /// A TCP observation and where it was made.

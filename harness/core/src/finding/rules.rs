@@ -10,6 +10,9 @@ mod backend;
 mod backend_protocol;
 mod balancer_targets;
 mod challenge_isolated;
+mod comes_and_goes;
+mod config_behind;
+mod config_missing;
 mod definitions;
 mod endpoints_unknown;
 mod envoy_down;
@@ -21,8 +24,11 @@ mod kube_proxy;
 mod low_ports;
 mod no_address;
 mod no_certificate;
+mod node_not_ready;
 mod node_selector;
+mod nodes_differ;
 mod not_granted;
+mod nowhere;
 mod old_envoys;
 mod one_node;
 mod out_of_date;
@@ -90,6 +96,13 @@ pub const ALL: &[&Rule] = &[
     &silent_ports::RULE,
     &backend_protocol::RULE,
     &endpoints_unknown::RULE,
+    &nodes_differ::RULE,
+    &comes_and_goes::RULE,
+    &config_behind::NOT_TRANSLATED,
+    &config_behind::NOT_TAKEN,
+    &config_missing::RULE,
+    &node_not_ready::RULE,
+    &nowhere::RULE,
 ];
 
 /// An issue of Cilium about some releases.

@@ -213,13 +213,15 @@ impl Node {
         Ok(Self { name: NodeName::new(metadata.name), labels: metadata.labels, addresses })
     }
 
-    /// The addresses traffic comes in by: `InternalIP`.
+    /// The addresses traffic comes in by: `InternalIP`, and `ExternalIP` of a node that has no
+    /// other.
     pub(crate) fn internal_addresses(&self) -> Vec<IpAddr> {
-        self.addresses
-            .iter()
-            .filter(|address| address.kind == "InternalIP")
-            .filter_map(|address| address.address.parse().ok())
-            .collect()
+        let of_kind = |kind: &str| -> Vec<IpAddr> {
+            let found = self.addresses.iter().filter(|address| address.kind == kind);
+            found.filter_map(|address| address.address.parse().ok()).collect()
+        };
+        let internal = of_kind("InternalIP");
+        if internal.is_empty() { of_kind("ExternalIP") } else { internal }
     }
 }
 

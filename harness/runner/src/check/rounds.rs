@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateproof_core::event::Evidence;
+use gateproof_core::event::{ComesAndGoes, Evidence};
 use gateproof_core::scenario::Hold;
 use gateproof_core::verdict::{Failure, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, wait};
@@ -110,7 +110,9 @@ pub(super) async fn decide(
             // nothing changes.
             let over = began >= deadline || (counts && Instant::now() >= deadline);
             if over {
-                tell_now_and_then(&mut round.judgement, misfits, looks);
+                if misfits > 0 && misfits < looks {
+                    tell_now_and_then(&mut round, ComesAndGoes { misfits, looks });
+                }
                 return Decided { judgement: round.judgement, evidence: round.evidence };
             }
             wait::pause(PAUSE).await;
@@ -158,14 +160,13 @@ async fn keep(
 }
 
 /// Says of what failed in some looks and not in others that it does so.
-fn tell_now_and_then(judgement: &mut Judgement, misfits: u32, looks: u32) {
-    if misfits == 0 || misfits == looks {
-        return;
-    }
-    for failure in &mut judgement.failures {
+fn tell_now_and_then(round: &mut Round, told: ComesAndGoes) {
+    round.evidence.comes_and_goes = Some(told);
+    let ComesAndGoes { misfits, looks } = told;
+    for failure in &mut round.judgement.failures {
         failure.seen.push_str(", now and then");
     }
-    if let Some(first) = judgement.failures.first_mut() {
+    if let Some(first) = round.judgement.failures.first_mut() {
         let hint = format!(
             "this comes and goes: {misfits} of {looks} looks found something that does not hold, \
              and nothing was changed meanwhile; look for one of several backends, Envoys or ways \

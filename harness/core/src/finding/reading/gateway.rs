@@ -120,7 +120,16 @@ impl<'d> Gateway<'d> {
     pub(in crate::finding) fn envoy_config(&self) -> Option<&'d Value> {
         let namespace = Some(self.name.namespace.as_str());
         let expected = format!("cilium-gateway-{}", self.name.name);
-        self.dossier.get("cilium.io", "CiliumEnvoyConfig", namespace, &expected)
+        self.dossier.get("cilium.io", "CiliumEnvoyConfig", namespace, &expected).or_else(|| {
+            // Names of long Gateways are shortened.
+            self.dossier.list("cilium.io", "CiliumEnvoyConfig").find(|config| {
+                text(config, "/metadata/namespace") == namespace
+                    && items(config, "/metadata/ownerReferences").iter().any(|owner| {
+                        text(owner, "/kind") == Some("Gateway")
+                            && text(owner, "/name") == Some(&self.name.name)
+                    })
+            })
+        })
     }
 
     /// Addresses in its status.

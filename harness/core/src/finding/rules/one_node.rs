@@ -72,7 +72,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
 }
 
 /// Whether something else shows on the node that has a rule of its own.
-fn has_another_cause(dossier: &Dossier, node: &NodeName) -> bool {
+pub(super) fn has_another_cause(dossier: &Dossier, node: &NodeName) -> bool {
     let on = |pods: &[ComponentPod], wrong: &dyn Fn(&ComponentPod) -> bool| {
         pods.iter().any(|pod| pod.node.as_ref() == Some(node) && wrong(pod))
     };
