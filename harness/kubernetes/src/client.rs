@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use http::{Method, Request, Response};
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tower::{BoxError, Service};
 
 use crate::discovery::{Discovery, Resource};
@@ -183,7 +185,7 @@ impl Client {
         let repeatable = self.is_patient() && request.method() == Method::GET;
         let mut attempts = if repeatable { READABLE_WITHIN } else { 1 };
         loop {
-            let text = self.send_text(request.clone()).await?;
+            let text = Box::pin(self.send_text(request.clone())).await?;
             attempts -= 1;
             match serde_json::from_str(&text) {
                 Ok(value) => return Ok(value),
@@ -205,18 +207,9 @@ impl Client {
         };
         let mut attempt = 1;
         loop {
-            let asked = self.inner.request_text(request.clone());
-            let slowest = Duration::from_millis(self.slowest.load(Ordering::Relaxed));
-            let limit = patience.limit(attempt, request.method(), slowest);
-            let began = Instant::now();
-            let answer = match timeout(limit, asked).await {
-                Ok(Ok(text)) => {
-                    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    self.slowest.fetch_max(took, Ordering::Relaxed);
-                    return Ok(text);
-                }
-                Ok(Err(error)) => Cause::of(&error),
-                Err(_) => Cause::Unreachable(format!("none within {} s", limit.as_secs_f64())),
+            let answer = match Box::pin(self.attempt(patience, &request)).await {
+                Ok(text) => return Ok(text),
+                Err(cause) => cause,
             };
             match patience.pause_after(attempt, request.method(), &answer) {
                 Some(pause) => wait::pause(pause).await,
@@ -224,6 +217,46 @@ impl Client {
             }
             tracing::debug!(attempt, cause = %answer, path = %request.uri().path(), "asking again");
             attempt += 1;
+        }
+    }
+
+    /// Sends a request and waits for its answer. A read whose answer is late for this API is sent
+    /// once more beside it, and whichever answers first counts.
+    async fn attempt(
+        &self,
+        patience: Patience,
+        request: &Request<Vec<u8>>,
+    ) -> Result<String, Cause> {
+        let began = Instant::now();
+        let end = began + patience.request;
+        let slowest = Duration::from_millis(self.slowest.load(Ordering::Relaxed));
+        let mut asked = FuturesUnordered::new();
+        let mut sent = 0;
+        loop {
+            asked.push(self.inner.request_text(request.clone()));
+            sent += 1;
+            let again = patience.again_after(sent, request.method(), slowest);
+            let until = again.map_or(end, |after| began + after);
+            let cause = loop {
+                match timeout_at(until, asked.next()).await {
+                    Ok(Some(Ok(text))) => {
+                        let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                        self.slowest.fetch_max(took, Ordering::Relaxed);
+                        return Ok(text);
+                    }
+                    // What was sent beside it may still be answered.
+                    Ok(Some(Err(_))) if !asked.is_empty() => {}
+                    Ok(Some(Err(error))) => break Some(Cause::of(&error)),
+                    Ok(None) | Err(_) => break None,
+                }
+            };
+            if let Some(cause) = cause {
+                return Err(cause);
+            }
+            if again.is_none() {
+                let within = patience.request.as_secs_f64();
+                return Err(Cause::Unreachable(format!("none within {within} s")));
+            }
         }
     }
 }

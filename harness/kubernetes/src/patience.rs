@@ -27,16 +27,20 @@ impl Patience {
     pub const EXISTING: Self =
         Self { request: Duration::from_secs(8), attempts: 5, pause: Duration::from_millis(100) };
 
-    /// How long an attempt may take, when no answer took longer than `slowest` so far. A request
-    /// that got lost is noticed soon where answers are quick, and waited for where they are slow;
-    /// what cannot be sent again has all the time there is.
-    pub(crate) fn limit(&self, attempt: u32, method: &Method, slowest: Duration) -> Duration {
-        const FIRST: Duration = Duration::from_secs(2);
-        if *method == Method::POST {
-            return self.request;
-        }
+    /// When a read that is not answered yet is sent once more beside what was sent `sent` times
+    /// before, if no answer took longer than `slowest` so far; `None` when it is only waited for.
+    /// So a request that got lost costs little, and one that is slow loses nothing.
+    pub(crate) fn again_after(
+        &self,
+        sent: u32,
+        method: &Method,
+        slowest: Duration,
+    ) -> Option<Duration> {
+        const FIRST: Duration = Duration::from_millis(1500);
+        const MOST: u32 = 3;
         let usual = FIRST.max(slowest * 3);
-        (usual * 2_u32.saturating_pow(attempt.saturating_sub(1))).min(self.request)
+        let after = usual * 2_u32.saturating_pow(sent.saturating_sub(1));
+        (*method == Method::GET && sent < MOST && after < self.request).then_some(after)
     }
 
     /// How long to wait before a request is sent again after so many attempts; `None` when this
@@ -99,18 +103,18 @@ mod tests {
 
     #[test]
     fn lost_requests_are_noticed_soon_unless_answers_are_slow() {
-        let second = Duration::from_secs;
-        for (attempt, method, slowest, limit) in [
-            (1, Method::GET, 0, 2),
-            (2, Method::GET, 0, 4),
-            (3, Method::GET, 0, 8),
-            (9, Method::GET, 0, 8),
-            (1, Method::GET, 2, 6),
-            (1, Method::GET, 5, 8),
-            (1, Method::POST, 0, 8),
+        for (sent, method, slowest, after) in [
+            (1, Method::GET, 0, Some(1500)),
+            (2, Method::GET, 0, Some(3000)),
+            (3, Method::GET, 0, None),
+            (1, Method::GET, 2000, Some(6000)),
+            (1, Method::GET, 5000, None),
+            (1, Method::PATCH, 0, None),
+            (1, Method::POST, 0, None),
         ] {
-            let found = Patience::EXISTING.limit(attempt, &method, second(slowest));
-            assert_eq!(found, second(limit), "{attempt} {method} {slowest}");
+            let slow = Duration::from_millis(slowest);
+            let found = Patience::EXISTING.again_after(sent, &method, slow);
+            assert_eq!(found, after.map(Duration::from_millis), "{sent} {method} {slowest}");
         }
     }
 
