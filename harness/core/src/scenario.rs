@@ -29,6 +29,9 @@ pub(crate) mod manifest;
 mod resolve;
 
 pub mod catalog;
+pub mod issuer;
+
+use issuer::Issuer;
 
 pub(crate) use resolve::check_values;
 pub(crate) use text::{Cidr, TextForm};
@@ -107,17 +110,6 @@ pub struct Variant {
     pub faults: Vec<Fault>,
     /// What must become of its trials when they are not to pass.
     pub expect: Option<Expected>,
-}
-
-/// Who signs certificates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Issuer {
-    /// No cert-manager issuer is made.
-    None,
-    /// A SelfSigned ClusterIssuer named `gateproof`.
-    SelfSigned,
-    /// A CA ClusterIssuer named `gateproof` with a root made for the run.
-    Ca,
 }
 
 /// An echo server behind a Service: Deployment and Service of one name.

@@ -6,7 +6,8 @@
 use gateproof_core::cilium::CiliumConfig;
 use gateproof_core::dossier::{Dossier, Unread, Why};
 use gateproof_core::plan::TrialPlan;
-use gateproof_core::scenario::{Action, Issuer, ObjectRef};
+use gateproof_core::scenario::issuer::Issuer;
+use gateproof_core::scenario::{Action, ObjectRef};
 use serde_json::Value;
 
 use crate::plan::in_words;
@@ -45,7 +46,14 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
             )),
         }
     }
-    misfits.extend(lacks_cert_manager(definition.issuer, dossier));
+    misfits.extend(lacks_cert_manager(&definition.issuer, dossier));
+    if matches!(definition.issuer, Issuer::Acme(_)) {
+        misfits.push(
+            "an ACME issuer needs names that lead to the Gateway inside the cluster, and nobody \
+             changes the DNS of a cluster that somebody runs: use `ca: {}`, or --provider kind"
+                .to_owned(),
+        );
+    }
     if let (Some(wanted), Some(there)) = (&definition.cert_manager, &dossier.versions.cert_manager)
         && !is_release(there, wanted)
     {
@@ -69,7 +77,7 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
 
 /// Why nobody would sign the certificates that a trial wants. Where only its version cannot be read,
 /// cert-manager is there all the same.
-fn lacks_cert_manager(issuer: Issuer, dossier: &Dossier) -> Option<String> {
+fn lacks_cert_manager(issuer: &Issuer, dossier: &Dossier) -> Option<String> {
     let unread =
         dossier.unread.iter().find(|unread| unread.what.starts_with("Certificate objects"));
     match (issuer, &dossier.versions.cert_manager, unread.map(|unread| &unread.why)) {

@@ -19,10 +19,11 @@ use gateproof_core::name::{
     ClusterName, ListenerName, NamespacedName, ScenarioName, TrialName, VariantName,
 };
 use gateproof_core::plan::{ClusterPlan, Plan, TrialPlan};
+use gateproof_core::scenario::issuer::Issuer;
 use gateproof_core::scenario::{
     Action, Check, Claim, ConditionClaim, ConditionStatus, ExposureClaim, ExposureExpectation,
-    GatewayApi, GatewayClaim, Issuer, ListenerClaim, Pace, RoutesClaim, Scenario, Step,
-    TargetCount, TargetHealthClaim, TargetPorts, Variant,
+    GatewayApi, GatewayClaim, ListenerClaim, Pace, RoutesClaim, Scenario, Step, TargetCount,
+    TargetHealthClaim, TargetPorts, Variant,
 };
 use gateproof_core::source::nearest::nearest;
 use gateproof_core::topology::{Topology, TopologyNode};

@@ -36,7 +36,7 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 
 pub use reconcile::{GivenUp, Outcome, StatusUpdate, SyncedSecret, reconcile};
 pub use resources::{Resources, SkipReason, Skipped};
-pub use translation::names::secret_copies;
+pub use translation::names::{secret_copies, service as gateway_service};
 
 /// What every stage starts from.
 #[derive(Debug, Clone, Copy)]

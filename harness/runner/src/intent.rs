@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gateproof_core::plan::{Plan, TrialPlan};
-use gateproof_core::scenario::{Action, Issuer, Manifest, Scenario};
+use gateproof_core::scenario::issuer::Issuer;
+use gateproof_core::scenario::{Action, Manifest, Scenario};
 use gateproof_kubernetes::apply::RUN_LABEL;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub fn objects(trial: &TrialPlan, image: &str) -> Vec<Value> {
         Action::Patch { .. } | Action::Delete(_) | Action::Check(_) => Vec::new(),
     });
     let backends = definition.backends.iter().flat_map(|it| backend::objects(it, image));
-    let issuer = issuer::objects(definition.issuer);
+    let issuer = issuer::objects(&definition.issuer);
     manifests.chain(backends).chain(issuer).collect()
 }
 

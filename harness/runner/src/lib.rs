@@ -31,6 +31,7 @@ pub mod workplace;
 mod check;
 mod diagnosis;
 mod life;
+mod names;
 mod prerequisite;
 mod step;
 mod trial;

@@ -1,6 +1,9 @@
-//! What a trial needs before its own manifests: an issuer for certificates and echo backends.
+//! What a trial needs before its own manifests: an issuer for certificates, the ACME
+//! server behind it, names in the cluster's DNS, and echo backends.
 //!
 //! Pure: each module says which objects to apply and what must become true of them.
 
+pub(crate) mod acme;
 pub(crate) mod backend;
+pub(crate) mod corefile;
 pub(crate) mod issuer;

@@ -15,7 +15,8 @@ use gateproof_core::expectation::Counted;
 use gateproof_core::finding::Finding;
 use gateproof_core::judge;
 use gateproof_core::plan::TrialPlan;
-use gateproof_core::scenario::{Action, Check, Claim, Issuer, Step};
+use gateproof_core::scenario::issuer::{Acme, Issuer};
+use gateproof_core::scenario::{Action, Check, Claim, Step};
 use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
@@ -24,7 +25,8 @@ use crate::cause::{unpanicked, with_causes};
 use crate::check::{self, Circumstances, Decided, Memory};
 use crate::diagnosis::{self, Diagnose, Diagnosed, Observed};
 use crate::dispatcher::Emitter;
-use crate::prerequisite::{backend, issuer};
+use crate::names;
+use crate::prerequisite::{acme, backend, issuer};
 use crate::run::Options;
 use crate::step;
 
@@ -82,6 +84,7 @@ pub(crate) async fn run(
     trial.tell_what_is_not_covered();
     let measured = trial.verdict();
     let (findings, dossier) = trial.diagnose(options.diagnose).await;
+    trial.forget_names().await;
     match &plan.expect {
         None => Concluded { verdict: measured, reason: None, dossier },
         Some(expected) => {
@@ -147,14 +150,48 @@ impl Trial<'_> {
     }
 
     async fn prepare_issuer(&mut self) -> Option<String> {
-        let client = self.cluster.client();
-        let (kind, run) = (self.plan.definition.issuer, self.run);
+        let definition = Arc::clone(&self.plan.definition);
+        if let Issuer::Acme(acme) = &definition.issuer {
+            let halted = self.prepare_acme(acme).await;
+            if halted.is_some() {
+                return halted;
+            }
+        }
+        let (client, run) = (self.cluster.client(), self.run);
         self.step("issuer", async move |progress| {
-            step::apply_own(&client, run, &issuer::objects(kind)).await?;
-            let object = issuer::must_be_ready(kind).expect("this issuer has an object");
+            step::apply_own(&client, run, &issuer::objects(&definition.issuer)).await?;
+            let object =
+                issuer::must_be_ready(&definition.issuer).expect("this issuer has an object");
             step::await_ready(&client, &object, PREREQUISITE_LIMIT, progress).await
         })
         .await
+    }
+
+    /// Brings up the ACME server, and makes the names lead to the Gateway: for cert-manager and
+    /// the server alike.
+    async fn prepare_acme(&mut self, settings: &Acme) -> Option<String> {
+        let (client, run) = (self.cluster.client(), self.run);
+        let mark = format!("{run}.{}", self.plan.name);
+        self.step("ACME server", async move |progress| {
+            step::apply_own(&client, run, &acme::server(settings)).await?;
+            let deployment = acme::deployment();
+            step::await_object(&client, &deployment, PREREQUISITE_LIMIT, progress, acme::missing)
+                .await?;
+            let service = acme::gateway_service(settings);
+            names::lead(&client, &settings.names, &service, &mark, progress).await
+        })
+        .await
+    }
+
+    /// Takes the names of an ACME trial away again, once nobody looks at them any more.
+    async fn forget_names(&self) {
+        if matches!(self.plan.definition.issuer, Issuer::Acme(_))
+            && let Err(failures) = names::forget(&self.cluster.client()).await
+        {
+            for failure in failures {
+                tracing::warn!(trial = %self.plan.name, seen = failure.seen, "names of the trial stay in the cluster's DNS");
+            }
+        }
     }
 
     async fn prepare_backends(&mut self) -> Option<String> {

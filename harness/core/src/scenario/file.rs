@@ -196,13 +196,48 @@ pub(crate) struct CertificatesFile {
 /// Who signs certificates: exactly one of the keys.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{"required": ["ca"]}, {"required": ["selfSigned"]}]))]
+#[schemars(extend("oneOf" = [
+    {"required": ["ca"]}, {"required": ["selfSigned"]}, {"required": ["acme"]}
+]))]
 pub(crate) struct IssuerFile {
     /// A certificate authority made for the run. Clients can verify what it signs.
     pub(crate) ca: Option<NoSettings>,
     /// Every certificate signs itself. No client can verify it.
-    #[expect(dead_code, reason = "the schema demands exactly one of the two")]
+    #[expect(dead_code, reason = "the schema demands exactly one of the three")]
     pub(crate) self_signed: Option<NoSettings>,
+    /// An ACME server in the cluster (Pebble), which signs for a name once a challenge was answered
+    /// through the Gateway. Clients can verify what it signs.
+    pub(crate) acme: Option<AcmeFile>,
+}
+
+/// An ACME server in the cluster. `{}` answers challenges through the Gateway that asks for
+/// certificates.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AcmeFile {
+    /// How it is shown whose a name is.
+    #[serde(default)]
+    #[expect(dead_code, reason = "there is one way so far")]
+    pub(crate) solver: SolverFile,
+    /// The Gateway that answers challenges: `namespace/name`. Without it, the one that asks for
+    /// certificates.
+    pub(crate) gateway: Option<NamespacedName>,
+    /// Its HTTP listener that does; the ACME server asks the listener's port. Without it, the one
+    /// on port 80, or the only one.
+    #[schemars(length(min = 1))]
+    pub(crate) listener: Option<String>,
+    /// The image of Pebble; without it, one of Let's Encrypt's own.
+    #[schemars(length(min = 1))]
+    pub(crate) image: Option<String>,
+}
+
+/// How it is shown whose a name is.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum SolverFile {
+    /// By an answer to an HTTP request that goes through the Gateway.
+    #[default]
+    Http01,
 }
 
 /// Nothing to set.

@@ -23,6 +23,10 @@ pub(crate) struct Inventory<'a> {
     pub(crate) services: BTreeSet<NamespacedName>,
     /// Certificates: written, or made by cert-manager for a Gateway.
     pub(crate) certificates: BTreeSet<NamespacedName>,
+    /// Gateways that ask the scenario's own issuer for certificates.
+    pub(crate) asking_gateways: BTreeSet<NamespacedName>,
+    /// The DNS names for which the scenario's own issuer is asked.
+    pub(crate) asked_names: Vec<AskedName<'a>>,
     /// Whether a manifest brings an issuer of its own.
     pub(crate) has_issuer: bool,
     /// Every Gateway API object, for steps that change or delete one: `kind namespace/name`.
@@ -33,6 +37,15 @@ pub(crate) struct Inventory<'a> {
     /// Whether some object could not be read, so that a name that is not here may well be there.
     pub(crate) incomplete: bool,
     classes: BTreeMap<String, String>,
+}
+
+/// A DNS name for which a certificate is asked.
+#[derive(Debug)]
+pub(crate) struct AskedName<'a> {
+    /// The name.
+    pub(crate) name: String,
+    /// Where it was written.
+    pub(crate) place: Place<'a>,
 }
 
 /// A Gateway.
@@ -102,6 +115,10 @@ impl<'a> Inventory<'a> {
             }
             (CERT_MANAGER, "Certificate") => {
                 self.certificates.insert(name);
+                if object.value["spec"]["issuerRef"]["name"] == OWN_ISSUER {
+                    let places = object.place.at(&["spec", "dnsNames"]).items();
+                    self.asked_names.extend(places.filter_map(asked_name));
+                }
             }
             (CERT_MANAGER, "Issuer" | "ClusterIssuer") => self.has_issuer = true,
             _ => {}
@@ -111,6 +128,13 @@ impl<'a> Inventory<'a> {
     fn add_gateway(&mut self, name: NamespacedName, object: &Object<'a>) {
         let spec = object.place.get("spec");
         self.add_certificates(&name, &object.value);
+        let annotations = &object.value["metadata"]["annotations"];
+        if annotations["cert-manager.io/cluster-issuer"] == OWN_ISSUER {
+            self.asking_gateways.insert(name.clone());
+            let listeners = spec.get("listeners").items();
+            let secured = listeners.filter(|it| it.get("tls").node().is_some());
+            self.asked_names.extend(secured.filter_map(|it| asked_name(it.get("hostname"))));
+        }
         let class = spec.get("gatewayClassName").as_text().unwrap_or_default().to_owned();
         let entry = self
             .gateways
@@ -177,3 +201,11 @@ pub(crate) fn described(kind: &str, name: &NamespacedName) -> String {
 /// The group of the Gateway API.
 pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io";
 const CERT_MANAGER: &str = "cert-manager.io";
+
+/// The ClusterIssuer of a scenario.
+const OWN_ISSUER: &str = "gateproof";
+
+fn asked_name(place: Place<'_>) -> Option<AskedName<'_>> {
+    let name = place.as_text().filter(|name| !name.is_empty())?.to_owned();
+    Some(AskedName { name, place })
+}

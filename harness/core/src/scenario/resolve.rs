@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::file::form::ManifestForm;
 use super::file::{ChannelFile, ScenarioFile};
 use super::inventory::Inventory;
+use super::issuer::Issuer;
 use super::manifest::{self, Object};
-use super::{Backend, Channel, GatewayApi, Issuer, Scenario, Step};
+use super::{Backend, Channel, GatewayApi, Scenario, Step};
 use crate::name::{NamespacedName, ScenarioName};
 use crate::source::nearest::nearest;
 use crate::source::problem::Problem;
@@ -22,6 +23,7 @@ mod check;
 mod expectation;
 mod faults;
 mod health;
+mod issuer;
 mod nodes;
 mod partial;
 mod ports;
@@ -94,11 +96,11 @@ pub(crate) fn resolve(
     let chosen = cert_manager_version(file);
     values::check_cert_manager(spec.at(&["stack", "certManager", "values"]), chosen, problems);
     let variants = variants::resolve(file, spec, &cilium, topology, problems);
-    let issuer = issuer(file);
     let backends = backends(file, spec, problems);
     let applied = Applied::load(file, place, around, problems);
     let mut inventory = applied.inventory(file);
     inventory.services.extend(backends.iter().map(|backend| backend.name.clone()));
+    let issuer = issuer::resolve(file, spec, &cilium, &inventory, problems);
     let scope = Scope { topology, variants, inventory, issuer };
     let steps = steps::resolve(file, spec, &applied, &scope, problems);
     if checks == Checks::Whole {
@@ -121,7 +123,7 @@ pub(crate) fn resolve(
         cert_manager_values: cert_manager_values(file),
         values: serde_json::Value::Object(file.spec.stack.values.clone()),
         variants: scope.variants.iter().map(VariantScope::variant).collect(),
-        issuer,
+        issuer: scope.issuer,
         backends,
         address_pools: file.spec.address_pools.iter().map(|pool| pool.0.clone()).collect(),
         steps,
@@ -192,14 +194,6 @@ fn cert_manager_version(file: &ScenarioFile) -> Option<&str> {
 fn cert_manager_values(file: &ScenarioFile) -> serde_json::Value {
     let asked = file.spec.stack.cert_manager.as_ref();
     asked.map(|asked| asked.values.clone()).unwrap_or_default().into()
-}
-
-fn issuer(file: &ScenarioFile) -> Issuer {
-    match &file.spec.certificates {
-        None => Issuer::None,
-        Some(certificates) if certificates.issuer.ca.is_some() => Issuer::Ca,
-        Some(_) => Issuer::SelfSigned,
-    }
 }
 
 fn gateway_api(file: &ScenarioFile) -> GatewayApi {

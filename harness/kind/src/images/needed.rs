@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gateproof_core::cluster::NodeRole;
 use gateproof_core::plan::ClusterPlan;
+use gateproof_core::scenario::issuer::Issuer;
 use gateproof_core::versions::{Asked, choose};
 
 use super::cilium;
@@ -125,6 +126,9 @@ pub fn of_stack(
                     &format!("quay.io/jetstack/cert-manager-{component}:v{version}"),
                     format!("{what}, {version}"),
                 ));
+            }
+            if let Issuer::Acme(acme) = &trial.definition.issuer {
+                list.add(reference(&acme.image, "Pebble, the ACME server".to_owned()));
             }
         }
     }

@@ -32,7 +32,7 @@ pub(crate) fn shorten(name: &str) -> String {
 }
 
 /// The Service of a Gateway. Its prefix is fixed and is not the class's name.
-pub(crate) fn service(gateway: &NamespacedName) -> NamespacedName {
+pub fn service(gateway: &NamespacedName) -> NamespacedName {
     NamespacedName::new(
         gateway.namespace.as_str(),
         shorten(&format!("cilium-gateway-{}", gateway.name)),

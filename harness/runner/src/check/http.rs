@@ -91,7 +91,7 @@ async fn look(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> Result<Ro
     let entries = entry_points(circumstances, claim).await?;
     let roots = if claim.tls {
         let client = circumstances.cluster.client();
-        trust::roots(&client, circumstances.plan.definition.issuer).await?
+        trust::roots(&client, &circumstances.plan.definition.issuer).await?
     } else {
         TrustRoots::empty()
     };

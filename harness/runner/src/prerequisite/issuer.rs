@@ -6,8 +6,11 @@
 //! a CA issuer signs with its Secret.
 
 use gateproof_core::name::NamespacedName;
-use gateproof_core::scenario::{Issuer, ObjectRef};
+use gateproof_core::scenario::ObjectRef;
+use gateproof_core::scenario::issuer::Issuer;
 use serde_json::{Value, json};
+
+use super::acme;
 
 /// The ClusterIssuer that scenarios refer to.
 pub(crate) const ISSUER: &str = "gateproof";
@@ -24,10 +27,15 @@ pub(crate) fn root_secret() -> NamespacedName {
 }
 
 /// The objects to apply, in order.
-pub(crate) fn objects(issuer: Issuer) -> Vec<Value> {
+pub(crate) fn objects(issuer: &Issuer) -> Vec<Value> {
     match issuer {
         Issuer::None => Vec::new(),
         Issuer::SelfSigned => vec![cluster_issuer(ISSUER, &json!({"selfSigned": {}}))],
+        Issuer::Acme(settings) => {
+            let mut objects = acme::server(settings);
+            objects.push(acme::issuer(settings));
+            objects
+        }
         Issuer::Ca => vec![
             json!({"apiVersion": "v1", "kind": "Namespace",
                    "metadata": {"name": CERT_MANAGER_NAMESPACE}}),
@@ -51,8 +59,8 @@ pub(crate) fn objects(issuer: Issuer) -> Vec<Value> {
 }
 
 /// The object that must become ready, if there is an issuer.
-pub(crate) fn must_be_ready(issuer: Issuer) -> Option<ObjectRef> {
-    (issuer != Issuer::None).then(|| ObjectRef {
+pub(crate) fn must_be_ready(issuer: &Issuer) -> Option<ObjectRef> {
+    (*issuer != Issuer::None).then(|| ObjectRef {
         api_version: "cert-manager.io/v1".to_owned(),
         kind: "ClusterIssuer".to_owned(),
         namespace: None,
@@ -60,7 +68,8 @@ pub(crate) fn must_be_ready(issuer: Issuer) -> Option<ObjectRef> {
     })
 }
 
-fn cluster_issuer(name: &str, spec: &Value) -> Value {
+/// A ClusterIssuer.
+pub(crate) fn cluster_issuer(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "cert-manager.io/v1",
         "kind": "ClusterIssuer",

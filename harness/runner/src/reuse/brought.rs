@@ -80,7 +80,7 @@ fn of_trial(trial: &TrialPlan) -> Vec<ObjectRef> {
     });
     let applied = steps.flatten().map(|manifest| manifest.object.clone());
     let backends = definition.backends.iter().flat_map(|it| backend::objects(it, ""));
-    let issuers = issuer::objects(definition.issuer);
+    let issuers = issuer::objects(&definition.issuer);
     issuers.into_iter().chain(backends).chain(applied).filter_map(|it| reference(&it)).collect()
 }
 

@@ -13,9 +13,10 @@ use super::status::report_unknown_service;
 use crate::name::NamespacedName;
 use crate::observation::HttpVersion;
 use crate::scenario::inventory::GatewayEntry;
+use crate::scenario::issuer::Issuer;
 use crate::scenario::{
     CertificateExpectation, Claim, Distribution, Entry, ExpectedIssuer, HttpClaim, HttpExpectation,
-    Issuer, ResponseExpectation, ServerName,
+    ResponseExpectation, ServerName,
 };
 use crate::source::problem::Problem;
 use crate::source::tree::Place;
@@ -362,10 +363,12 @@ fn certificate(
 ) -> Option<CertificateExpectation> {
     let served = expect.certificate.as_ref()?;
     let at = place.get("certificate");
-    if served.issuer == ServedIssuerFile::Scenario && context.scope.issuer != Issuer::Ca {
+    if served.issuer == ServedIssuerFile::Scenario && !context.scope.issuer.has_root() {
         let (why, found) = match context.scope.issuer {
             Issuer::SelfSigned => ("no client can verify it", "an issuer that is `selfSigned`"),
-            Issuer::None | Issuer::Ca => ("nobody would have signed it", "no `certificates:`"),
+            Issuer::None | Issuer::Ca | Issuer::Acme(_) => {
+                ("nobody would have signed it", "no `certificates:`")
+            }
         };
         problems.push(
             Problem::at(&at.get("issuer"), "the scenario has no authority that signs certificates")

@@ -10,8 +10,9 @@ use super::super::file::form::{ConditionForm, StatusForm};
 use super::check::{Context, Named, report_unknown_gateway};
 use super::unknown;
 use crate::name::{ListenerName, NamespacedName};
+use crate::scenario::issuer::Issuer;
 use crate::scenario::{
-    CertificateClaim, Claim, ConditionClaim, ConditionStatus, GatewayClaim, Issuer, ListenerClaim,
+    CertificateClaim, Claim, ConditionClaim, ConditionStatus, GatewayClaim, ListenerClaim,
     RouteClaim, ServiceClaim, ServiceRef,
 };
 use crate::source::nearest::nearest;
