@@ -10,6 +10,7 @@ mod backend;
 mod backend_protocol;
 mod balancer_targets;
 mod challenge_isolated;
+mod challenge_not_admitted;
 mod comes_and_goes;
 mod config_behind;
 mod config_missing;
@@ -89,6 +90,7 @@ pub const ALL: &[&Rule] = &[
     &agent_down::RULE,
     &switched_off::RULE,
     &one_node::RULE,
+    &challenge_not_admitted::RULE,
     &announcement_lease::RULE,
     &announcement_holder::RULE,
     &announcement_off::RULE,
