@@ -31,7 +31,6 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0022", "the reference model does not cover two Gateways on one host port"),
     ("GP0024", "the reference model does not cover what Envoy refuses of a route table"),
     ("GP0029", "nothing is upgraded here with a part left behind"),
-    ("GP0031", "there is no ACME server"),
     ("GP0032", "there is no load balancer that terminates TLS"),
     ("GP0033", "agents do not fall over here; an Envoy does"),
     ("GP0034", "values that leave Gateway API support off are refused before anything runs"),

@@ -1,5 +1,6 @@
 //! The table of defects, a file for each part of a scenario that can be wrong.
 
+mod acme;
 mod addresses;
 mod certificates;
 mod faults;
@@ -13,6 +14,7 @@ use crate::case::Defect;
 pub(crate) const BASES: &[&str] = &[
     "routes",
     "certificates",
+    "acme",
     "secret",
     "host-network",
     "low-port",
@@ -34,6 +36,7 @@ pub(crate) fn defects() -> impl Iterator<Item = &'static Defect> {
     [
         routes::DEFECTS,
         certificates::DEFECTS,
+        acme::DEFECTS,
         nodes::DEFECTS,
         addresses::DEFECTS,
         steps::DEFECTS,
