@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use gateproof_kind::plan::mirror::REGISTRY_IMAGE;
-use gateproof_runner::workplace;
 
 use super::Choice;
+use super::kind::ClusterImages;
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -36,26 +35,6 @@ pub(crate) enum ImagesCommand {
 pub(crate) struct ImagesArguments {
     #[command(flatten)]
     pub(crate) choice: Choice,
-    /// The image of nodes to which the topology gives none.
-    #[arg(long, env = workplace::NODE_IMAGE, value_name = "IMAGE")]
-    pub(crate) node_image: Option<String>,
-    /// The image of the load balancer before several control planes.
-    #[arg(long, env = workplace::LOAD_BALANCER_IMAGE, value_name = "IMAGE")]
-    pub(crate) load_balancer_image: Option<String>,
-    /// The image of mirrors of registries, where a run uses them.
-    #[arg(
-        long,
-        env = workplace::REGISTRY_MIRROR,
-        value_name = "IMAGE",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = REGISTRY_IMAGE
-    )]
-    pub(crate) registry_mirror: Option<String>,
-    /// The image that Helm runs in; by default one is needed only without a `helm` on PATH.
-    #[arg(long, env = workplace::HELM_IMAGE, value_name = "IMAGE")]
-    pub(crate) helm_image: Option<String>,
-    /// A published image of gateproof, instead of one that is packed from this program.
-    #[arg(long, env = workplace::OWN_IMAGE, value_name = "IMAGE")]
-    pub(crate) image: Option<String>,
+    #[command(flatten)]
+    pub(crate) images: ClusterImages,
 }

@@ -7,10 +7,9 @@ use clap::Args;
 use gateproof_kind::plan::mirror::REGISTRY_IMAGE;
 use gateproof_runner::workplace::{self, Wishes};
 
-/// Options of the kind provider.
+/// The images that clusters are made of, for what runs on them and for what lists or fetches them.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "kind clusters")]
-pub(crate) struct KindArguments {
+pub(crate) struct ClusterImages {
     /// The image of every node that the topology gives none, such as kindest/node:v1.35.8.
     #[arg(long, env = workplace::NODE_IMAGE, value_name = "IMAGE")]
     pub(crate) node_image: Option<String>,
@@ -28,14 +27,25 @@ pub(crate) struct KindArguments {
         default_missing_value = REGISTRY_IMAGE
     )]
     pub(crate) registry_mirror: Option<String>,
-    /// With which rights nodes run: `privileged`, or, for hosts that refuse that, a list of
-    /// capabilities or `default-capabilities` for a list that usually works.
-    #[arg(long, env = workplace::NODE_PRIVILEGES, value_name = "RIGHTS")]
-    pub(crate) node_privileges: Option<String>,
     /// A published image of gateproof for backends and the prober inside; on kind clusters one is
     /// packed from this program by default.
     #[arg(long, env = workplace::OWN_IMAGE, value_name = "IMAGE")]
     pub(crate) image: Option<String>,
+    /// An image whose entrypoint is Helm, to run it in a container on the cluster's network.
+    #[arg(long, env = workplace::HELM_IMAGE, value_name = "IMAGE")]
+    pub(crate) helm_image: Option<String>,
+}
+
+/// Options of the kind provider.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "kind clusters")]
+pub(crate) struct KindArguments {
+    #[command(flatten)]
+    pub(crate) images: ClusterImages,
+    /// With which rights nodes run: `privileged`, or, for hosts that refuse that, a list of
+    /// capabilities or `default-capabilities` for a list that usually works.
+    #[arg(long, env = workplace::NODE_PRIVILEGES, value_name = "RIGHTS")]
+    pub(crate) node_privileges: Option<String>,
     /// From where sockets are asked: `host`, `container` (a helper on the cluster's network), or
     /// `auto`, which takes the helper where container addresses have no route from here. On
     /// existing clusters `outside`, `inside` (a pod), or `auto`.
@@ -44,9 +54,6 @@ pub(crate) struct KindArguments {
     /// The Helm program; by default the one on PATH, else Helm in a container.
     #[arg(long, env = workplace::HELM, value_name = "PATH")]
     pub(crate) helm: Option<PathBuf>,
-    /// An image whose entrypoint is Helm, to run it in a container on the cluster's network.
-    #[arg(long, env = workplace::HELM_IMAGE, value_name = "IMAGE")]
-    pub(crate) helm_image: Option<String>,
     /// The Gateway API's definitions: a file or an address; by default those of the release that
     /// fits the Cilium version.
     #[arg(long, env = workplace::GATEWAY_API_CRDS, value_name = "FILE|URL")]
@@ -63,14 +70,11 @@ impl KindArguments {
     /// The same as values.
     pub(crate) fn wishes(&self) -> Wishes {
         let Self {
-            node_image,
-            load_balancer_image,
-            registry_mirror,
+            images:
+                ClusterImages { node_image, load_balancer_image, registry_mirror, image, helm_image },
             node_privileges,
-            image: own_image,
             vantage,
             helm,
-            helm_image,
             gateway_api_crds,
             cilium_chart,
             cert_manager_chart,
@@ -80,7 +84,7 @@ impl KindArguments {
             load_balancer_image,
             registry_mirror,
             node_privileges,
-            own_image,
+            own_image: image,
             vantage,
             helm,
             helm_image,

@@ -39,11 +39,11 @@ fn list(arguments: &ImagesArguments) -> Result<Vec<NeededImage>, CommandError> {
     let plan = planning::make(&catalog, ProviderKind::Kind, &selection(choice)?)
         .map_err(|error| CommandError::NothingSelected(error.to_string()))?;
     let choices = Choices {
-        node: arguments.node_image.clone(),
-        load_balancer: arguments.load_balancer_image.clone(),
-        registry_mirror: arguments.registry_mirror.clone().filter(|image| !image.is_empty()),
+        node: arguments.images.node_image.clone(),
+        load_balancer: arguments.images.load_balancer_image.clone(),
+        registry_mirror: arguments.images.registry_mirror.clone().filter(|image| !image.is_empty()),
         helm: helm(arguments),
-        own: Some(own(arguments.image.as_deref())),
+        own: Some(own(arguments.images.image.as_deref())),
     };
     Ok(needed(&plan.clusters, &choices))
 }
@@ -52,7 +52,7 @@ fn list(arguments: &ImagesArguments) -> Result<Vec<NeededImage>, CommandError> {
 fn helm(arguments: &ImagesArguments) -> Option<NeededImage> {
     let program = variable(workplace::HELM).filter(|program| !program.is_empty());
     let program = program.as_deref().map(Path::new);
-    let image = arguments.helm_image.as_deref();
+    let image = arguments.images.helm_image.as_deref();
     let reference = workplace::helm_in_container(image, program, &variable)?;
     let reason = match image {
         Some(_) => "Helm, as chosen",

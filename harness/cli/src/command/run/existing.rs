@@ -31,7 +31,7 @@ pub(super) async fn prepare(
 ) -> Result<(Plan, Setup), CommandError> {
     let wish = Wish {
         vantage: arguments.kind.vantage.as_deref(),
-        image: arguments.kind.image.as_deref(),
+        image: arguments.kind.images.image.as_deref(),
         writes: arguments.allow_writes.into(),
     };
     wish.vantage()?;
@@ -104,7 +104,7 @@ impl Intent<'_> {
     /// What the run will make, once it is known that it may and that nothing is in its way.
     async fn errand(self) -> Result<Errand, CommandError> {
         let client = &self.connected.client;
-        let image = self.arguments.kind.image.clone();
+        let image = self.arguments.kind.images.image.clone();
         let (mut problems, mut namespaces) = (Vec::new(), BTreeMap::new());
         let mut all: Vec<Value> = Vec::new();
         for cluster in &self.plan.clusters {
