@@ -66,7 +66,7 @@ const ACME: &str = "acme.cert-manager.io";
 const ROUTES: &str = "which routes there are, and whether they are attached";
 const ISSUANCE: &str = "why a certificate was not issued";
 
-/// Read first: it tells in which namespaces the rest is.
+/// Read first: it tells in which namespaces the rest is, and which Secrets are asked for.
 pub(crate) const FIRST: &[Reading] = &[
     Reading::new(
         KindRef::new(GATEWAY, "Gateway", &["v1", "v1beta1"]),
@@ -86,6 +86,12 @@ pub(crate) const FIRST: &[Reading] = &[
         "httproutes",
         Namespaces,
         ROUTES,
+    ),
+    Reading::new(
+        KindRef::new(GATEWAY, "ListenerSet", &["v1"]),
+        "listenersets",
+        Namespaces,
+        "listeners that are added to Gateways from elsewhere",
     ),
 ];
 
@@ -163,12 +169,6 @@ pub(crate) const REST: &[Reading] = &[
         "backendtlspolicies",
         Namespaces,
         "whether backends are spoken to over TLS",
-    ),
-    Reading::new(
-        KindRef::new(GATEWAY, "ListenerSet", &["v1"]),
-        "listenersets",
-        Namespaces,
-        "listeners that are added to Gateways from elsewhere",
     ),
     Reading::new(
         KindRef::new(CILIUM, "CiliumGatewayClassConfig", &["v2alpha1"]),

@@ -17,6 +17,37 @@ use crate::evidence::{Evidence, name};
 /// The group of Gateways.
 const GATEWAY: &str = "gateway.networking.k8s.io";
 
+/// What has listeners: a Gateway, or a ListenerSet that adds some to one.
+#[derive(Debug, Clone)]
+struct Holder<'v> {
+    object: &'v Value,
+    gateway: NamespacedName,
+    /// What is put before the names of listeners, which a set may share with its Gateway.
+    prefix: String,
+}
+
+/// Everything that has listeners. A ListenerSet counts once it is accepted: before 1.20 Cilium
+/// takes no notice of them (`gateproof_model::facts`, `LayerFourRoutes`), and
+/// nothing is owed to one that was refused.
+fn holders(evidence: &Evidence) -> Vec<Holder<'_>> {
+    let gateways = evidence.list(GATEWAY, "Gateway").filter_map(|object| {
+        Some(Holder { object, gateway: name(object)?, prefix: String::new() })
+    });
+    let sets = evidence.list(GATEWAY, "ListenerSet").filter_map(of_set);
+    gateways.chain(sets).collect()
+}
+
+fn of_set(object: &Value) -> Option<Holder<'_>> {
+    let own = name(object)?;
+    let is_accepted = list(object, "/status/conditions").any(|condition| {
+        text(condition, "/type") == Some("Accepted") && text(condition, "/status") == Some("True")
+    });
+    let parent = text(object, "/spec/parentRef/name").filter(|_| is_accepted)?;
+    let namespace = text(object, "/spec/parentRef/namespace").unwrap_or(&own.namespace);
+    let gateway = NamespacedName::new(namespace, parent);
+    Some(Holder { object, gateway, prefix: format!("ListenerSet {own} ") })
+}
+
 /// A listener's mention of a Secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reference {
@@ -26,15 +57,17 @@ pub(crate) struct Reference {
     pub(crate) secret: NamespacedName,
 }
 
-/// Every Secret that a listener names, in the order of Gateways and listeners.
-pub(crate) fn references<'v>(gateways: impl Iterator<Item = &'v Value>) -> Vec<Reference> {
-    gateways.flat_map(of_gateway).collect()
+/// Every Secret that a listener names, in the order of Gateways, of ListenerSets and of listeners.
+pub(crate) fn references(evidence: &Evidence) -> Vec<Reference> {
+    let named = holders(evidence).into_iter().flat_map(|holder| of_holder(&holder));
+    named.map(|(_, reference)| reference).collect()
 }
 
-fn of_gateway(gateway: &Value) -> Vec<Reference> {
-    let Some(gateway_name) = name(gateway) else { return Vec::new() };
+/// The Secrets that listeners name, each with its listener.
+fn of_holder<'v>(holder: &Holder<'v>) -> Vec<(&'v Value, Reference)> {
+    let own = text(holder.object, "/metadata/namespace").unwrap_or_default();
     let mut found = Vec::new();
-    for listener in list(gateway, "/spec/listeners") {
+    for listener in list(holder.object, "/spec/listeners") {
         // Without a mode it is Terminate, and other modes hold no certificate.
         if text(listener, "/tls/mode").is_some_and(|mode| mode != "Terminate") {
             continue;
@@ -43,12 +76,14 @@ fn of_gateway(gateway: &Value) -> Vec<Reference> {
             let is_secret = text(reference, "/kind").is_none_or(|kind| kind == "Secret")
                 && text(reference, "/group").is_none_or(str::is_empty);
             let Some(secret) = text(reference, "/name").filter(|_| is_secret) else { continue };
-            let namespace = text(reference, "/namespace").unwrap_or(&gateway_name.namespace);
-            found.push(Reference {
-                gateway: gateway_name.clone(),
-                listener: text(listener, "/name").unwrap_or_default().to_owned(),
+            let namespace = text(reference, "/namespace").unwrap_or(own);
+            let name = text(listener, "/name").unwrap_or_default();
+            let reference = Reference {
+                gateway: holder.gateway.clone(),
+                listener: format!("{}{name}", holder.prefix),
                 secret: NamespacedName::new(namespace, secret),
-            });
+            };
+            found.push((listener, reference));
         }
     }
     found
@@ -65,7 +100,7 @@ pub(super) fn wanted(
     config: Option<&CiliumConfig>,
 ) -> BTreeSet<NamespacedName> {
     let mut wanted = BTreeSet::new();
-    for reference in references(evidence.list(GATEWAY, "Gateway")) {
+    for reference in references(evidence) {
         wanted.extend(config.iter().flat_map(|config| copies(config, &reference.secret)));
         wanted.insert(reference.secret);
     }
@@ -74,8 +109,7 @@ pub(super) fn wanted(
 
 /// Every hop but what is served, for each listener.
 pub(super) fn hops(evidence: &Evidence, config: Option<&CiliumConfig>) -> Vec<CertificateAtHop> {
-    let references: BTreeSet<Reference> =
-        references(evidence.list(GATEWAY, "Gateway")).into_iter().collect();
+    let references: BTreeSet<Reference> = references(evidence).into_iter().collect();
     let mut hops = Vec::new();
     for reference in references {
         let mut add = |hop: Hop, found: Found| {
@@ -156,10 +190,15 @@ pub fn served(dossier: &mut Dossier, gateway: &NamespacedName, requests: &[Place
     else {
         return;
     };
+    let own = Holder { object: &object, gateway: gateway.clone(), prefix: String::new() };
+    let sets: Vec<Value> = dossier.list(GATEWAY, "ListenerSet").cloned().collect();
+    let of_sets = sets.iter().filter_map(of_set).filter(|set| set.gateway == *gateway);
+    let listeners: Vec<(&Value, Reference)> =
+        std::iter::once(own).chain(of_sets).flat_map(|holder| of_holder(&holder)).collect();
     for request in requests {
         let Some(tls) = &request.observation.tls else { continue };
         let server_name = tls.server_name.clone().unwrap_or_default();
-        let Some(reference) = reference_for(&object, &server_name) else { continue };
+        let Some(reference) = reference_for(&listeners, &server_name) else { continue };
         let hop = Hop::Served { place: request.place.clone(), server_name };
         dossier.certificates.retain(|known| known.hop != hop || known.gateway != *gateway);
         dossier.certificates.push(CertificateAtHop {
@@ -183,7 +222,7 @@ fn in_handshake(tls: &TlsObservation, outcome: &HttpOutcome) -> Found {
 }
 
 /// The listener whose host name fits best: itself, else the longest wildcard, else none at all.
-fn reference_for(gateway: &Value, server_name: &str) -> Option<Reference> {
+fn reference_for(listeners: &[(&Value, Reference)], server_name: &str) -> Option<Reference> {
     let fit = |host: Option<&str>| match host {
         None | Some("") => Some(0),
         Some(host) if host == server_name => Some(usize::MAX),
@@ -192,15 +231,11 @@ fn reference_for(gateway: &Value, server_name: &str) -> Option<Reference> {
             server_name.ends_with(suffix).then_some(suffix.len())
         }
     };
-    of_gateway(gateway)
-        .into_iter()
-        .filter_map(|reference| {
-            let listener = list(gateway, "/spec/listeners")
-                .find(|listener| text(listener, "/name") == Some(&reference.listener))?;
-            Some((fit(text(listener, "/hostname"))?, reference))
-        })
+    listeners
+        .iter()
+        .filter_map(|(listener, reference)| Some((fit(text(listener, "/hostname"))?, reference)))
         .max_by_key(|(fit, _)| *fit)
-        .map(|(_, reference)| reference)
+        .map(|(_, reference)| reference.clone())
 }
 
 fn list<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {

@@ -70,10 +70,7 @@ pub(super) async fn releases(reader: &Reader<'_>, namespace: &str) -> Read {
 }
 
 fn named(evidence: &Evidence) -> BTreeSet<NamespacedName> {
-    references(evidence.list("gateway.networking.k8s.io", "Gateway"))
-        .into_iter()
-        .map(|reference| reference.secret)
-        .collect()
+    references(evidence).into_iter().map(|reference| reference.secret).collect()
 }
 
 async fn secrets(reader: &Reader<'_>, names: BTreeSet<NamespacedName>, hides: &str) -> Secrets {

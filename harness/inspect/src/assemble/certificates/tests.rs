@@ -41,10 +41,10 @@ fn found(evidence: &Evidence) -> Vec<(String, Found)> {
 #[test]
 fn only_listeners_that_terminate_tls_name_secrets() {
     let gateway = gateway();
-    let secrets: Vec<String> = references([&gateway].into_iter())
-        .iter()
-        .map(|reference| reference.secret.to_string())
-        .collect();
+    let mut evidence = Evidence::default();
+    evidence.add(gateway);
+    let secrets: Vec<String> =
+        references(&evidence).iter().map(|reference| reference.secret.to_string()).collect();
     assert_eq!(secrets, ["gateway/apex", "certs/wild"]);
 }
 
@@ -127,4 +127,30 @@ fn served_chains_belong_to_the_listener_of_their_name() {
     assert!(
         matches!(&dossier.certificates[1].found, Found::Unusable(words) if words.contains("closed"))
     );
+}
+
+#[test]
+fn secrets_of_a_listener_set_count_once_it_is_accepted() {
+    let set = |accepted: &str| {
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
+        "metadata": {"namespace": "team", "name": "more"},
+        "spec": {"parentRef": {"name": "web", "namespace": "gateway"}, "listeners": [
+            {"name": "apex", "hostname": "team.test", "protocol": "HTTPS",
+                "tls": {"certificateRefs": [{"name": "own"}]}}]},
+        "status": {"conditions": [{"type": "Accepted", "status": accepted}]}})
+    };
+    for (accepted, wanted) in [("True", 1), ("False", 0)] {
+        let mut evidence = Evidence::default();
+        evidence.add(gateway());
+        evidence.add(set(accepted));
+        let of_set: Vec<_> = references(&evidence)
+            .into_iter()
+            .filter(|one| one.secret == NamespacedName::new("team", "own"))
+            .collect();
+        assert_eq!(of_set.len(), wanted, "{accepted}");
+        for one in of_set {
+            assert_eq!(one.gateway, NamespacedName::new("gateway", "web"));
+            assert_eq!(one.listener, "ListenerSet team/more apex");
+        }
+    }
 }
