@@ -2,8 +2,11 @@
 //!
 //! After a patch the state from before still answers, and its conditions are still true. They tell
 //! which generation they speak of, so that much can be waited for: the class, every Gateway of
-//! Cilium's classes, and every route with such a Gateway as its parent. What cannot be seen, such
-//! as whether an agent has programmed its Envoy, is not waited for.
+//! Cilium's classes, and every route with such a Gateway as its parent; and, where agents announce
+//! addresses, that one of them does. What cannot be seen, such as whether an agent has programmed
+//! its Envoy, is not waited for.
+
+mod announced;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -63,7 +66,9 @@ async fn unseen(client: &Client) -> Result<Vec<String>, ReadError> {
     for (kind, versions) in ROUTES {
         routes.extend(list(client, kind, versions).await?);
     }
-    Ok(judge(&classes, &gateways, &routes))
+    let mut missing = judge(&classes, &gateways, &routes);
+    missing.extend(announced::missing(client).await);
+    Ok(missing)
 }
 
 /// All objects of a kind, in the first version that is served; none where none is.
