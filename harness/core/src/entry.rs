@@ -211,6 +211,11 @@ impl Site<'_> {
         Ok(sockets)
     }
 
+    /// The listener ports at the addresses that a load balancer gave; never empty.
+    pub fn addresses(&self) -> Result<Vec<EntryPoint>, NoEntry> {
+        each(&self.gateway.ports(), self.no_listeners(), |port| self.load_balancer(port))
+    }
+
     fn load_balancer(&self, listener_port: u16) -> Result<Vec<EntryPoint>, NoEntry> {
         let service = self.require_service()?;
         let addresses: Vec<IpAddr> = service.addresses.iter().filter_map(Address::ip).collect();

@@ -38,6 +38,8 @@ mod distribution;
 
 mod tcp;
 
+mod addresses;
+
 mod everywhere;
 
 mod exposure;
@@ -46,6 +48,7 @@ mod target_health;
 
 mod hint;
 
+pub use addresses::addresses;
 pub use certificate::certificate;
 pub use claim::claim_text;
 pub use distribution::distribution;

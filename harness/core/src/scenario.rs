@@ -235,6 +235,9 @@ pub enum Claim {
     Http(Box<HttpClaim>),
     /// TCP connections to a port of nodes.
     Tcp(TcpClaim),
+    /// TCP connections to the addresses that a load balancer gave a Gateway. Made for clusters that
+    /// exist; scenario files send requests there (`each: loadBalancer`).
+    Addresses(AddressesClaim),
     /// The grid node × port.
     Exposure(ExposureClaim),
     /// What a load balancer would conclude.
@@ -298,6 +301,14 @@ pub struct RouteClaim {
 /// references.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoutesClaim {
+    /// The Gateway.
+    pub gateway: NamespacedName,
+}
+
+/// The claim that every address of a Gateway's load balancer accepts connections on every listener
+/// port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressesClaim {
     /// The Gateway.
     pub gateway: NamespacedName,
 }

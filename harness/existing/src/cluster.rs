@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gateproof_core::cilium::CiliumVersion;
 use gateproof_core::cluster::{Node, Subject};
+use gateproof_core::entry::Address;
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_kubernetes::{
     AddressBook, Client, Cluster, Component, ProviderError, StackRequest, Surroundings,
@@ -86,6 +87,10 @@ impl Cluster for ExistingCluster {
         let survey = &self.found.survey;
         let book = if self.inside.is_some() { &survey.own_book } else { &survey.book };
         Arc::new(book.clone())
+    }
+
+    async fn balanced(&self, addresses: &[Address]) -> Vec<Address> {
+        self.found.survey.book.admit_balanced(addresses).await
     }
 
     fn prober(&self) -> Arc<dyn Prober> {

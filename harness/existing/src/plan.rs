@@ -21,9 +21,9 @@ use gateproof_core::name::{
 use gateproof_core::plan::{ClusterPlan, Plan, TrialPlan};
 use gateproof_core::scenario::issuer::Issuer;
 use gateproof_core::scenario::{
-    Action, Check, Claim, ConditionClaim, ConditionStatus, ExposureClaim, ExposureExpectation,
-    GatewayApi, GatewayClaim, ListenerClaim, Pace, RoutesClaim, Scenario, Step, TargetCount,
-    TargetHealthClaim, TargetPorts, Variant,
+    Action, AddressesClaim, Check, Claim, ConditionClaim, ConditionStatus, ExposureClaim,
+    ExposureExpectation, GatewayApi, GatewayClaim, ListenerClaim, Pace, RoutesClaim, Scenario,
+    Step, TargetCount, TargetHealthClaim, TargetPorts, Variant,
 };
 use gateproof_core::source::nearest::nearest;
 use gateproof_core::topology::{Topology, TopologyNode};
@@ -316,6 +316,11 @@ impl Checked<'_> {
         if let (Some(config), false) = (&self.dossier.cilium.config, self.probes_nothing()) {
             let health = self.target_health(name, config);
             claims.push(("target health".to_owned(), Claim::TargetHealth(health)));
+            if self.has_address() {
+                let gateway = name.clone();
+                let claim = Claim::Addresses(AddressesClaim { gateway });
+                claims.push(("load balancer address".to_owned(), claim));
+            }
             if self.wishes.probing == Probing::Requests {
                 let (requests, left) = self.requests(name, config);
                 claims.extend(requests);
@@ -358,6 +363,24 @@ impl Checked<'_> {
                 (vec![("requests".to_owned(), Claim::Exposure(claim))], Vec::new())
             }
         }
+    }
+
+    /// Whether a load balancer gave it an address of its own. Where there is none yet, its status
+    /// says so; with host network the addresses are those of nodes, which are asked anyway.
+    fn has_address(&self) -> bool {
+        let name = name_of(self.gateway);
+        let is_its = |service: &&Value| {
+            let owners = service["metadata"]["ownerReferences"].as_array();
+            text(service, "/metadata/namespace") == Some(&name.namespace)
+                && owners
+                    .into_iter()
+                    .flatten()
+                    .any(|owner| owner["kind"] == "Gateway" && owner["name"] == name.name.as_str())
+        };
+        self.dossier.list("", "Service").filter(is_its).any(|service| {
+            let given = service["status"]["loadBalancer"]["ingress"].as_array();
+            given.is_some_and(|given| !given.is_empty())
+        })
     }
 
     fn probes_nothing(&self) -> bool {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::{Node, ProviderKind, Subject};
+use gateproof_core::entry::Address;
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::plan::ClusterPlan;
 use gateproof_probe::{LocalProber, Prober};
@@ -76,6 +77,13 @@ pub trait Cluster: Send + Sync {
 
     /// How to reach an address of the cluster from here.
     fn address_book(&self) -> Arc<dyn AddressBook>;
+
+    /// The IP addresses to ask for the addresses that a load balancer gave a Service of this
+    /// cluster, each with what it was given as; from then on the address book leads there where
+    /// it can. Names stay names where nobody resolves them.
+    async fn balanced(&self, addresses: &[Address]) -> Vec<Address> {
+        addresses.to_vec()
+    }
 
     /// Who asks the cluster's sockets: from here, unless they can only be reached from elsewhere.
     /// It dials what the address book says.

@@ -5,6 +5,7 @@
 //! and keeps repeating them for claims that must hold over time. What was not reachable as an
 //! address of this cluster is never probed.
 
+mod addresses;
 mod exposure;
 mod http;
 mod object;
@@ -63,6 +64,7 @@ pub(crate) async fn decide(
         | Claim::Certificate(_) => object::decide(circumstances, claim, progress).await,
         Claim::Http(claim) => http::decide(circumstances, claim, progress).await,
         Claim::Tcp(claim) => tcp::decide(circumstances, claim, progress).await,
+        Claim::Addresses(claim) => addresses::decide(circumstances, claim, progress).await,
         Claim::Exposure(claim) => exposure::decide(circumstances, claim, progress).await,
         Claim::TargetHealth(claim) => target_health::decide(circumstances, claim, progress).await,
     }
@@ -86,6 +88,7 @@ pub(crate) fn kind(claim: &Claim) -> &'static str {
         Claim::Http(claim) if claim.tls => "https",
         Claim::Http(_) => "http",
         Claim::Tcp(_) => "tcp",
+        Claim::Addresses(_) => "addresses",
         Claim::Exposure(_) => "exposure",
         Claim::TargetHealth(_) => "targetHealth",
     }

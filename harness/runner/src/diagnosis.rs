@@ -84,7 +84,8 @@ impl Observed {
             | Claim::Routes(_)
             | Claim::Service(_)
             | Claim::Certificate(_)
-            | Claim::Tcp(_) => {}
+            | Claim::Tcp(_)
+            | Claim::Addresses(_) => {}
         }
         self.checks.push(result.clone());
     }

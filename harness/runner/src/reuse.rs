@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use gateproof_core::cluster::{Node, NodeRole, ProviderKind, Subject};
+use gateproof_core::entry::Address;
 use gateproof_core::name::{ClusterName, NodeName};
 use gateproof_core::plan::ClusterPlan;
 use gateproof_kind::container::Phase;
@@ -241,6 +242,10 @@ impl Cluster for Reused {
 
     fn address_book(&self) -> Arc<dyn AddressBook> {
         self.cluster.address_book()
+    }
+
+    async fn balanced(&self, addresses: &[Address]) -> Vec<Address> {
+        self.cluster.balanced(addresses).await
     }
 
     fn prober(&self) -> Arc<dyn Prober> {

@@ -161,9 +161,9 @@ impl NoEntry {
             Self::NoAddress { .. } => &[
                 "only a Service of type LoadBalancer gets an address; in host-network mode enter by the listener port on the nodes",
             ],
-            Self::OnlyHostNames { .. } => {
-                &["names are not resolved here; enter through each node instead"]
-            }
+            Self::OnlyHostNames { .. } => &[
+                "the name could not be resolved here, or names are not; enter through each node instead",
+            ],
             Self::NoNodeChosen { .. } => {
                 &["correct the claim's node selector, or the labels in the topology"]
             }

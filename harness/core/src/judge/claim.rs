@@ -29,6 +29,10 @@ pub fn claim_text(claim: &Claim) -> String {
         Claim::Certificate(claim) => certificate(claim),
         Claim::Http(claim) => http(claim),
         Claim::Tcp(claim) => tcp(claim),
+        Claim::Addresses(claim) => format!(
+            "every address of the load balancer of Gateway {} accepts connections on its listener ports",
+            claim.gateway
+        ),
         Claim::Exposure(claim) => exposure(claim),
         Claim::TargetHealth(claim) => target_health(claim),
     }

@@ -54,7 +54,11 @@ async fn look(
             let object = get(place::certificate_ref(&claim.certificate)).await?;
             judge::certificate(claim, object.as_ref())
         }
-        Claim::Http(_) | Claim::Tcp(_) | Claim::Exposure(_) | Claim::TargetHealth(_) => {
+        Claim::Http(_)
+        | Claim::Tcp(_)
+        | Claim::Addresses(_)
+        | Claim::Exposure(_)
+        | Claim::TargetHealth(_) => {
             unreachable!("claims about traffic are decided elsewhere")
         }
     })

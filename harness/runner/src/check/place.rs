@@ -175,7 +175,11 @@ async fn gateway_and_service(
     let gateway =
         GatewayFacts::from_object(&gateway).map_err(|error| Box::new(not_as_expected(&error)))?;
     let service = service.as_ref().map(ServiceFacts::from_object).transpose();
-    Ok((gateway, service.map_err(|error| Box::new(not_as_expected(&error)))?))
+    let mut service = service.map_err(|error| Box::new(not_as_expected(&error)))?;
+    if let Some(service) = &mut service {
+        service.addresses = circumstances.cluster.balanced(&service.addresses).await;
+    }
+    Ok((gateway, service))
 }
 
 fn not_as_expected(error: &entry::Unreadable) -> Failure {

@@ -74,7 +74,8 @@ async fn points(
     points.map_err(|none| Box::new(none.failure()))
 }
 
-async fn connect_points(
+/// Connects to entry points, in their order.
+pub(super) async fn connect_points(
     circumstances: &Circumstances<'_>,
     points: Vec<EntryPoint>,
 ) -> Result<Vec<(EntryPoint, TcpObservation)>, Unreadable> {

@@ -24,9 +24,9 @@ pub(in crate::finding) struct Addressed<'d> {
 /// What came of connections to an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::finding) enum Reach {
-    /// Something took one.
+    /// Something answered, be it with a refusal: somebody has the address.
     Reached,
-    /// Nothing did; what came instead.
+    /// Nothing did; what came of it.
     Missed(Vec<Seen>),
     /// None was made, or none that says anything.
     Unasked,
@@ -110,7 +110,9 @@ fn reach(dossier: &Dossier, addresses: &[&str]) -> Reach {
             continue;
         }
         match outcome {
-            None | Some(TcpOutcome::Accepted) => return Reach::Reached,
+            None | Some(TcpOutcome::Accepted | TcpOutcome::Refused | TcpOutcome::Reset) => {
+                return Reach::Reached;
+            }
             // Nobody knows whether there is a way from where it was asked.
             Some(TcpOutcome::Other(_)) => {}
             Some(outcome) => {
