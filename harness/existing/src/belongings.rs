@@ -193,7 +193,13 @@ pub async fn remove_all(client: &Client, run: &str) -> Result<(), String> {
     let removals = found.iter().map(|object| remove(client, object));
     let removed = futures_util::future::join_all(removals).await;
     let problems: Vec<String> = removed.into_iter().filter_map(Result::err).collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "{}; what is left carries the label {selector}, and `gateproof clean` tries again",
+        problems.join("; ")
+    ))
 }
 
 fn namespace(name: &str) -> ObjectRef {

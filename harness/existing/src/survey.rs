@@ -60,8 +60,8 @@ impl fmt::Display for Survey {
             ),
             Way::None => write!(
                 f,
-                "none of {all} nodes answers from here, neither its kubelet's port nor with a \
-                 refusal; what traffic does cannot be decided from here"
+                "none of {all} nodes answers from here: no connection to its kubelet's port that \
+                 is its own, and no refusal; what traffic does cannot be decided from here"
             ),
         }
     }

@@ -196,10 +196,25 @@ fn still_there(object: &ObjectRef, found: &Value) -> String {
         .collect();
     let state = match (found.pointer("/metadata/deletionTimestamp"), finalizers.as_slice()) {
         (None, _) => "nobody has asked to delete it".to_owned(),
-        (Some(_), []) => "it is being deleted".to_owned(),
+        (Some(_), []) => match held_by(found).as_slice() {
+            [] => "it is being deleted".to_owned(),
+            reasons => format!("it is being deleted, and {}", reasons.join("; ")),
+        },
         (Some(_), names) => format!("its deletion waits for finalizers {}", names.join(", ")),
     };
     format!("{} still exists: {state}", describe(object))
+}
+
+/// What a namespace says of what it still holds (kubernetes/kubernetes v1.36
+/// `pkg/controller/namespace/deletion/status_condition_utils.go`).
+fn held_by(found: &Value) -> Vec<&str> {
+    let conditions = found.pointer("/status/conditions").and_then(Value::as_array);
+    conditions
+        .into_iter()
+        .flatten()
+        .filter(|condition| condition["status"] == "True" && found["kind"] == "Namespace")
+        .filter_map(|condition| condition["message"].as_str())
+        .collect()
 }
 
 /// A wait under way.

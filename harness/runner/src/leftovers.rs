@@ -421,6 +421,18 @@ pub fn in_words(thing: &Thing) -> String {
     }
 }
 
+/// How a person removes what a run left on somebody's cluster.
+pub fn by_hand(thing: &Thing) -> Option<String> {
+    let Thing::Objects { kubeconfig, context, run } = thing else { return None };
+    let kubeconfig = kubeconfig.as_ref().map(|path| format!(" --kubeconfig {}", path.display()));
+    let context = context.as_ref().map(|context| format!(" --context {context}"));
+    Some(format!(
+        "kubectl{}{} delete namespaces,gatewayclasses -l gateproof.dev/run={run}",
+        kubeconfig.unwrap_or_default(),
+        context.unwrap_or_default()
+    ))
+}
+
 /// Finds nothing and knows no engine.
 #[derive(Debug, Clone, Copy)]
 pub struct NoEngines;

@@ -85,11 +85,14 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
 pub(super) fn close(journal: &Journal, environment: &Environment) -> Result<(), CommandError> {
     let closed = journal.close().map_err(|e| journal_error(e, &environment.state))?;
     if let Closed::Holding(things) = closed {
-        let things: Vec<String> = things.iter().map(leftovers::in_words).collect();
+        let words: Vec<String> = things.iter().map(leftovers::in_words).collect();
         super::tell(&format!(
             "warning: not removed: {}; the next start or `gateproof clean` tries again\n",
-            things.join(", ")
+            words.join(", ")
         ));
+        for command in things.iter().filter_map(leftovers::by_hand) {
+            super::tell(&format!("  by hand: {command}\n"));
+        }
     }
     Ok(())
 }

@@ -141,6 +141,28 @@ spec:
 "#;
 
 #[test]
+fn what_could_not_be_removed_is_no_success_and_is_removed_by_the_next_who_may() {
+    let bed = Bed::bare("dedicated");
+    let before = bed.names("Namespace");
+    bed.place.write("mine.yaml", &OLDER.replace("1.18.10", "1.20.2"));
+    let forbid = vec![("delete", "namespaces")];
+    let proxy = bed.proxy(Manners { forbid, ..Manners::default() });
+    let run = bed.gateproof(&["run", "mine.yaml", "--provider", "existing", "--allow-writes"]);
+    assert_eq!(run.code, Some(3), "{}\n{}", run.out, run.err);
+    for part in ["was not removed cleanly", "namespaces is forbidden", "gateproof.dev/run="] {
+        assert!(run.out.contains(part), "{part}: {}", run.out);
+    }
+    assert!(run.err.contains(" --context behind-proxy delete namespaces"), "{}", run.err);
+    assert_ne!(bed.names("Namespace"), before);
+    drop(proxy);
+    let _proxy = bed.proxy(Manners::default());
+    let cleaned = bed.place.run(&["clean"]);
+    assert_eq!(cleaned.code, Some(0), "{cleaned:?}");
+    assert!(cleaned.out.contains("removed Namespace plain"), "{cleaned:?}");
+    assert_eq!(bed.names("Namespace"), before);
+}
+
+#[test]
 fn a_killed_run_is_cleaned_up_by_its_label() {
     let bed = Bed::bare("dedicated");
     let before = bed.names("Namespace");

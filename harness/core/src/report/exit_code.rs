@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BringUp, LogState, RunReport};
+use super::{BringUp, LogState, Removal, RunReport};
+use crate::cluster::ProviderKind;
 use crate::verdict::Verdict;
 
 /// How a run ends for the shell that started it.
@@ -39,17 +40,27 @@ impl ExitCode {
 /// Decides the exit code: interrupted outranks failed, failed outranks inconclusive, and only a
 /// whole log with a passed trial is a pass.
 ///
-/// A cluster that could not be *removed* changes nothing here: every verdict is in. Reports warn
-/// of it.
+/// A cluster of our own that could not be *removed* changes nothing here: every verdict is in, and
+/// reports warn of it. What stays on a cluster that somebody else runs does: nobody may take such a
+/// run for one that is over.
 pub fn exit_code(report: &RunReport) -> ExitCode {
     let trials = report.totals().trials;
     let cluster_failed =
         report.clusters.iter().any(|cluster| matches!(cluster.bring_up, BringUp::Failed { .. }));
+    let left_behind = report.provider == ProviderKind::Existing
+        && report
+            .clusters
+            .iter()
+            .any(|cluster| matches!(cluster.removal, Some(Removal::Removed { problem: Some(_) })));
     if report.interrupted.is_some() {
         ExitCode::Interrupted
     } else if trials.count(Verdict::Failed) > 0 {
         ExitCode::Failed
-    } else if trials.inconclusive > 0 || cluster_failed || report.log != LogState::Whole {
+    } else if trials.inconclusive > 0
+        || cluster_failed
+        || left_behind
+        || report.log != LogState::Whole
+    {
         ExitCode::Inconclusive
     } else if trials.passed == 0 {
         ExitCode::NothingSelected

@@ -270,6 +270,23 @@ async fn gone_is_told_from_being_held_by_a_finalizer() {
     );
 }
 
+#[test]
+fn a_namespace_that_stays_says_what_it_still_holds() {
+    let message = "Some content in the namespace has finalizers remaining: a.test/b in 1 resource";
+    let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+    "metadata": {"name": "apps", "deletionTimestamp": "2026-01-01T00:00:00Z"},
+    "status": {"conditions": [
+        {"type": "NamespaceDeletionDiscoveryFailure", "status": "False", "message": "fine"},
+        {"type": "NamespaceFinalizersRemaining", "status": "True", "message": message},
+    ]}});
+    let reference = crate::object::reference(&namespace).expect("it has a name");
+    let told = super::still_there(&reference, &namespace);
+    assert!(told.ends_with(&format!("it is being deleted, and {message}")), "{told}");
+    namespace["status"] = json!({"conditions": []});
+    let told = super::still_there(&reference, &namespace);
+    assert!(told.ends_with("it is being deleted"), "{told}");
+}
+
 #[tokio::test]
 async fn removal_of_a_watched_object_wakes_the_wait() {
     let api = MemoryApi::new();
