@@ -6,11 +6,17 @@ use std::time::Duration;
 
 use gateproof_core::scenario::ObjectRef;
 use gateproof_kubernetes::apply::RUN_LABEL;
-use gateproof_kubernetes::{Cause, Client, PageRequest, ReadError, wait};
+use gateproof_kubernetes::{Cause, Client, PageRequest, Poll, ReadError, wait};
 use serde_json::{Value, json};
 
 /// Who owns the fields that are written here.
 const MANAGER: &str = "gateproof-run";
+
+/// How long it is tried to make a namespace, when the API fails for a moment.
+const MADE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Between two attempts.
+const BETWEEN: Duration = Duration::from_millis(300);
 
 /// How long a namespace may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(90);
@@ -74,18 +80,23 @@ pub async fn make_namespaces(
     run: &str,
 ) -> Result<(), String> {
     for name in names {
-        let object = json!({"apiVersion": "v1", "kind": "Namespace",
-            "metadata": {"name": name, "labels": {RUN_LABEL: run}}});
-        match client.create(&object, MANAGER).await {
-            Ok(_) => {}
-            // An answer that was lost: it is there, and whose it is stands on it.
-            Err(error) => match client.get(&namespace(name)).await {
-                Ok(Some(found)) if found["metadata"]["labels"][RUN_LABEL] == run => {}
-                Ok(_) | Err(_) => return Err(error.to_string()),
-            },
-        }
+        let made =
+            wait::until(MADE_WITHIN, BETWEEN, |_: &str| (), || make_namespace(client, name, run));
+        made.await.map_err(|error| error.to_string())?;
     }
     Ok(())
+}
+
+/// Makes one, unless it is there and ours: an answer may have been lost.
+async fn make_namespace(client: &Client, name: &str, run: &str) -> Poll<()> {
+    let object = json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {RUN_LABEL: run}}});
+    let Err(error) = client.create(&object, MANAGER).await else { return Poll::Ready(()) };
+    match client.get(&namespace(name)).await {
+        Ok(Some(found)) if found["metadata"]["labels"][RUN_LABEL] == run => Poll::Ready(()),
+        Ok(None) if error.is_transient() => Poll::NotYet { missing: error.to_string() },
+        Ok(_) | Err(_) => Poll::Never { why: error.to_string() },
+    }
 }
 
 /// Everything outside of namespaces that carries the label of a run, and its namespaces last.

@@ -10,7 +10,7 @@ use gateproof_core::scenario::issuer::Issuer;
 use gateproof_core::scenario::{Action, ObjectRef};
 use serde_json::Value;
 
-use crate::plan::in_words;
+use crate::plan::{because, in_words};
 use crate::versions;
 
 /// The API group of Gateways.
@@ -20,17 +20,37 @@ const GATEWAY_API: &str = "gateway.networking.k8s.io";
 /// it waits for idle streams.
 const WITHOUT_EFFECT: [&str; 2] = ["external_envoy_proxy", "stream_idle_timeout_seconds"];
 
+const NO_VERSION: &str = "which version of Cilium runs could not be read";
+
+const NO_CONFIGURATION: &str = "Cilium's configuration (ConfigMap cilium-config) could not be read";
+
+/// What could not be read of a cluster without which nobody knows whether any trial fits, with the
+/// reasons; empty when there is nothing of that kind.
+pub fn unreadable(dossier: &Dossier) -> Vec<String> {
+    let mut unreadable = Vec::new();
+    if dossier.versions.cilium.is_none() {
+        unreadable.push(format!("{NO_VERSION}{}", because(&dossier.unread)));
+    }
+    if dossier.cilium.config.is_none() {
+        let of_maps = |unread: &&Unread| unread.what.starts_with("ConfigMap");
+        let why = dossier.unread.iter().find(of_maps).map(|unread| in_words(&unread.why));
+        let why = why.unwrap_or_else(|| "it does not exist: is this Cilium?".to_owned());
+        unreadable.push(format!("{NO_CONFIGURATION}: {why}"));
+    }
+    unreadable
+}
+
 /// What of a trial does not fit, in words; empty when it fits.
 pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
     let mut misfits = Vec::new();
     match &dossier.versions.cilium {
         Some(there) if *there == trial.cilium => {}
         Some(there) => misfits.push(versions::misfit(&trial.cilium, there)),
-        None => misfits.push("which version of Cilium runs could not be read".to_owned()),
+        None => misfits.push(NO_VERSION.to_owned()),
     }
     match &dossier.cilium.config {
         Some(there) => misfits.extend(differences(&trial.config, there)),
-        None => misfits.push("Cilium's configuration could not be read".to_owned()),
+        None => misfits.push(NO_CONFIGURATION.to_owned()),
     }
     let definition = &trial.definition;
     if let (Some(wanted), there) = (&definition.gateway_api.version, &dossier.versions.gateway_api)

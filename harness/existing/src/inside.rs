@@ -34,6 +34,9 @@ const RUNS_WITHIN: Duration = Duration::from_secs(90);
 /// knows the container.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 
+/// How long it is tried to open a session, when the API fails for a moment.
+const OPENS_WITHIN: Duration = Duration::from_secs(5);
+
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -186,9 +189,19 @@ impl Place for InPod {
             container: NAME,
             command: &["/gateproof", "prober"],
         };
-        let opened = self.client.exec(request).await;
-        let Conversation { input, output, ended } = opened.map_err(|error| {
-            ProbeError::NotStarted { place: place.clone(), reason: error.cause.to_string() }
+        let opened = wait::until(
+            OPENS_WITHIN,
+            PAUSE,
+            |_| (),
+            || async {
+                match self.client.exec(request).await {
+                    Ok(opened) => Poll::Ready(opened),
+                    Err(error) => Poll::NotYet { missing: error.cause.to_string() },
+                }
+            },
+        );
+        let Conversation { input, output, ended } = opened.await.map_err(|error| {
+            ProbeError::NotStarted { place: place.clone(), reason: error.to_string() }
         })?;
         match RemoteProber::start(place, output, input).await {
             Err(ProbeError::NotStarted { place, reason }) => {

@@ -120,7 +120,7 @@ fn unknown(missing: &[NamespacedName], there: &[NamespacedName]) -> String {
 }
 
 /// What hides Cilium's version: it is told by the workloads and pods of its components.
-fn because(unread: &[Unread]) -> String {
+pub(crate) fn because(unread: &[Unread]) -> String {
     const TELL: [&str; 3] = ["Deployment", "DaemonSet", "Pod"];
     let tells = |one: &&Unread| {
         let everywhere = !one.what.contains(" in ") && one.why != Why::NotServed;

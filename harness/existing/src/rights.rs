@@ -1,6 +1,6 @@
 //! Whether the account may do all that a run will do, asked before anything is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use gateproof_kubernetes::{Allowed, Client, Permission};
@@ -45,12 +45,19 @@ pub async fn missing(
         .buffered(SIDE_BY_SIDE)
         .collect()
         .await;
+    // By what is not allowed, so that a resource takes one line with all its verbs.
+    let mut verbs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for answer in answers {
         if let Allowed::No(what) = answer.map_err(|error| error.to_string())? {
-            missing.push(format!("the account may not {what}"));
+            let (verb, resource) = what.split_once(' ').unwrap_or((&what, ""));
+            verbs.entry(resource.to_owned()).or_default().push(verb.to_owned());
         }
     }
-    missing.dedup();
+    missing.extend(
+        verbs.into_iter().map(|(resource, verbs)| {
+            format!("the account may not {} {resource}", verbs.join(", "))
+        }),
+    );
     Ok(missing)
 }
 

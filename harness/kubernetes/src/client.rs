@@ -16,7 +16,7 @@ use tower::{BoxError, Service};
 
 use crate::discovery::{Discovery, Resource};
 use crate::error::{Cause, Operation, ReadError};
-use crate::patience::Patience;
+use crate::patience::{Patience, Twice};
 use crate::wait;
 
 /// How often a patient client asks for an answer that can be read.
@@ -211,7 +211,8 @@ impl Client {
                 Ok(text) => return Ok(text),
                 Err(cause) => cause,
             };
-            match patience.pause_after(attempt, request.method(), &answer) {
+            let twice = Twice::of(request.method(), request.uri().path());
+            match patience.pause_after(attempt, twice, &answer) {
                 Some(pause) => wait::pause(pause).await,
                 None => return Err(answer),
             }

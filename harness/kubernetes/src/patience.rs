@@ -21,6 +21,23 @@ pub struct Patience {
     pub pause: Duration,
 }
 
+/// What it comes to when a request is carried out twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Twice {
+    /// To the same as once.
+    SameAsOnce,
+    /// To something else.
+    Differs,
+}
+
+impl Twice {
+    /// Only what creates differs; questions that are put as if they created something do not.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        let asks = path.starts_with("/apis/authorization.k8s.io/");
+        if *method == Method::POST && !asks { Self::Differs } else { Self::SameAsOnce }
+    }
+}
+
 impl Patience {
     /// For a cluster that somebody else runs: an API server that answers one request in ten with
     /// an error still answers with high certainty within four.
@@ -52,13 +69,13 @@ impl Patience {
     pub(crate) fn pause_after(
         &self,
         attempt: u32,
-        method: &Method,
+        twice: Twice,
         answer: &Cause,
     ) -> Option<Duration> {
         let passing = match answer {
-            Cause::Unreachable(_) => *method != Method::POST,
+            Cause::Unreachable(_) => twice == Twice::SameAsOnce,
             Cause::Rejected(refusal) if refusal.code == 429 => true,
-            Cause::Rejected(refusal) => refusal.code >= 500 && *method != Method::POST,
+            Cause::Rejected(refusal) => refusal.code >= 500 && twice == Twice::SameAsOnce,
             Cause::NotAnObject(_) | Cause::NotServed { .. } => false,
         };
         let doubled = self.pause * 2_u32.saturating_pow(attempt.saturating_sub(1).min(6));
@@ -72,7 +89,7 @@ mod tests {
 
     use http::Method;
 
-    use super::Patience;
+    use super::{Patience, Twice};
     use crate::error::{Cause, Rejection};
 
     fn refused(code: u16) -> Cause {
@@ -96,7 +113,8 @@ mod tests {
             (Method::POST, refused(500), false),
             (Method::POST, refused(429), true),
         ] {
-            let pause = Patience::EXISTING.pause_after(1, &method, &answer);
+            let twice = Twice::of(&method, "/api/v1/namespaces");
+            let pause = Patience::EXISTING.pause_after(1, twice, &answer);
             assert_eq!(pause.is_some(), repeated, "{method} {answer:?}");
         }
     }
@@ -119,6 +137,13 @@ mod tests {
     }
 
     #[test]
+    fn questions_for_permissions_may_be_asked_again() {
+        let reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        assert_eq!(Twice::of(&Method::POST, reviews), Twice::SameAsOnce);
+        assert_eq!(Twice::of(&Method::POST, "/apis/apps/v1/deployments"), Twice::Differs);
+    }
+
+    #[test]
     fn attempts_end_and_pauses_grow() {
         let patience = Patience {
             request: Duration::from_secs(1),
@@ -126,7 +151,7 @@ mod tests {
             pause: Duration::from_millis(100),
         };
         let pauses: Vec<Option<Duration>> = (1..=3)
-            .map(|attempt| patience.pause_after(attempt, &Method::GET, &refused(500)))
+            .map(|attempt| patience.pause_after(attempt, Twice::SameAsOnce, &refused(500)))
             .collect();
         let millis = |count| Some(Duration::from_millis(count));
         assert_eq!(pauses, [millis(100), millis(200), None]);

@@ -163,6 +163,32 @@ fn what_could_not_be_removed_is_no_success_and_is_removed_by_the_next_who_may() 
 }
 
 #[test]
+fn a_cluster_that_may_not_be_read_is_told_once_and_nothing_is_made() {
+    let bed = Bed::bare("dedicated");
+    let forbid = vec![("list", "*"), ("get", "configmaps"), ("get", "pods")];
+    let proxy = bed.proxy(Manners { forbid, ..Manners::default() });
+    let run = run(&bed, &["--allow-writes"]);
+    assert_eq!(run.code, Some(3), "{}\n{}", run.out, run.err);
+    let told = "which version of Cilium runs could not be read";
+    assert_eq!(run.err.matches(told).count(), 1, "not for each trial: {}", run.err);
+    for part in ["may not list", "cilium-config", "--print-role"] {
+        assert!(run.err.contains(part), "{part}: {}", run.err);
+    }
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+#[test]
+fn an_api_that_fails_now_and_then_hinders_no_run() {
+    let bed = Bed::bare("dedicated");
+    let before = bed.names("Namespace");
+    bed.place.write("mine.yaml", &OLDER.replace("1.18.10", "1.20.2"));
+    let _proxy = bed.proxy(Manners { fail_one_in: Some(10), ..Manners::default() });
+    let run = bed.gateproof(&["run", "mine.yaml", "--provider", "existing", "--allow-writes"]);
+    assert_eq!(run.code, Some(0), "{}\n{}", run.out, run.err);
+    assert_eq!(bed.names("Namespace"), before);
+}
+
+#[test]
 fn a_killed_run_is_cleaned_up_by_its_label() {
     let bed = Bed::bare("dedicated");
     let before = bed.names("Namespace");

@@ -43,6 +43,15 @@ pub(super) async fn prepare(
     let dossier = gateproof_inspect::live(&connected.client, &options).await;
     let tolerance =
         if arguments.any_version { Tolerance::AnyVersion } else { Tolerance::SameBehaviour };
+    let unreadable = fit::unreadable(&dossier);
+    if !unreadable.is_empty() {
+        return Err(CommandError::Infrastructure(anyhow::anyhow!(
+            "nothing was made on {}:\n  {}\n  next: give the account the role that `gateproof check \
+             --print-role` prints, or use another context",
+            connected.place,
+            unreadable.join("\n  ")
+        )));
+    }
     let plan = fitting(plan, &dossier, tolerance)?;
     let plan = intent::labelled_plan(plan, run);
     let survey = survey(&dossier).await;
