@@ -68,7 +68,7 @@ fn examine_agents(dossier: &Dossier) -> Vec<Firing> {
     if !rejections(dossier).is_empty() {
         return Vec::new();
     }
-    let there = unserved(dossier).into_iter().filter(Unserved::has_it);
+    let there = unserved(dossier).into_iter().filter(Unserved::has_it_without_more);
     let firings = there.map(|unserved| {
         unserved
             .firing()
@@ -117,16 +117,29 @@ fn takes(hostname: &str, host: &str) -> bool {
 }
 
 impl Unserved<'_> {
-    /// Whether the CiliumEnvoyConfig has a route for it.
+    /// Whether the CiliumEnvoyConfig has a route for it, whatever else that asks for.
     fn has_it(&self) -> bool {
+        self.has(|_| true)
+    }
+
+    /// Whether it has one that asks for host and path alone. One that asks for header fields, as a
+    /// redirect does that must not lead to itself, may pass over the request.
+    fn has_it_without_more(&self) -> bool {
+        let asks = |route: &Value, key: &str| !items(route, &format!("/match/{key}")).is_empty();
+        self.has(|route| !asks(route, "headers") && !asks(route, "queryParameters"))
+    }
+
+    fn has(&self, counts: impl Fn(&Value) -> bool) -> bool {
         let tables = items(self.config, "/spec/resources").iter();
         let hosts = tables.flat_map(|table| items(table, "/virtualHosts"));
         hosts.filter(|host| self.is_for(host)).flat_map(|host| items(host, "/routes")).any(
             |route| {
                 let of = |key: &str| text(route, &format!("/match/{key}"));
-                of("path") == Some(self.path)
-                    || of("prefix").is_some_and(|prefix| self.path.starts_with(prefix))
-                    || of("pathSeparatedPrefix").is_some_and(|prefix| self.path.starts_with(prefix))
+                let below = |key: &str| of(key).is_some_and(|prefix| self.path.starts_with(prefix));
+                let takes = of("path") == Some(self.path)
+                    || below("prefix")
+                    || below("pathSeparatedPrefix");
+                takes && counts(route)
             },
         )
     }
@@ -198,6 +211,11 @@ mod tests {
         let not_taken = with_domains(asked(HELLO, 404, &[]), domains);
         fires(&NOT_TAKEN, &not_taken);
         silent(&NOT_TRANSLATED, &not_taken);
+        let guard = json!({"match": {"prefix": "/", "headers": [{"name": "x-forwarded-proto"}]}});
+        let place = "/spec/resources/0/virtualHosts/0/routes/0";
+        let guarded = not_taken.set("CiliumEnvoyConfig", CONFIG, place, &guard);
+        silent(&NOT_TAKEN, &guarded);
+        silent(&NOT_TRANSLATED, &guarded);
     }
 
     #[test]
