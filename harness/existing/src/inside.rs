@@ -5,9 +5,10 @@
 //! started in it, over the API server.
 //!
 //! What such a pod sees has gone through Cilium's agent of its own node first. For Services that an
-//! Envoy serves, that agent leaves a connection to another node's port alone (cilium/cilium 1.18.10:
-//! `bpf/bpf_sock.c`, where L7 load balancing is passed over at the socket); an agent that does not
-//! know the Gateway does not, so one stale agent on the pod's node can make other nodes look dead.
+//! Envoy serves, the translation at the socket is left out (cilium/cilium `bpf/bpf_lxc.c`, the note
+//! where L7 load balancing is looked up for packets; no version pinned). An agent that does not know
+//! the Gateway has no reason to leave it out, so one stale agent on the pod's node may make other
+//! nodes look dead: that is inferred.
 
 use std::sync::Arc;
 use std::time::Duration;
