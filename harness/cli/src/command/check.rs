@@ -27,6 +27,7 @@ use super::run::{self, Evidence};
 use super::standpoint::{self, Wish};
 use super::{CommandError, journal_error, print, tell};
 use crate::arguments::check::CheckArguments;
+use crate::arguments::existing::ExistingArguments;
 use crate::environment::Environment;
 
 /// The permissions that a check needs.
@@ -62,7 +63,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    let (connected, mut dossier) = runtime.block_on(look(arguments))?;
+    let (connected, mut dossier) = runtime.block_on(look(&arguments.existing, LOOK_WITHIN))?;
     let cluster = ClusterName::new(file_name(&connected.place.context));
     let plan = plan(&cluster, &dossier, &wishes).map_err(nothing)?;
     let survey = runtime.block_on(survey(&dossier));
@@ -154,18 +155,21 @@ fn wishes(arguments: &CheckArguments) -> Result<Wishes, CommandError> {
 }
 
 /// Connects, and reads what the cluster has.
-async fn look(arguments: &CheckArguments) -> Result<(Connected, Dossier), CommandError> {
-    let access = arguments.existing.access();
+pub(super) async fn look(
+    cluster: &ExistingArguments,
+    within: Duration,
+) -> Result<(Connected, Dossier), CommandError> {
+    let access = cluster.access();
     let connected = connect(&access, |place| tell(&format!("{place}\n"))).await;
     let connected = connected.map_err(not_connected)?;
     let taken = clock::now_rfc3339().parse().ok();
-    let options = gateproof_inspect::Options { taken, within: LOOK_WITHIN, ..Default::default() };
+    let options = gateproof_inspect::Options { taken, within, ..Default::default() };
     let dossier = gateproof_inspect::live(&connected.client, &options).await;
     Ok((connected, dossier))
 }
 
 /// A kubeconfig that leads nowhere is the user's to change; a server that is silent is not.
-pub(super) fn not_connected(error: ConnectError) -> CommandError {
+fn not_connected(error: ConnectError) -> CommandError {
     match error {
         ConnectError::Access(error) => CommandError::Usage(error.to_string()),
         error @ ConnectError::NoAnswer { .. } => CommandError::Infrastructure(error.into()),

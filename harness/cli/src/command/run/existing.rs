@@ -10,12 +10,12 @@ use gateproof_core::plan::Plan;
 use gateproof_existing::inside::Inside;
 use gateproof_existing::provider::{Errand, Found, Purpose};
 use gateproof_existing::versions::{self, AtVersion, Tolerance};
-use gateproof_existing::{Connected, belongings, connect, fit, rights, survey};
+use gateproof_existing::{Connected, belongings, fit, rights, survey};
+use gateproof_runner::intent;
 use gateproof_runner::provider::Setup;
-use gateproof_runner::{clock, intent};
 use serde_json::Value;
 
-use super::super::check::not_connected;
+use super::super::check::look;
 use super::super::standpoint::{self, Wish};
 use super::super::{CommandError, tell};
 use crate::arguments::RunArguments;
@@ -35,12 +35,7 @@ pub(super) async fn prepare(
         writes: arguments.allow_writes.into(),
     };
     wish.vantage()?;
-    let access = arguments.existing.access();
-    let connected = connect(&access, |place| tell(&format!("{place}\n"))).await;
-    let connected = connected.map_err(not_connected)?;
-    let taken = clock::now_rfc3339().parse().ok();
-    let options = gateproof_inspect::Options { taken, within: LOOK_WITHIN, ..Default::default() };
-    let dossier = gateproof_inspect::live(&connected.client, &options).await;
+    let (connected, dossier) = look(&arguments.existing, LOOK_WITHIN).await?;
     let tolerance =
         if arguments.any_version { Tolerance::AnyVersion } else { Tolerance::SameBehaviour };
     let unreadable = fit::unreadable(&dossier);
