@@ -83,7 +83,7 @@ pub(crate) async fn run(
     }
     trial.tell_what_is_not_covered();
     let measured = trial.verdict();
-    let (findings, dossier) = trial.diagnose(options.diagnose).await;
+    let (findings, dossier) = trial.diagnose(&options.diagnose).await;
     trial.forget_names().await;
     match &plan.expect {
         None => Concluded { verdict: measured, reason: None, dossier },
@@ -415,13 +415,13 @@ impl Trial<'_> {
 
     /// Finds out why the trial did not pass. The verdict stays what it is; rules that panic are the
     /// harness's own trouble, and are said.
-    async fn diagnose(&mut self, when: Diagnose) -> (Option<Vec<Finding>>, Option<Box<Dossier>>) {
-        if self.verdict() == Verdict::Passed && when == Diagnose::NotPassed {
+    async fn diagnose(&mut self, when: &Diagnose) -> (Option<Vec<Finding>>, Option<Box<Dossier>>) {
+        if self.verdict() == Verdict::Passed && *when == Diagnose::NotPassed {
             return (None, None);
         }
         let observed = std::mem::take(&mut self.observed);
         let cluster = Arc::clone(&self.cluster);
-        let diagnosing = diagnosis::diagnose(self.plan, cluster.as_ref(), observed);
+        let diagnosing = diagnosis::diagnose(self.plan, cluster.as_ref(), observed, when);
         let (findings, unread, dossier) = match unpanicked(diagnosing).await {
             Ok(Diagnosed { dossier, findings }) => {
                 (findings, dossier.unread.clone(), Some(Box::new(dossier)))

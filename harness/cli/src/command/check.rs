@@ -36,7 +36,7 @@ const ROLE: &str = include_str!("../../../../docs/check-role.yaml");
 /// How long the whole command takes at most, but for its reports.
 const WITHIN: Duration = Duration::from_secs(58);
 
-/// How long looking at the cluster may take, before and after its sockets are asked.
+/// How long looking at the cluster may take, before its sockets are asked.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(
@@ -81,7 +81,7 @@ pub(crate) fn run(
         };
     let found = Found::new(connected, survey, &dossier);
 
-    options.diagnose = Diagnose::Always;
+    options.diagnose = Diagnose::From(Arc::new(dossier.clone()));
     options.within = Some(WITHIN.saturating_sub(started.elapsed()));
     let evidence = Evidence::usual(environment, &options.run);
     let journal = Arc::new(

@@ -26,6 +26,9 @@ fn healthy_clusters_pass_in_every_variant_and_no_call_changes_anything() {
         assert!(run.out.contains("https://"), "requests were sent: {}", run.out);
         assert_eq!(proxy.writes(), Vec::<String>::new(), "{variant}");
         assert!(proxy.calls().len() > 10, "the proxy was in between: {:?}", proxy.calls());
+        // Nothing but a dossier reads these.
+        let read = proxy.calls().get(&("list".to_owned(), "ciliumnodes".to_owned())).copied();
+        assert_eq!(read, Some(1), "{variant}: plan and diagnosis rest on one look");
         assert!(!format!("{run:?}").contains("planted-token"), "credentials are not told");
         assert_eq!(bed.place.runs_left(), 0);
     }
