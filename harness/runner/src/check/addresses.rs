@@ -1,6 +1,5 @@
 //! Claims about the addresses of a load balancer: connect to every listener port there.
 
-use gateproof_core::event::{Evidence, PlacedTcp};
 use gateproof_core::judge;
 use gateproof_core::scenario::AddressesClaim;
 
@@ -28,10 +27,5 @@ async fn look(
     let points = now.site().addresses().map_err(|none| Box::new(none.failure()))?;
     let observed = tcp::connect_points(circumstances, points).await?;
     let judgement = judge::addresses(&observed);
-    let probes = observed.len() as u64;
-    let tcp = observed
-        .into_iter()
-        .map(|(point, observation)| PlacedTcp { place: point.place, observation })
-        .collect();
-    Ok(Round { judgement, evidence: Evidence { tcp, probes, ..Evidence::default() } })
+    Ok(Round { judgement, evidence: tcp::evidence(observed) })
 }

@@ -45,12 +45,17 @@ async fn look(circumstances: &Circumstances<'_>, claim: &TcpClaim) -> Result<Rou
     let points = points(circumstances, claim).await?;
     let observed = connect_points(circumstances, points).await?;
     let judgement = judge::tcp_everywhere(claim, &observed);
+    Ok(Round { judgement, evidence: evidence(observed) })
+}
+
+/// What was seen of each point, as a report keeps it.
+pub(super) fn evidence(observed: Vec<(EntryPoint, TcpObservation)>) -> Evidence {
     let probes = observed.len() as u64;
     let tcp = observed
         .into_iter()
         .map(|(point, observation)| PlacedTcp { place: point.place, observation })
         .collect();
-    Ok(Round { judgement, evidence: Evidence { tcp, probes, ..Evidence::default() } })
+    Evidence { tcp, probes, ..Evidence::default() }
 }
 
 async fn points(
