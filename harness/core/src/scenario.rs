@@ -207,6 +207,18 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+impl ObjectRef {
+    /// A namespace.
+    pub fn namespace(name: &str) -> Self {
+        Self {
+            api_version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: name.to_owned(),
+        }
+    }
+}
+
 /// A claim with its circumstances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {

@@ -52,7 +52,8 @@ pub async fn taken(
 ) -> Result<Vec<String>, String> {
     let mut taken = Vec::new();
     for name in namespaces(objects).difference(shared) {
-        let found = client.get(&namespace(name)).await.map_err(|error| error.to_string())?;
+        let found =
+            client.get(&ObjectRef::namespace(name)).await.map_err(|error| error.to_string())?;
         if found.is_some() {
             taken.push(format!("namespace {name} exists already, and a run makes its own"));
         }
@@ -92,7 +93,7 @@ async fn make_namespace(client: &Client, name: &str, run: &str) -> Poll<()> {
     let object = json!({"apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": name, "labels": {RUN_LABEL: run}}});
     let Err(error) = client.create(&object, MANAGER).await else { return Poll::Ready(()) };
-    match client.get(&namespace(name)).await {
+    match client.get(&ObjectRef::namespace(name)).await {
         Ok(Some(found)) if found["metadata"]["labels"][RUN_LABEL] == run => Poll::Ready(()),
         Ok(None) if error.is_transient() => Poll::NotYet { missing: error.to_string() },
         Ok(_) | Err(_) => Poll::Never { why: error.to_string() },
@@ -211,13 +212,4 @@ pub async fn remove_all(client: &Client, run: &str) -> Result<(), String> {
         "{}; what is left carries the label {selector}, and `gateproof clean` tries again",
         problems.join("; ")
     ))
-}
-
-fn namespace(name: &str) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Namespace".to_owned(),
-        namespace: None,
-        name: name.to_owned(),
-    }
 }

@@ -168,12 +168,7 @@ impl Client {
 
     /// Creates a namespace, labelled with the run, unless it is there.
     async fn ensure_namespace(&self, name: &str, options: &ApplyOptions) -> Result<(), ApplyError> {
-        let wanted = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Namespace".to_owned(),
-            namespace: None,
-            name: name.to_owned(),
-        };
+        let wanted = ObjectRef::namespace(name);
         if self.get(&wanted).await?.is_some() {
             return Ok(());
         }

@@ -62,7 +62,7 @@ async fn has(client: &Client, object: &ObjectRef) -> Result<bool, String> {
 fn of_plan(plan: &ClusterPlan) -> Vec<ObjectRef> {
     let mut all: Vec<ObjectRef> = Vec::new();
     for object in plan.trials.iter().flat_map(of_trial) {
-        let namespace = object.namespace.as_deref().map(namespace);
+        let namespace = object.namespace.as_deref().map(ObjectRef::namespace);
         for object in namespace.into_iter().chain([object]) {
             if !all.contains(&object) {
                 all.push(object);
@@ -94,15 +94,6 @@ fn reference(object: &Value) -> Option<ObjectRef> {
     })
 }
 
-fn namespace(name: &str) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Namespace".to_owned(),
-        namespace: None,
-        name: name.to_owned(),
-    }
-}
-
 /// Without what goes with its namespace.
 fn without_content(objects: Vec<ObjectRef>) -> Vec<ObjectRef> {
     let going: BTreeSet<String> = objects
@@ -121,7 +112,7 @@ mod tests {
     use gateproof_core::scenario::ObjectRef;
     use serde_json::json;
 
-    use super::{namespace, reference, without_content};
+    use super::{reference, without_content};
 
     fn object(kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
         let mut value = json!({"apiVersion": "x/v1", "kind": kind, "metadata": {"name": name}});
@@ -134,7 +125,7 @@ mod tests {
     #[test]
     fn what_is_in_a_namespace_that_goes_needs_no_removal_of_its_own() {
         let all = vec![
-            namespace("shop"),
+            ObjectRef::namespace("shop"),
             object("Gateway", Some("shop"), "a"),
             object("Gateway", Some("default"), "b"),
             object("ClusterIssuer", None, "c"),
