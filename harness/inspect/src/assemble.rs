@@ -22,6 +22,7 @@ pub use node::nodes;
 
 /// Makes a dossier of what was read.
 pub(crate) fn assemble(mut evidence: Evidence) -> Dossier {
+    evidence.settle();
     let versions = versions::versions(&evidence);
     let cilium = cilium(&evidence, versions.cilium.as_ref());
     evidence.retain_secrets(&certificates::wanted(&evidence, cilium.config.as_ref()));

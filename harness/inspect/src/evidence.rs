@@ -49,6 +49,8 @@ pub(crate) struct Evidence {
     written: BTreeMap<NamespacedName, Moment>,
     /// Lines that matter.
     logs: Vec<LogLine>,
+    /// Secrets that were taken out of any of this.
+    known: redaction::Known,
     /// Secrets that were asked for and are not there.
     absent_secrets: BTreeSet<NamespacedName>,
     /// Namespaces all of whose Secrets were listed.
@@ -90,7 +92,8 @@ impl Evidence {
         if !is_wanted(&object) {
             return;
         }
-        if let Some(release) = helm::release(&object) {
+        if let Some((release, of_values)) = helm::release(&object) {
+            self.known.learn(&of_values, &release.values);
             let newer = self.release.as_ref().is_none_or(|known| known.revision < release.revision);
             if newer {
                 self.release = Some(release);
@@ -102,7 +105,9 @@ impl Evidence {
             self.written.insert(name, at);
         }
         shorten(&mut object);
+        let before = object.clone();
         redaction::object(&mut object);
+        self.known.learn(&before, &object);
         self.objects.entry(key).or_insert(object);
     }
 
@@ -114,7 +119,9 @@ impl Evidence {
     /// Adds Helm values that are known from elsewhere than a release.
     pub(crate) fn add_values(&mut self, values: &Value) {
         if self.release.is_none() {
-            let values = redaction::values(values);
+            let before = values;
+            let values = redaction::values(before);
+            self.known.learn(before, &values);
             self.release = Some(Release { revision: 0, version: None, values });
         }
     }
@@ -199,6 +206,22 @@ impl Evidence {
         self.release.as_ref().and_then(|release| release.version.as_deref())
     }
 
+    /// Takes every secret that was seen anywhere out of everything else. Nothing may be added after
+    /// this.
+    pub(crate) fn settle(&mut self) {
+        let remover = self.known.remover();
+        self.objects.values_mut().for_each(|object| remover.remove(object));
+        self.logs.iter_mut().for_each(|line| remover.remove_from(&mut line.text));
+        if let Some(release) = &mut self.release {
+            remover.remove(&mut release.values);
+        }
+        for unread in &mut self.unread {
+            if let Why::Unreadable(words) | Why::Failed(words) = &mut unread.why {
+                remover.remove_from(words);
+            }
+        }
+    }
+
     /// Everything that goes into a dossier as it is: objects, unread, logs.
     pub(crate) fn into_parts(self) -> (Vec<Value>, Vec<Unread>, Vec<LogLine>) {
         let (mut unread, mut logs) = (self.unread, self.logs);
@@ -239,6 +262,20 @@ fn is_wanted(object: &Value) -> bool {
 fn shorten(object: &mut Value) {
     if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
+        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+            annotations.retain(|key, _| is_of_the_field(key));
+        }
+    }
+    if matches!(text(object, "/kind"), Some("Pod" | "Deployment" | "DaemonSet")) {
+        for template in ["/spec", "/spec/template/spec"] {
+            for containers in ["containers", "initContainers"] {
+                let pointer = format!("{template}/{containers}");
+                let containers = object.pointer_mut(&pointer).and_then(Value::as_array_mut);
+                for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+                    container.remove("env");
+                }
+            }
+        }
     }
     let is_definition = text(object, "/kind") == Some("CustomResourceDefinition");
     if is_definition && let Some(Value::Array(versions)) = object.pointer_mut("/spec/versions") {
@@ -247,6 +284,32 @@ fn shorten(object: &mut Value) {
             version.remove("additionalPrinterColumns");
         }
     }
+}
+
+/// Ends of the domains whose annotations say something about gateways, load balancers,
+/// certificates or releases. Others are whatever somebody wrote there.
+const DOMAINS: &[&str] = &[
+    "k8s.io",
+    "kubernetes.io",
+    "k8s.aws",
+    "cilium.io",
+    "io.cilium",
+    "cert-manager.io",
+    "helm.sh",
+    "hetzner.cloud",
+    "google.com",
+    "gke.io",
+    "universe.tf",
+    "metallb.io",
+    "kube-vip.io",
+];
+
+/// Whether an annotation is of a domain that this field knows.
+fn is_of_the_field(annotation: &str) -> bool {
+    let domain = annotation.split_once('/').map_or("", |(domain, _)| domain);
+    DOMAINS.iter().any(|end| {
+        domain.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    })
 }
 
 fn redacted(why: Why) -> Why {
@@ -271,4 +334,43 @@ fn key(object: &Value) -> Option<Key> {
 pub(crate) fn name(object: &Value) -> Option<NamespacedName> {
     let namespace = text(object, "/metadata/namespace")?;
     Some(NamespacedName::new(namespace, text(object, "/metadata/name")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Evidence, is_of_the_field};
+
+    #[test]
+    fn annotations_of_the_field_stay_and_others_go() {
+        for (annotation, stays) in [
+            ("service.beta.kubernetes.io/aws-load-balancer-type", true),
+            ("gateway.networking.k8s.io/bundle-version", true),
+            ("lbipam.cilium.io/ips", true),
+            ("cert-manager.io/cluster-issuer", true),
+            ("cilium.io/x", true),
+            ("io.cilium/lb-ipam-ips", true),
+            ("notcilium.io/x", false),
+            ("example.test/cilium.io", false),
+            ("note", false),
+        ] {
+            assert_eq!(is_of_the_field(annotation), stays, "{annotation}");
+        }
+    }
+
+    #[test]
+    fn variables_of_containers_go_and_arguments_stay() {
+        let mut evidence = Evidence::default();
+        evidence.add(json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"namespace": "kube-system", "name": "cilium-a", "labels": {"k8s-app": "cilium"}},
+            "spec": {"containers": [{"name": "cilium-agent", "args": ["--config-dir=/tmp/cilium"],
+                "env": [{"name": "ANYTHING", "value": "whatever"}]}]}}));
+        let pod = evidence.list("", "Pod").next().expect("the agent's pod");
+        let container = pod.pointer("/spec/containers/0").expect("its container");
+        assert_eq!(
+            container,
+            &json!({"name": "cilium-agent", "args": ["--config-dir=/tmp/cilium"]})
+        );
+    }
 }

@@ -83,6 +83,12 @@ struct PemBlock<'t> {
     body: &'t str,
 }
 
+/// What is between the borders of each private key of a text.
+pub(super) fn private_keys(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = pem_blocks(text).into_iter();
+    blocks.filter(|block| block.label.ends_with("PRIVATE KEY")).map(|block| block.body)
+}
+
 /// The complete PEM blocks of a text, in order; what is between them is left out.
 fn pem_blocks(text: &str) -> Vec<PemBlock<'_>> {
     let mut blocks = Vec::new();

@@ -27,20 +27,23 @@ pub(super) struct Release {
     pub(super) values: Value,
 }
 
-/// The revision that a Secret holds, if it is one of Cilium. One that cannot be read has no values.
-pub(super) fn release(object: &Value) -> Option<Release> {
+/// The revision that a Secret holds, if it is one of Cilium, and its values with the secrets. One
+/// that cannot be read has no values.
+pub(super) fn release(object: &Value) -> Option<(Release, Value)> {
     if text(object, "/type") != Some("helm.sh/release.v1") {
         return None;
     }
-    let record = record(object)?;
+    let mut record = record(object)?;
     if text(&record, "/chart/metadata/name") != Some("cilium") {
         return None;
     }
-    Some(Release {
+    let values = record.get_mut("config").map(Value::take).unwrap_or_default();
+    let release = Release {
         revision: record.get("version").and_then(Value::as_u64).unwrap_or_default(),
         version: text(&record, "/chart/metadata/appVersion").map(str::to_owned),
-        values: redaction::values(record.get("config").unwrap_or(&Value::Null)),
-    })
+        values: redaction::values(&values),
+    };
+    Some((release, values))
 }
 
 fn record(object: &Value) -> Option<Value> {
@@ -76,7 +79,7 @@ mod tests {
 
     #[test]
     fn values_and_version_are_read_and_secrets_in_them_are_not() {
-        let read = release(&secret("cilium")).unwrap();
+        let (read, _) = release(&secret("cilium")).unwrap();
         assert_eq!((read.revision, read.version.as_deref()), (3, Some("1.18.4")));
         assert_eq!(read.values["kubeProxyReplacement"], true);
         assert_eq!(read.values["azure"]["clientSecret"], "REDACTED");

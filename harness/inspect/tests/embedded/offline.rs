@@ -88,7 +88,8 @@ fn planted() -> Vec<Value> {
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "gateway", "name": "named",
             "annotations": {"note": PLANTED}}, "data": {"password": encoded}}),
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "team", "name": "s",
-            "annotations": {"proxy": format!("https://me:{PLANTED}@proxy.test/"), "key": key}},
+            "annotations": {"a.cilium.io/proxy": format!("https://me:{PLANTED}@proxy.test/"),
+                "a.cilium.io/key": key, "example.test/whatever": PLANTED}},
             "spec": {"ports": [{"port": 80}]}}),
         json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"namespace": "team", "name": "r"},
@@ -112,7 +113,8 @@ async fn planted_secrets_are_in_no_dossier_finding_or_bundle() {
     let seen = live(&client, &Options::default()).await;
     let target = tempfile::tempdir().expect("a folder");
     dump(&client, &seen, target.path()).await;
-    let agent = "level=warn msg=x password=cANary5ecretX9 auth=\"Bearer cANary5ecretX9\"\n";
+    let agent = "level=warn msg=x password=cANary5ecretX9 auth=\"Bearer cANary5ecretX9\"\n\
+                 level=warn msg=\"no sign of it: cANary5ecretX9\"\n";
     fs::write(target.path().join("cilium-zzzzz.log"), agent).expect("written");
     let offline = folder(target.path()).expect("a folder that can be read");
     let file = target.path().join("evidence.tar");
@@ -131,6 +133,7 @@ async fn planted_secrets_are_in_no_dossier_finding_or_bundle() {
         }
     }
     assert!(offline.logs.iter().any(|line| line.text.contains("password=REDACTED")));
+    assert!(offline.logs.iter().any(|line| line.text.contains("no sign of it: REDACTED")));
 }
 
 fn around(text: &str, secret: &str) -> String {
