@@ -43,6 +43,11 @@ fn a_failure_that_was_expected_takes_lines_and_one_that_was_not_is_told() {
     let text = brief(&unexpected);
     assert!(text.contains("FINDINGS") && text.contains(TABLE), "{text}");
     assert!(!markdown::render(&report(&expected)).contains("FINDINGS"));
+    let normal = "not why they failed: GP0002 the placeholder endpoint";
+    assert!(brief(&expected).contains(normal) && !text.contains(normal), "{}", brief(&expected));
+    for whole in [markdown::render(&report(&expected)), html::render(&report(&expected))] {
+        assert!(whole.contains("not why they failed: "), "{whole}");
+    }
     let verbose = on_console(&expected, screen(200), Verbosity::Verbose);
     let junit = junit::render(&report(&expected)).expect("XML");
     for whole in [verbose, junit, html::render(&report(&expected))] {

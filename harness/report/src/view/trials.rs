@@ -1,6 +1,9 @@
 //! The table of trials, their checks in numbers, and the line of totals.
 
+use std::collections::BTreeSet;
+
 use gateproof_core::event::CheckResult;
+use gateproof_core::finding::Role;
 use gateproof_core::name::ScenarioName;
 use gateproof_core::report::{
     BringUp, ExitCode, LogState, RunReport, Tally, TrialReport, exit_code,
@@ -61,11 +64,20 @@ pub(crate) fn word(trial: &TrialReport) -> Text {
     Text::new(tone_of(trial.verdict), words)
 }
 
-/// What trials came to that were not to pass, and did as they were expected to, a line each.
+/// What trials came to that were not to pass, and did as they were expected to, a line each; then
+/// what was seen there that is normal, because people take it for the cause.
 pub(crate) fn as_expected(report: &RunReport) -> impl Iterator<Item = String> {
-    report.trials.iter().filter(|trial| trial.is_as_expected()).map(|trial| {
+    let expected = || report.trials.iter().filter(|trial| trial.is_as_expected());
+    let trials = expected().map(|trial| {
         format!("{}: {}", trial.summary.trial, trial.reason.as_deref().unwrap_or("as expected"))
-    })
+    });
+    let diagnoses = expected().filter_map(|trial| trial.diagnosis.as_ref());
+    let normal: BTreeSet<_> = diagnoses
+        .flat_map(|diagnosis| &diagnosis.findings)
+        .filter(|finding| finding.role == Role::Explanation)
+        .map(|finding| format!("not why they failed: {} {}", finding.rule, finding.title))
+        .collect();
+    trials.chain(normal)
 }
 
 /// Trials that were skipped, each with its reason, a line each.
