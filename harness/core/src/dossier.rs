@@ -6,7 +6,7 @@
 //! gets in here. What could not be read is in it too ([`Unread`]), because a rule that finds
 //! nothing where nothing was readable has found out nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +25,10 @@ use crate::scenario::Channel;
 pub struct Dossier {
     /// When it was collected.
     pub taken: Option<Moment>,
+    /// The Gateways that are diagnosed; all of Cilium's when empty. What ails others explains
+    /// nothing of these, though they may want the same ports.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub about: BTreeSet<NamespacedName>,
     /// The cluster's nodes, sorted by name, by their names in Kubernetes.
     pub nodes: Vec<Node>,
     /// Objects as Kubernetes has them, Secrets redacted; each kind sorted by namespace and name.

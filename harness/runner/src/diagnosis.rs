@@ -14,7 +14,7 @@ use gateproof_core::exposure::Grid;
 use gateproof_core::finding::{self, Finding};
 use gateproof_core::name::NamespacedName;
 use gateproof_core::plan::TrialPlan;
-use gateproof_core::scenario::{Check, Claim};
+use gateproof_core::scenario::{Action, Check, Claim};
 use gateproof_inspect::Options;
 use gateproof_kubernetes::Cluster;
 use tokio::time::Instant;
@@ -119,6 +119,7 @@ pub(crate) async fn diagnose(
         Diagnose::NotPassed | Diagnose::Always => collected(plan, cluster).await,
     };
     observed.complete(&mut dossier);
+    dossier.about = about(plan);
     dossier.unread.extend(plan.unasked.iter().cloned());
     for Exposure { grid, .. } in &mut dossier.exposure {
         in_kubernetes(cluster, grid);
@@ -129,6 +130,40 @@ pub(crate) async fn diagnose(
     }
     let findings = finding::examine(&dossier);
     Diagnosed { dossier, findings }
+}
+
+/// The Gateways that a trial makes or claims something of: a cluster may have others.
+fn about(plan: &TrialPlan) -> BTreeSet<NamespacedName> {
+    let text = gateproof_core::dossier::text;
+    let mut found = BTreeSet::new();
+    for step in &plan.definition.steps {
+        match &step.action {
+            Action::Check(check) => found.extend(gateway_of(&check.claim).cloned()),
+            Action::Apply(manifests) => {
+                let objects = manifests.iter().map(|manifest| &manifest.object);
+                let gateways = objects.filter(|object| text(object, "/kind") == Some("Gateway"));
+                found.extend(gateways.filter_map(|object| {
+                    let namespace = text(object, "/metadata/namespace").unwrap_or("default");
+                    Some(NamespacedName::new(namespace, text(object, "/metadata/name")?))
+                }));
+            }
+            Action::Patch { .. } | Action::Delete(_) => {}
+        }
+    }
+    found
+}
+
+fn gateway_of(claim: &Claim) -> Option<&NamespacedName> {
+    match claim {
+        Claim::Gateway(claim) => Some(&claim.gateway),
+        Claim::Routes(claim) => Some(&claim.gateway),
+        Claim::Http(claim) => Some(&claim.gateway),
+        Claim::Tcp(claim) => claim.gateway.as_ref(),
+        Claim::Addresses(claim) => Some(&claim.gateway),
+        Claim::Exposure(claim) => Some(&claim.gateway),
+        Claim::TargetHealth(claim) => Some(&claim.gateway),
+        Claim::Route(_) | Claim::Service(_) | Claim::Certificate(_) => None,
+    }
 }
 
 /// A diagnosis that did not come about.

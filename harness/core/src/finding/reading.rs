@@ -21,7 +21,9 @@ use crate::verdict::Verdict;
 
 pub(super) use address::{Addressed, Reach, addressed, agents_labels, announces, policies};
 pub(super) use condition::{Condition, condition};
-pub(super) use gateway::{CONTROLLER, Class, Gateway, Listener, class_of, every_gateway, gateways};
+pub(super) use gateway::{
+    CONTROLLER, Class, Gateway, Listener, ciliums_gateways, class_of, every_gateway, gateways,
+};
 pub(super) use http::{Fared, answers, asked_for, failed_requests, made_by_envoy};
 pub(super) use logs::{Drift, drifts, rejections};
 pub(super) use route::{Route, routes};

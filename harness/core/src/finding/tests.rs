@@ -1,8 +1,11 @@
 //! What holds for every rule.
 
+use serde_json::json;
+
 use super::fixture::{Change, NODES, Variant, healthy};
 use super::{Role, examine, rule, rules};
-use crate::dossier::Dossier;
+use crate::dossier::{Dossier, text};
+use crate::name::NamespacedName;
 use crate::observation::TcpOutcome;
 
 const VARIANTS: [Variant; 3] =
@@ -79,4 +82,55 @@ fn findings_come_causes_first_and_the_surest_first() {
 fn a_rule_is_found_by_its_number_in_any_case() {
     assert_eq!(rule("gp0001").map(|rule| rule.id), Some("GP0001"));
     assert!(rule("GP9999").is_none());
+}
+
+/// A neighbour of the Gateway, which is broken: its route's backend does not exist, and its class is
+/// another controller's.
+fn beside_a_broken_one(variant: Variant, class: &str) -> Dossier {
+    let mut dossier = healthy(variant);
+    let mut copies: Vec<serde_json::Value> = dossier
+        .objects
+        .iter()
+        .filter(|object| matches!(text(object, "/kind"), Some("Gateway" | "HTTPRoute")))
+        .cloned()
+        .collect();
+    for copy in &mut copies {
+        copy["metadata"]["name"] = json!("neighbour");
+        copy["status"] = json!({});
+        if copy["kind"] == "Gateway" {
+            copy["spec"]["gatewayClassName"] = json!(class);
+        } else {
+            copy["spec"]["parentRefs"][0]["name"] = json!("neighbour");
+            copy["spec"]["rules"][0]["backendRefs"][0]["port"] = json!(81);
+        }
+    }
+    dossier.objects.extend(copies);
+    dossier.with(json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass",
+        "metadata": {"name": "other"}, "spec": {"controllerName": "example.test/other"},
+    }))
+}
+
+fn causes(dossier: &Dossier) -> Vec<String> {
+    let findings = examine(dossier).into_iter();
+    findings.filter(|one| one.role == Role::Cause).map(|one| one.rule.to_string()).collect()
+}
+
+#[test]
+fn what_ails_another_gateway_is_no_cause_of_the_one_that_is_diagnosed() {
+    for (class, ailment) in [("cilium", "GP0017"), ("other", "GP0012")] {
+        let mut dossier = beside_a_broken_one(Variant::Dedicated, class);
+        assert!(causes(&dossier).contains(&ailment.to_owned()), "{class}: of the whole cluster");
+        dossier.about = [NamespacedName::new("gateway", "neighbour")].into();
+        assert!(causes(&dossier).contains(&ailment.to_owned()), "{class}: of itself");
+        dossier.about = [NamespacedName::new("gateway", "shared-gateway")].into();
+        assert_eq!(causes(&dossier), [""; 0], "{class}: of its neighbour");
+    }
+}
+
+#[test]
+fn another_gateway_that_wants_the_same_port_of_the_hosts_is_a_cause() {
+    let mut dossier = beside_a_broken_one(Variant::HostNetwork, "cilium");
+    dossier.about = [NamespacedName::new("gateway", "shared-gateway")].into();
+    assert_eq!(causes(&dossier), ["GP0022", "GP0022"], "one for each port");
 }

@@ -41,7 +41,7 @@ pub(in crate::finding) fn class_of<'d>(dossier: &'d Dossier, name: &str) -> Clas
     }
 }
 
-/// Every Gateway, whoever's.
+/// Every Gateway, whoever's and whether or not it is diagnosed.
 pub(in crate::finding) fn every_gateway(dossier: &Dossier) -> Vec<Gateway<'_>> {
     dossier
         .list(GATEWAY_API, "Gateway")
@@ -49,9 +49,16 @@ pub(in crate::finding) fn every_gateway(dossier: &Dossier) -> Vec<Gateway<'_>> {
         .collect()
 }
 
-/// Cilium's Gateways: those of its classes, and those of an absent class called `cilium`, as the
-/// chart calls it.
+/// Cilium's Gateways that are diagnosed.
 pub(in crate::finding) fn gateways(dossier: &Dossier) -> Vec<Gateway<'_>> {
+    let mut all = ciliums_gateways(dossier);
+    all.retain(Gateway::is_diagnosed);
+    all
+}
+
+/// Cilium's Gateways, diagnosed or not: those of its classes, and those of an absent class called
+/// `cilium`, as the chart calls it.
+pub(in crate::finding) fn ciliums_gateways(dossier: &Dossier) -> Vec<Gateway<'_>> {
     let mut all = every_gateway(dossier);
     all.retain(|gateway| match class_of(dossier, gateway.class()) {
         Class::Cilium(_) => true,
@@ -62,6 +69,12 @@ pub(in crate::finding) fn gateways(dossier: &Dossier) -> Vec<Gateway<'_>> {
 }
 
 impl<'d> Gateway<'d> {
+    /// Whether the diagnosis is about it.
+    pub(in crate::finding) fn is_diagnosed(&self) -> bool {
+        let about = &self.dossier.about;
+        about.is_empty() || about.contains(&self.name)
+    }
+
     /// The name of its class.
     pub(in crate::finding) fn class(&self) -> &'d str {
         text(self.object, "/spec/gatewayClassName").unwrap_or_default()

@@ -43,6 +43,7 @@ than CiliumGatewayClassConfig, lacks a namespace, or leads nowhere.",
 fn examine(dossier: &Dossier) -> Vec<Firing> {
     every_gateway(dossier)
         .iter()
+        .filter(|gateway| gateway.is_diagnosed())
         .filter_map(|gateway| {
             let name = gateway.class();
             let firing = |confidence| Firing::new(Role::Cause, confidence).about(gateway);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::dossier::Dossier;
-use crate::finding::reading::{Gateway, Socket, gateways, listed, rejections, sockets, told};
+use crate::finding::reading::{
+    Gateway, Socket, ciliums_gateways, listed, rejections, sockets, told,
+};
 use crate::finding::releases::{Releases, since};
 use crate::finding::{Confidence, Firing, Role, Rule};
 
@@ -56,7 +58,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
     if !dossier.cilium.config.as_ref().is_some_and(|config| config.host_network.is_on()) {
         return Vec::new();
     }
-    let gateways = gateways(dossier);
+    let gateways = ciliums_gateways(dossier);
     let mut by_port: BTreeMap<u16, Vec<&Gateway<'_>>> = BTreeMap::new();
     for gateway in &gateways {
         let mut ports: Vec<u16> = gateway.listeners().iter().map(|one| one.port).collect();
@@ -66,6 +68,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
             by_port.entry(port).or_default().push(gateway);
         }
     }
+    by_port.retain(|_, wanting| wanting.iter().any(|gateway| gateway.is_diagnosed()));
     let sockets = sockets(dossier);
     let mut firings = Vec::new();
     for (port, wanting) in &by_port {

@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use super::issue;
-use crate::dossier::Dossier;
-use crate::finding::reading::{Route, cited, gateways, in_trouble, items, rejections, routes};
+use crate::dossier::{Dossier, text};
+use crate::finding::reading::{
+    Gateway, Route, cited, gateways, in_trouble, items, rejections, routes,
+};
 use crate::finding::releases::{Releases, between};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
 
@@ -59,7 +61,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         // These have findings of their own.
         let of_the_host =
             words.contains("cannot bind") && (host_network || words.contains("permission denied"));
-        if words.contains("duplicate address") || of_the_host {
+        if words.contains("duplicate address") || of_the_host || is_of_others(&one.words, &ours) {
             continue;
         }
         let begun = firing.take().unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Certain));
@@ -93,6 +95,22 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         firing
             .inferred("Envoy keeps the configuration that it had before, and none for what is new"),
     ]
+}
+
+/// Whether words name resources that were made of Gateways, and of none of these: agents call them
+/// `NAMESPACE/NAME-OF-THE-CILIUMENVOYCONFIG/…`.
+fn is_of_others(words: &str, ours: &[Gateway<'_>]) -> bool {
+    let outer = |letter: char| !letter.is_ascii_alphanumeric() && !"-./".contains(letter);
+    let mut named = words.split(outer).filter(|word| word.contains("/cilium-gateway-")).peekable();
+    let is_ours = |word: &str| {
+        ours.iter().any(|gateway| {
+            let usual = format!("cilium-gateway-{}", gateway.name.name);
+            let made = gateway.envoy_config().and_then(|config| text(config, "/metadata/name"));
+            let prefix = format!("{}/{}/", gateway.name.namespace, made.unwrap_or(&usual));
+            word.starts_with(&prefix)
+        })
+    };
+    named.peek().is_some() && !named.any(is_ours)
 }
 
 /// A header value with a per cent sign that begins nothing: neither `%%` nor `%COMMAND%`.
@@ -220,6 +238,19 @@ mod tests {
         assert!(words(&fires(&RULE, &taken)).contains("127.0.0.1:14321"));
         let host = healthy(Variant::HostNetwork).log(Component::CiliumAgent, Some("worker"), line);
         silent(&RULE, &host);
+    }
+
+    #[test]
+    fn what_is_refused_of_another_gateway_is_not_of_this_one() {
+        let line = |gateway: &str| {
+            let line = format!(
+                r#"msg="NACK received for versions between the reported version up to the response nonce" xdsDetail="Error adding/updating listener(s) gateway/cilium-gateway-{gateway}/listener-443: filter chain '' has the same matching rules defined as ''""#
+            );
+            dedicated().log(Component::CiliumAgent, Some("worker"), &line)
+        };
+        fires(&RULE, &line("shared-gateway"));
+        silent(&RULE, &line("shared-gateway-2"));
+        silent(&RULE, &line("a-shared-gateway"));
     }
 
     #[test]

@@ -81,6 +81,11 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
                     .seen(format!("parentRef {wanted}"), cited(route.object))
                     .seen(format!("there is no such Gateway, but {}", listed(&names)), "Gateways")
                     .inferred("nobody looks after this route, so requests for it get 404");
+                let meant =
+                    near.is_some_and(|near| ours.iter().any(|one| one.name.to_string() == near));
+                if !dossier.about.is_empty() && !meant && not_found.is_empty() {
+                    continue;
+                }
                 if let Some(near) = near {
                     firing = firing.remedy(format!(
                         "did you mean {near}? A parentRef without a namespace means the route's own"
