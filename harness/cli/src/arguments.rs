@@ -7,12 +7,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) mod check;
 pub(crate) mod cluster;
+pub(crate) mod dns;
 pub(crate) mod existing;
 pub(crate) mod images;
 pub(crate) mod kind;
 
 use check::CheckArguments;
 use cluster::ClusterCommand;
+use dns::DnsArguments;
 use existing::ExistingArguments;
 use images::ImagesCommand;
 use kind::KindArguments;
@@ -74,6 +76,9 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = gateproof_echo::pod::PORT)]
         port: u16,
     },
+    /// Answer for zones of DNS, and take signed updates of them: what proves names to an ACME server
+    /// by DNS-01.
+    Dns(DnsArguments),
     /// Ask sockets from here for a gateproof elsewhere: questions on standard input, answers on
     /// standard output. Ends when standard input does.
     #[command(hide = true)]

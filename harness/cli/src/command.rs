@@ -23,6 +23,7 @@ use crate::environment::{self, Environment};
 pub(crate) mod check;
 pub(crate) mod clean;
 pub(crate) mod cluster;
+pub(crate) mod dns;
 pub(crate) mod echo;
 pub(crate) mod explain;
 pub(crate) mod facts;

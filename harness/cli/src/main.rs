@@ -14,7 +14,7 @@ use clap::Parser;
 
 use crate::arguments::{Arguments, Command, ReportCommand};
 use crate::command::{
-    CommandError, check, clean, cluster, echo, explain, facts, images, plan, predict, prober,
+    CommandError, check, clean, cluster, dns, echo, explain, facts, images, plan, predict, prober,
     report, run, schema, validate, versions,
 };
 use crate::environment::Environment;
@@ -75,6 +75,7 @@ fn main() -> ExitCode {
         Command::Cluster(command) => cluster::run(&command, &environment),
         Command::Clean(arguments) => clean::run(&arguments, &environment),
         Command::Images(command) => images::run(&command),
+        Command::Dns(arguments) => dns::run(&arguments),
         Command::Echo { port } => echo::run(port),
         Command::Prober => prober::run(),
     };
