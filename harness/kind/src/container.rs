@@ -51,6 +51,38 @@ pub struct ContainerSpec {
     pub host_user_namespace: bool,
 }
 
+impl ContainerSpec {
+    /// A container that has nothing but its image, a name, labels and a network.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        image: impl Into<String>,
+        labels: BTreeMap<String, String>,
+        network: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            image: image.into(),
+            labels,
+            env: Vec::new(),
+            command: Vec::new(),
+            entrypoint: None,
+            network: network.into(),
+            privileges: Privileges::Default,
+            security_options: Vec::new(),
+            tmpfs: BTreeMap::new(),
+            anonymous_volumes: Vec::new(),
+            binds: Vec::new(),
+            devices: Vec::new(),
+            sysctls: BTreeMap::new(),
+            ports: Vec::new(),
+            restart: RestartPolicy::No,
+            tty: false,
+            host_user_namespace: false,
+        }
+    }
+}
+
 /// With which rights a container runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

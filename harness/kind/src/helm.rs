@@ -18,7 +18,7 @@ use gateproof_stack::helm::beside::{Call, Content, Ended, Given};
 use tar::{Builder, EntryType, Header};
 use tokio_util::sync::CancellationToken;
 
-use crate::container::{ContainerSpec, Privileges, RestartPolicy};
+use crate::container::ContainerSpec;
 use crate::engine::{Engine, Pull};
 use crate::label;
 use crate::settings::Deadlines;
@@ -146,30 +146,13 @@ impl ContainerHelm {
             (label::OWNER, self.surroundings.owner.to_string()),
             (label::CREATED, self.created.clone()),
         ];
+        let name =
+            format!("{}-{}-{}-{number}", self.cluster, label::ROLE_HELM, self.surroundings.run);
+        let labels = labels.map(|(key, value)| (key.to_owned(), value)).into();
         ContainerSpec {
-            name: format!(
-                "{}-{}-{}-{number}",
-                self.cluster,
-                label::ROLE_HELM,
-                self.surroundings.run
-            ),
-            image: self.image.clone(),
-            labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
             env: self.env.clone(),
             command: arguments.to_vec(),
-            entrypoint: None,
-            network: self.network.clone(),
-            privileges: Privileges::Default,
-            security_options: Vec::new(),
-            tmpfs: BTreeMap::new(),
-            anonymous_volumes: Vec::new(),
-            binds: Vec::new(),
-            devices: Vec::new(),
-            sysctls: BTreeMap::new(),
-            ports: Vec::new(),
-            restart: RestartPolicy::No,
-            tty: false,
-            host_user_namespace: false,
+            ..ContainerSpec::new(name, &self.image, labels, &self.network)
         }
     }
 }

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::io::ReaderStream;
 
-use crate::container::{ContainerSpec, ExecCommand, Privileges, RestartPolicy};
+use crate::container::{ContainerSpec, ExecCommand, RestartPolicy};
 use crate::engine::{Engine, Input, Output};
 use crate::label;
 
@@ -45,25 +45,11 @@ pub fn helper(
     let mut labels = labels;
     labels.insert(label::CLUSTER.to_owned(), cluster.to_owned());
     labels.insert(label::ROLE.to_owned(), label::ROLE_PROBER.to_owned());
+    let name = format!("{cluster}-{}", label::ROLE_PROBER);
     ContainerSpec {
-        name: format!("{cluster}-{}", label::ROLE_PROBER),
-        image: image.to_owned(),
-        labels,
-        env: Vec::new(),
         command: vec!["echo".to_owned()],
-        entrypoint: None,
-        network: network.to_owned(),
-        privileges: Privileges::Default,
-        security_options: Vec::new(),
-        tmpfs: BTreeMap::new(),
-        anonymous_volumes: Vec::new(),
-        binds: Vec::new(),
-        devices: Vec::new(),
-        sysctls: BTreeMap::new(),
-        ports: Vec::new(),
         restart: RestartPolicy::OnFailure(1),
-        tty: false,
-        host_user_namespace: false,
+        ..ContainerSpec::new(name, image, labels, network)
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateproof_kind::container::{ContainerSpec, ContainerState, Privileges, RestartPolicy};
+use gateproof_kind::container::{ContainerSpec, ContainerState};
 use gateproof_kind::endpoint::Endpoint;
 use gateproof_kind::engine::Engine;
 use gateproof_kind::label;
@@ -79,24 +79,9 @@ impl Docker {
         ]);
         labels.extend(run.into_iter().flat_map(|(run, owner)| labels_of(run, owner)));
         let spec = ContainerSpec {
-            name: name.clone(),
-            image: self.node_image.clone(),
-            labels,
-            env: Vec::new(),
-            command: Vec::new(),
-            entrypoint: None,
-            network: "bridge".to_owned(),
-            privileges: Privileges::Default,
-            security_options: Vec::new(),
-            tmpfs: BTreeMap::new(),
             anonymous_volumes: vec!["/var".to_owned()],
-            binds: Vec::new(),
-            devices: Vec::new(),
-            sysctls: BTreeMap::new(),
-            ports: Vec::new(),
-            restart: RestartPolicy::No,
             tty: true,
-            host_user_namespace: false,
+            ..ContainerSpec::new(&name, &self.node_image, labels, "bridge")
         };
         self.made.lock().expect("no panic").push(name.clone());
         self.runtime.block_on(self.engine.create_container(&spec)).expect("a container");

@@ -198,29 +198,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::create_body;
-    use crate::container::{ContainerSpec, Privileges, RestartPolicy};
+    use crate::container::ContainerSpec;
 
     #[test]
     fn open_system_paths_are_said_as_the_docker_program_says_them() {
         let spec = |options: &[&str]| ContainerSpec {
-            name: "node".to_owned(),
-            image: "node:1".to_owned(),
-            labels: BTreeMap::new(),
-            env: Vec::new(),
-            command: Vec::new(),
-            entrypoint: None,
-            network: "kind".to_owned(),
-            privileges: Privileges::Default,
             security_options: options.iter().map(|option| (*option).to_owned()).collect(),
-            tmpfs: BTreeMap::new(),
-            anonymous_volumes: Vec::new(),
-            binds: Vec::new(),
-            devices: Vec::new(),
-            sysctls: BTreeMap::new(),
-            ports: Vec::new(),
-            restart: RestartPolicy::No,
             tty: true,
-            host_user_namespace: false,
+            ..ContainerSpec::new("node", "node:1", BTreeMap::new(), "kind")
         };
         let host =
             |options: &[&str]| create_body(&spec(options)).host_config.expect("a host config");

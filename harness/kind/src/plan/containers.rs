@@ -145,24 +145,14 @@ pub(super) fn common(name: String, role: &str, request: &Request<'_>) -> Contain
     }
     let mapped = !rootless && stores_on_mapped_devices(request);
     ContainerSpec {
-        name,
-        image: String::new(),
-        labels: labels(role, request),
         env,
-        command: Vec::new(),
-        entrypoint: None,
-        network: settings.network.clone(),
-        privileges: Privileges::Default,
-        security_options: Vec::new(),
-        tmpfs: BTreeMap::new(),
-        anonymous_volumes: Vec::new(),
         binds: if mapped { strings(&["/dev/mapper:/dev/mapper"]) } else { Vec::new() },
         devices: if rootless { strings(&["/dev/fuse"]) } else { Vec::new() },
         sysctls,
-        ports: Vec::new(),
         restart: RestartPolicy::OnFailure(1),
         tty: true,
         host_user_namespace: engine.remaps_users,
+        ..ContainerSpec::new(name, "", labels(role, request), &settings.network)
     }
 }
 

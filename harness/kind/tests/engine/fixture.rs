@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use gateproof_kind::container::{ContainerSpec, ExecCommand, Privileges, RestartPolicy};
+use gateproof_kind::container::{ContainerSpec, ExecCommand};
 use gateproof_kind::endpoint::Endpoint;
 use gateproof_kind::engine::Engine;
 use gateproof_kind::network::NetworkSpec;
@@ -85,24 +85,8 @@ impl Fixture {
     /// A container that runs a program of the image.
     pub(crate) fn spec(&self, what: &str, command: &[&str]) -> ContainerSpec {
         ContainerSpec {
-            name: self.name(what),
-            image: self.image.clone(),
-            labels: labels(),
-            env: Vec::new(),
             command: command.iter().map(|&word| word.to_owned()).collect(),
-            entrypoint: None,
-            network: self.network.clone(),
-            privileges: Privileges::Default,
-            security_options: Vec::new(),
-            tmpfs: BTreeMap::new(),
-            anonymous_volumes: Vec::new(),
-            binds: Vec::new(),
-            devices: Vec::new(),
-            sysctls: BTreeMap::new(),
-            ports: Vec::new(),
-            restart: RestartPolicy::No,
-            tty: false,
-            host_user_namespace: false,
+            ..ContainerSpec::new(self.name(what), &self.image, labels(), &self.network)
         }
     }
 
