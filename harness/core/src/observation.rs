@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+mod handshake;
+
+pub use handshake::{HandshakeObservation, HandshakeOutcome, Unanswered};
+
 /// One TCP connection attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -14,8 +14,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateproof_core::observation::{HttpObservation, HttpOutcome, TcpObservation, TcpOutcome};
-use gateproof_probe::{HttpProbe, LocalProber, ProbeError, Prober, TcpProbe};
+use gateproof_core::observation::{
+    HandshakeObservation, HandshakeOutcome, HttpObservation, HttpOutcome, TcpObservation,
+    TcpOutcome,
+};
+use gateproof_probe::{HandshakeProbe, HttpProbe, LocalProber, ProbeError, Prober, TcpProbe};
 
 /// Where every kubelet listens (kubernetes/kubernetes, `pkg/cluster/ports/ports.go`).
 pub const KUBELET: u16 = 10250;
@@ -131,6 +134,21 @@ impl Prober for RememberingProber {
         };
         Ok(seen)
     }
+
+    async fn handshake(&self, probe: &HandshakeProbe) -> Result<HandshakeObservation, ProbeError> {
+        let mut seen = self.asks.handshake(probe).await?;
+        let address = probe.socket.ip();
+        seen.outcome = match seen.outcome {
+            HandshakeOutcome::NotConnected(outcome) => {
+                HandshakeOutcome::NotConnected(self.weighed(address, outcome).await)
+            }
+            connected => match self.weighed(address, TcpOutcome::Accepted).await {
+                TcpOutcome::Accepted => connected,
+                undecided => HandshakeOutcome::NotConnected(undecided),
+            },
+        };
+        Ok(seen)
+    }
 }
 
 #[cfg(test)]
@@ -138,8 +156,10 @@ mod tests {
     use std::sync::Arc;
 
     use async_trait::async_trait;
-    use gateproof_core::observation::{HttpObservation, TcpObservation, TcpOutcome};
-    use gateproof_probe::{HttpProbe, LocalProber, ProbeError, Prober, TcpProbe};
+    use gateproof_core::observation::{
+        HandshakeObservation, HttpObservation, TcpObservation, TcpOutcome,
+    };
+    use gateproof_probe::{HandshakeProbe, HttpProbe, LocalProber, ProbeError, Prober, TcpProbe};
 
     use super::RememberingProber;
 
@@ -176,6 +196,13 @@ mod tests {
 
         async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError> {
             LocalProber.http(probe).await
+        }
+
+        async fn handshake(
+            &self,
+            probe: &HandshakeProbe,
+        ) -> Result<HandshakeObservation, ProbeError> {
+            LocalProber.handshake(probe).await
         }
     }
 

@@ -13,9 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use gateproof_core::observation::{HttpObservation, TcpObservation};
+use gateproof_core::observation::{HandshakeObservation, HttpObservation, TcpObservation};
 use gateproof_probe::prober::{Place, RemoteProber, RenewedProber};
-use gateproof_probe::{HttpProbe, ProbeError, Prober, TcpProbe};
+use gateproof_probe::{HandshakeProbe, HttpProbe, ProbeError, Prober, TcpProbe};
 use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -75,6 +75,10 @@ impl Prober for ContainerProber {
 
     async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError> {
         self.0.http(probe).await
+    }
+
+    async fn handshake(&self, probe: &HandshakeProbe) -> Result<HandshakeObservation, ProbeError> {
+        self.0.handshake(probe).await
     }
 }
 

@@ -57,7 +57,9 @@ impl Run<'_> {
         };
         let before = self.clock.elapsed();
         let limit = self.clock.limit(self.probe.timeouts.tls);
-        let handshake = tls::handshake(stream, tls, self.probe.version, limit).await;
+        let connected = (stream, self.probe.socket.ip());
+        let protocols = tls::http_protocols(self.probe.version);
+        let handshake = tls::handshake(connected, tls, protocols, limit).await;
         let chosen = version_by_alpn(self.probe.version, handshake.observation.alpn.as_deref());
         self.tls = Some(handshake.observation);
         let stream = match handshake.stream {

@@ -1,4 +1,4 @@
-//! HTTP, HTTPS and TCP probes that keep the cause and the phase timings.
+//! HTTP, HTTPS, TLS and TCP probes that keep the cause and the phase timings.
 //!
 //! A probe asks one question of one socket, once. Whatever happens is an observation
 //! ([`gateproof_core::observation`]): a refused connection, a wrong certificate and a silent peer
@@ -6,11 +6,12 @@
 //! for "so many times in a row" and "for so long" is in [`converge`] and reads no clock.
 //!
 //! Read in this order: [`request`] (the question), [`roots`] (whom it trusts), [`connect`],
-//! `tls` and `http` (the three phases), [`prober`] (asking from here, or from elsewhere).
+//! `tls` and `http` (the three phases), `handshake` (the second alone), [`prober`] (asking from here, or from elsewhere).
 
 pub mod connect;
 pub mod converge;
 mod deadline;
+mod handshake;
 mod hexadecimal;
 mod http;
 pub mod prober;
@@ -19,10 +20,12 @@ pub mod roots;
 mod tls;
 
 pub use connect::tcp;
+pub use handshake::handshake;
 pub use http::http;
 pub use prober::{LocalProber, ProbeError, Prober};
 pub use request::{
-    HttpProbe, ServerNameChoice, TcpProbe, Timeouts, TlsProbe, TlsVersions, VersionChoice,
+    HandshakeProbe, HttpProbe, ServerNameChoice, TcpProbe, Timeouts, TlsProbe, TlsVersions,
+    VersionChoice,
 };
 pub use roots::{RootsError, TrustRoots};
 pub use tls::certificate::describe as describe_certificate;

@@ -1,8 +1,8 @@
 //! Who asks: this process, or a prober that stands where addresses of the cluster are reachable.
 //!
 //! Both take the same questions and give the same observations, because the other prober runs the
-//! same code: [`serve`] answers lines of JSON ([`protocol`]) with what [`crate::tcp`] and
-//! [`crate::http`] saw, and [`RemoteProber`] asks over any stream, and
+//! same code: [`serve`] answers lines of JSON ([`protocol`]) with what [`crate::tcp`],
+//! [`crate::http`] and [`crate::handshake`] saw, and [`RemoteProber`] asks over any stream, and
 //! [`RenewedProber`] begins another session when one has ended. Where a container must be
 //! started for it is a provider's business.
 //!
@@ -19,9 +19,9 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateproof_core::observation::{HttpObservation, TcpObservation};
+use gateproof_core::observation::{HandshakeObservation, HttpObservation, TcpObservation};
 
-use crate::request::{HttpProbe, TcpProbe};
+use crate::request::{HandshakeProbe, HttpProbe, TcpProbe};
 
 pub use remote::RemoteProber;
 pub use renewed::{Place, RenewedProber};
@@ -35,6 +35,9 @@ pub trait Prober: fmt::Debug + Send + Sync {
 
     /// Sends an HTTP or HTTPS request.
     async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError>;
+
+    /// Tries a TLS handshake.
+    async fn handshake(&self, probe: &HandshakeProbe) -> Result<HandshakeObservation, ProbeError>;
 }
 
 /// Asks from this process.
@@ -49,6 +52,10 @@ impl Prober for LocalProber {
 
     async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError> {
         Ok(crate::http(probe).await)
+    }
+
+    async fn handshake(&self, probe: &HandshakeProbe) -> Result<HandshakeObservation, ProbeError> {
+        Ok(crate::handshake(probe).await)
     }
 }
 

@@ -64,6 +64,18 @@ impl HttpProbe {
     }
 }
 
+/// One TLS handshake with one socket, and nothing after it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HandshakeProbe {
+    /// The socket to dial.
+    pub socket: SocketAddr,
+    /// How to speak TLS. No protocol is offered by ALPN: nobody knows what comes after it.
+    pub tls: TlsProbe,
+    /// How long the phases may take; there is no response.
+    pub timeouts: Timeouts,
+}
+
 /// How to speak TLS in a probe.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -10,6 +10,7 @@ pub(crate) mod certificate;
 pub(crate) mod failure;
 mod verifier;
 
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use gateproof_core::observation::{TlsFailure, TlsObservation, Trust};
@@ -17,7 +18,7 @@ use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ProtocolVersion, SupportedProtocolVersion};
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -29,20 +30,26 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
 
 /// A handshake's result: the stream or the failure, and in both cases what was learned.
-pub(crate) struct Handshake {
+pub(crate) struct Handshake<S> {
     /// The encrypted stream, or why there is none.
-    pub(crate) stream: Result<TlsStream<TcpStream>, TlsFailure>,
+    pub(crate) stream: Result<TlsStream<S>, TlsFailure>,
     /// What was learned; on a failure before the server's certificate, the chain is empty.
     pub(crate) observation: TlsObservation,
 }
 
-/// Performs the handshake over a connected stream, until `limit`.
-pub(crate) async fn handshake(
-    stream: TcpStream,
+/// What a client offers by ALPN; nothing where it is empty.
+pub(crate) type Protocols = Vec<Vec<u8>>;
+
+/// Performs the handshake over a stream that is connected to `peer`, until `limit`.
+pub(crate) async fn handshake<S>(
+    (stream, peer): (S, IpAddr),
     probe: &TlsProbe,
-    version: VersionChoice,
+    protocols: Protocols,
     limit: tokio::time::Instant,
-) -> Handshake {
+) -> Handshake<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut observation = TlsObservation {
         server_name: None,
         version: None,
@@ -50,7 +57,7 @@ pub(crate) async fn handshake(
         chain: Vec::new(),
         trust: Trust::NoCertificate,
     };
-    let name = match name_to_send(probe, &stream) {
+    let name = match name_to_send(probe, peer) {
         Ok(name) => name,
         Err(failure) => return Handshake { stream: Err(failure), observation },
     };
@@ -61,7 +68,7 @@ pub(crate) async fn handshake(
         _ => None,
     };
     let verifier = Arc::new(RecordingVerifier::new(probe, &PROVIDER));
-    let connector = match client_config(probe, version, Arc::clone(&verifier)) {
+    let connector = match client_config(probe, protocols, Arc::clone(&verifier)) {
         Ok(config) => TlsConnector::from(Arc::new(config)),
         Err(error) => {
             let failure = TlsFailure::Other(format!("no TLS client can be made: {error}"));
@@ -89,24 +96,21 @@ pub(crate) async fn handshake(
 
 /// The name to give rustls. It sends DNS names and never addresses, so the peer's address stands
 /// for "no server name".
-fn name_to_send(probe: &TlsProbe, stream: &TcpStream) -> Result<ServerName<'static>, TlsFailure> {
+fn name_to_send(probe: &TlsProbe, peer: IpAddr) -> Result<ServerName<'static>, TlsFailure> {
     match &probe.server_name {
         ServerNameChoice::Name(name) => ServerName::try_from(name.clone()).map_err(|_| {
             TlsFailure::Other(format!(
                 "`{name}` cannot be sent as server name; expected a DNS name such as a.example"
             ))
         }),
-        ServerNameChoice::Absent => stream
-            .peer_addr()
-            .map(|peer| ServerName::IpAddress(peer.ip().into()))
-            .map_err(|error| failure::of_handshake(&error)),
+        ServerNameChoice::Absent => Ok(ServerName::IpAddress(peer.into())),
     }
 }
 
 /// The rustls configuration of one probe.
 fn client_config(
     probe: &TlsProbe,
-    version: VersionChoice,
+    protocols: Protocols,
     verifier: Arc<RecordingVerifier>,
 ) -> Result<ClientConfig, rustls::Error> {
     let versions: &[&SupportedProtocolVersion] = match probe.versions {
@@ -121,12 +125,17 @@ fn client_config(
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
     config.enable_sni = matches!(probe.server_name, ServerNameChoice::Name(_));
-    config.alpn_protocols = match version {
+    config.alpn_protocols = protocols;
+    Ok(config)
+}
+
+/// What a client that speaks HTTP offers by ALPN.
+pub(crate) fn http_protocols(version: VersionChoice) -> Protocols {
+    match version {
         VersionChoice::Http1 => vec![b"http/1.1".to_vec()],
         VersionChoice::Http2 => vec![b"h2".to_vec()],
         VersionChoice::ByAlpn => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-    };
-    Ok(config)
+    }
 }
 
 /// The version as OpenSSL and curl write it.

@@ -5,13 +5,13 @@
 //! the prober gives up everything that is under way and ends. Nothing here is secret: trust roots
 //! are certificates, and there is no field for a key.
 
-use gateproof_core::observation::{HttpObservation, TcpObservation};
+use gateproof_core::observation::{HandshakeObservation, HttpObservation, TcpObservation};
 use serde::{Deserialize, Serialize};
 
-use crate::request::{HttpProbe, TcpProbe};
+use crate::request::{HandshakeProbe, HttpProbe, TcpProbe};
 
 /// The version of the protocol. Asker and prober must speak the same.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What the asker writes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ pub enum Question {
     Tcp(TcpProbe),
     /// An HTTP or HTTPS request.
     Http(Box<HttpProbe>),
+    /// A TLS handshake.
+    Handshake(Box<HandshakeProbe>),
 }
 
 /// What was seen.
@@ -74,6 +76,8 @@ pub enum Observation {
     Tcp(TcpObservation),
     /// Of an HTTP or HTTPS request.
     Http(Box<HttpObservation>),
+    /// Of a TLS handshake.
+    Handshake(Box<HandshakeObservation>),
 }
 
 /// A message as a line.

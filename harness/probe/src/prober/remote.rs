@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateproof_core::observation::{HttpObservation, TcpObservation};
+use gateproof_core::observation::{HandshakeObservation, HttpObservation, TcpObservation};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::line::Lines;
 use super::protocol::{FromAsker, FromProber, Observation, Question, VERSION, line};
 use super::{ProbeError, Prober};
-use crate::request::{HttpProbe, TcpProbe};
+use crate::request::{HandshakeProbe, HttpProbe, TcpProbe};
 
 /// How long the first line may take: a program starts.
 const GREETING: Duration = Duration::from_secs(20);
@@ -112,7 +112,7 @@ impl Prober for RemoteProber {
                 self.must_be_of(seen.dialled, probe.socket)?;
                 Ok(seen)
             }
-            Observation::Http(_) => Err(self.nonsense("an HTTP answer to a TCP question")),
+            other => Err(self.nonsense(&format!("{} answer to a TCP question", kind(&other)))),
         }
     }
 
@@ -123,8 +123,28 @@ impl Prober for RemoteProber {
                 self.must_be_of(seen.dialled, probe.socket)?;
                 Ok(*seen)
             }
-            Observation::Tcp(_) => Err(self.nonsense("a TCP answer to an HTTP question")),
+            other => Err(self.nonsense(&format!("{} answer to an HTTP question", kind(&other)))),
         }
+    }
+
+    async fn handshake(&self, probe: &HandshakeProbe) -> Result<HandshakeObservation, ProbeError> {
+        let question = Question::Handshake(Box::new(probe.clone()));
+        match self.ask(question, probe.timeouts.total).await? {
+            Observation::Handshake(seen) => {
+                self.must_be_of(seen.dialled, probe.socket)?;
+                Ok(*seen)
+            }
+            other => Err(self.nonsense(&format!("{} answer to a TLS question", kind(&other)))),
+        }
+    }
+}
+
+/// Which question an answer is for, with its article.
+fn kind(observation: &Observation) -> &'static str {
+    match observation {
+        Observation::Tcp(_) => "a TCP",
+        Observation::Http(_) => "an HTTP",
+        Observation::Handshake(_) => "a TLS",
     }
 }
 

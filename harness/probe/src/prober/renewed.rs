@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gateproof_core::observation::{HttpObservation, TcpObservation};
+use gateproof_core::observation::{HandshakeObservation, HttpObservation, TcpObservation};
 use tokio::sync::Mutex;
 
 use super::{ProbeError, Prober, RemoteProber};
-use crate::request::{HttpProbe, TcpProbe};
+use crate::request::{HandshakeProbe, HttpProbe, TcpProbe};
 
 /// Where a `gateproof prober` can be started.
 #[async_trait]
@@ -54,5 +54,9 @@ impl<P: Place> Prober for RenewedProber<P> {
 
     async fn http(&self, probe: &HttpProbe) -> Result<HttpObservation, ProbeError> {
         self.session().await?.http(probe).await
+    }
+
+    async fn handshake(&self, probe: &HandshakeProbe) -> Result<HandshakeObservation, ProbeError> {
+        self.session().await?.handshake(probe).await
     }
 }

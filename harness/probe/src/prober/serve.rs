@@ -99,5 +99,8 @@ async fn look(question: Question) -> Observation {
     match question {
         Question::Tcp(probe) => Observation::Tcp(crate::tcp(probe.socket, probe.timeout).await),
         Question::Http(probe) => Observation::Http(Box::new(crate::http(&probe).await)),
+        Question::Handshake(probe) => {
+            Observation::Handshake(Box::new(crate::handshake(&probe).await))
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::prober::protocol::{FromAsker, FromProber, Observation, VERSION, line}
 use crate::prober::{ProbeError, Prober, RemoteProber, ServeError, serve};
 use crate::request::{HttpProbe, TcpProbe};
 
-const GREETING: &str = "{\"hello\":{\"version\":1,\"program\":\"0.1.0\"}}\n";
+const GREETING: &str = "{\"hello\":{\"version\":2,\"program\":\"0.1.0\"}}\n";
 
 /// The other end of a session, played by the test.
 struct Played {
@@ -98,8 +98,8 @@ async fn a_prober_that_does_not_greet_properly_is_not_started() {
         ("", "ended without a word"),
         ("exec: gateproof: not found\n", "begins with `exec: gateproof"),
         (
-            "{\"hello\":{\"version\":2,\"program\":\"9.9.9\"}}\n",
-            "gateproof 9.9.9 and speaks version 2",
+            "{\"hello\":{\"version\":3,\"program\":\"9.9.9\"}}\n",
+            "gateproof 9.9.9 and speaks version 3",
         ),
         ("{\"refused\":{\"reason\":\"x\"}}\n", "before its greeting"),
     ];
