@@ -16,7 +16,7 @@ use crate::expectation::Expected;
 use crate::exposure::Grid;
 use crate::finding::Finding;
 use crate::name::{ClusterName, ScenarioName, TrialName, VariantName};
-use crate::observation::{HttpObservation, TcpObservation};
+use crate::observation::{HandshakeObservation, HttpObservation, TcpObservation};
 use crate::verdict::{Failure, Verdict};
 
 /// Version of the event log's format; raised when a reader of the old one would be misled.
@@ -284,8 +284,8 @@ pub struct TrialSummary {
 pub struct CheckResult {
     /// The check's name.
     pub check: String,
-    /// `gateway`, `route`, `service`, `certificate`, `http`, `https`, `tcp`, `exposure` or
-    /// `targetHealth`.
+    /// `gateway`, `route`, `service`, `certificate`, `http`, `https`, `tls`, `tcp`, `addresses`,
+    /// `exposure` or `targetHealth`.
     pub kind: String,
     /// The claim in words.
     pub claim: String,
@@ -315,6 +315,9 @@ pub struct Evidence {
     /// TCP probes, the last of each socket.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcp: Vec<PlacedTcp>,
+    /// TLS handshakes on their own, the last of each entry point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handshakes: Vec<PlacedHandshake>,
     /// The exposure grid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<Grid>,
@@ -356,6 +359,16 @@ pub struct PlacedTcp {
     pub place: String,
     /// What was seen.
     pub observation: TcpObservation,
+}
+
+/// A TLS handshake and where it was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacedHandshake {
+    /// The entry point in the cluster's terms.
+    pub place: String,
+    /// What was seen.
+    pub observation: HandshakeObservation,
 }
 
 /// What a load balancer concluded.

@@ -38,6 +38,8 @@ mod distribution;
 
 mod tcp;
 
+mod passthrough;
+
 mod addresses;
 
 mod everywhere;
@@ -55,6 +57,7 @@ pub use distribution::distribution;
 pub use exposure::{expected_cells, exposure};
 pub use gateway::gateway;
 pub use http::{http, http_everywhere};
+pub use passthrough::passthrough;
 pub use route::route;
 pub use routes::routes;
 pub use service::service;

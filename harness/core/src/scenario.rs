@@ -252,6 +252,8 @@ pub enum Claim {
     Http(Box<HttpClaim>),
     /// TCP connections to a port of nodes.
     Tcp(TcpClaim),
+    /// A TLS handshake that a Gateway passes through to a backend. Made for clusters that exist.
+    Passthrough(PassthroughClaim),
     /// TCP connections to the addresses that a load balancer gave a Gateway. Made for clusters that
     /// exist; scenario files send requests there (`each: loadBalancer`).
     Addresses(AddressesClaim),
@@ -398,6 +400,35 @@ pub struct TcpClaim {
     pub expect: TcpExpectation,
     /// Keep asking for this long and this often; every single attempt must fit.
     pub hold: Option<Hold>,
+}
+
+/// The claim that a TLS server behind a Gateway answers a handshake that is passed through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassthroughClaim {
+    /// The Gateway.
+    pub gateway: NamespacedName,
+    /// The server name to send (SNI).
+    pub server_name: String,
+    /// Where that name comes from.
+    pub origin: NameOrigin,
+    /// The port of the Gateway's listener to enter by.
+    pub listener_port: u16,
+    /// Where to enter.
+    pub entry: Entry,
+    /// SHA-256 of the certificates that listeners on the same port serve themselves, in lower-case
+    /// hexadecimal: one of these does not show who answered.
+    pub own: Vec<String>,
+    /// So many handshakes at least, over all entry points.
+    pub handshakes: u32,
+}
+
+/// Where a server name comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameOrigin {
+    /// A route names it.
+    Route,
+    /// A route takes it by a wildcard, or because it takes every name. A backend need not know it.
+    Wildcard,
 }
 
 /// The port of a TCP claim.

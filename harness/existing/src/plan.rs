@@ -5,6 +5,8 @@
 //! is a claim that stays open, never one that is left out: a trial that probed nothing does not
 //! pass.
 
+mod passthrough;
+mod reference;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ use gateproof_model::facts::{Behaviour, holds};
 use gateproof_model::reconcile::CONTROLLER;
 use serde_json::Value;
 
+use reference::Reference;
 use requests::Requests;
 
 /// The API group of Gateways.
@@ -350,12 +353,19 @@ impl Checked<'_> {
         name: &NamespacedName,
         config: &CiliumConfig,
     ) -> (Vec<(String, Claim)>, Vec<Unread>) {
-        match requests::of(self.dossier, self.version, config, self.gateway) {
+        let Some(reference) = Reference::of(self.dossier, self.version, config, self.gateway)
+        else {
+            return (Vec::new(), Vec::new());
+        };
+        match requests::of(&reference, self.gateway) {
             Requests::Of(claims, unasked) => {
-                let named = claims
+                let requests = claims
                     .into_iter()
                     .map(|claim| (requests::name(&claim), Claim::Http(Box::new(claim))));
-                (named.collect(), unasked)
+                let handshakes = passthrough::of(&reference, self.gateway)
+                    .into_iter()
+                    .map(|claim| (passthrough::name(&claim), Claim::Passthrough(claim)));
+                (requests.chain(handshakes).collect(), unasked)
             }
             Requests::Unaskable(why) => {
                 let expect = ExposureExpectation::Unknowable(why);

@@ -9,6 +9,7 @@ mod addresses;
 mod exposure;
 mod http;
 mod object;
+mod passthrough;
 mod place;
 mod rounds;
 mod target_health;
@@ -64,6 +65,7 @@ pub(crate) async fn decide(
         | Claim::Certificate(_) => object::decide(circumstances, claim, progress).await,
         Claim::Http(claim) => http::decide(circumstances, claim, progress).await,
         Claim::Tcp(claim) => tcp::decide(circumstances, claim, progress).await,
+        Claim::Passthrough(claim) => passthrough::decide(circumstances, claim, progress).await,
         Claim::Addresses(claim) => addresses::decide(circumstances, claim, progress).await,
         Claim::Exposure(claim) => exposure::decide(circumstances, claim, progress).await,
         Claim::TargetHealth(claim) => target_health::decide(circumstances, claim, progress).await,
@@ -88,6 +90,7 @@ pub(crate) fn kind(claim: &Claim) -> &'static str {
         Claim::Http(claim) if claim.tls => "https",
         Claim::Http(_) => "http",
         Claim::Tcp(_) => "tcp",
+        Claim::Passthrough(_) => "tls",
         Claim::Addresses(_) => "addresses",
         Claim::Exposure(_) => "exposure",
         Claim::TargetHealth(_) => "targetHealth",

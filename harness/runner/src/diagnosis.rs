@@ -89,6 +89,7 @@ impl Observed {
             | Claim::Service(_)
             | Claim::Certificate(_)
             | Claim::Tcp(_)
+            | Claim::Passthrough(_)
             | Claim::Addresses(_) => {}
         }
         self.checks.push(result.clone());
@@ -159,6 +160,7 @@ fn gateway_of(claim: &Claim) -> Option<&NamespacedName> {
         Claim::Routes(claim) => Some(&claim.gateway),
         Claim::Http(claim) => Some(&claim.gateway),
         Claim::Tcp(claim) => claim.gateway.as_ref(),
+        Claim::Passthrough(claim) => Some(&claim.gateway),
         Claim::Addresses(claim) => Some(&claim.gateway),
         Claim::Exposure(claim) => Some(&claim.gateway),
         Claim::TargetHealth(claim) => Some(&claim.gateway),

@@ -295,7 +295,7 @@ impl Trial<'_> {
     fn is_asked_beside_others(&self, check: &Check) -> bool {
         self.cluster.is_taken_as_it_is()
             && self.applies(check)
-            && matches!(check.claim, Claim::Http(_))
+            && matches!(check.claim, Claim::Http(_) | Claim::Passthrough(_))
     }
 
     /// Observes and judges, and says that it does.

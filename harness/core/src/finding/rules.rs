@@ -33,6 +33,7 @@ mod nowhere;
 mod old_envoys;
 mod one_node;
 mod out_of_date;
+mod passthrough;
 mod placeholder;
 mod policy;
 mod port_edited;
@@ -105,6 +106,7 @@ pub const ALL: &[&Rule] = &[
     &config_missing::RULE,
     &node_not_ready::RULE,
     &nowhere::RULE,
+    &passthrough::RULE,
 ];
 
 /// An issue of Cilium about some releases.

@@ -9,8 +9,9 @@ use crate::name::NamespacedName;
 use crate::scenario::{
     CertificateClaim, CertificateExpectation, Claim, ConditionClaim, Distribution, Entry,
     ExpectedIssuer, ExposureClaim, ExposureExpectation, GatewayClaim, Hold, HttpClaim,
-    HttpExpectation, Pace, ResponseExpectation, RouteClaim, ServerName, ServiceClaim, ServiceRef,
-    TargetCount, TargetHealthClaim, TargetPorts, TcpClaim, TcpExpectation, TcpPort,
+    HttpExpectation, Pace, PassthroughClaim, ResponseExpectation, RouteClaim, ServerName,
+    ServiceClaim, ServiceRef, TargetCount, TargetHealthClaim, TargetPorts, TcpClaim,
+    TcpExpectation, TcpPort,
 };
 
 /// The claim in words, such as `GET https://hello.example.test/ through every node answers 200
@@ -29,6 +30,7 @@ pub fn claim_text(claim: &Claim) -> String {
         Claim::Certificate(claim) => certificate(claim),
         Claim::Http(claim) => http(claim),
         Claim::Tcp(claim) => tcp(claim),
+        Claim::Passthrough(claim) => passthrough(claim),
         Claim::Addresses(claim) => format!(
             "every address of the load balancer of Gateway {} accepts connections on its listener ports",
             claim.gateway
@@ -100,10 +102,7 @@ fn http(claim: &HttpClaim) -> String {
         ServerName::Absent => parts.push("without a server name".to_owned()),
     }
     parts.extend(claim.version.map(|version| format!("over {version}")));
-    parts.push(match &claim.entry {
-        Entry::EachNode(selector) => format!("through {selector}"),
-        Entry::LoadBalancer => "through the load-balancer address".to_owned(),
-    });
+    parts.push(through(&claim.entry));
     parts.push(match &claim.expect {
         HttpExpectation::Response(wanted) => response(wanted),
         HttpExpectation::Distribution(wanted) => shares(wanted),
@@ -114,6 +113,22 @@ fn http(claim: &HttpClaim) -> String {
         HttpExpectation::NoConnection => "finds no connection".to_owned(),
     });
     format!("{}{}", parts.join(" "), held(claim.hold))
+}
+
+fn passthrough(claim: &PassthroughClaim) -> String {
+    let PassthroughClaim { server_name, listener_port, gateway, .. } = claim;
+    format!(
+        "TLS for {server_name} on port {listener_port} of Gateway {gateway} {} is passed through to \
+         a TLS server that answers",
+        through(&claim.entry)
+    )
+}
+
+fn through(entry: &Entry) -> String {
+    match entry {
+        Entry::EachNode(selector) => format!("through {selector}"),
+        Entry::LoadBalancer => "through the load-balancer address".to_owned(),
+    }
 }
 
 fn shares(wanted: &Distribution) -> String {

@@ -16,17 +16,16 @@ mod taken;
 
 use std::collections::BTreeSet;
 
-use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
-use gateproof_core::cluster::NodeSelector;
-use gateproof_core::dossier::{Dossier, Found, Hop, Unread, Why};
-use gateproof_core::name::{NamespacedName, NodeName};
+use gateproof_core::dossier::{Dossier, Unread, Why};
+use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::{Entry, HttpClaim, HttpExpectation, ServedCertificate, ServerName};
 use gateproof_model::routing::{Chain, ClientHello, Decision, Request, Scheme, chain_for, decide};
 use gateproof_model::translation::envoy::{
-    Action, EnvoyConfig, Forward, Listener, RouteTable, TlsChain, VirtualHost,
+    Action, Forward, Listener, RouteTable, TlsChain, VirtualHost,
 };
-use gateproof_model::{Input, Resources, reconcile, unread_secrets};
 use serde_json::Value;
+
+use super::reference::Reference;
 
 /// So many rules are asked at most; those beyond are a claim that stays open.
 const ASKED: usize = 200;
@@ -39,7 +38,7 @@ const REQUESTS: usize = 120;
 const NODES: (usize, usize) = (3, 24);
 
 /// A host for what takes every host; nobody has it (RFC 2606).
-const ANY_HOST: &str = "gateproof-check.invalid";
+pub(super) const ANY_HOST: &str = "gateproof-check.invalid";
 
 /// Paths for where no rule names one that can be used.
 const PATHS: [&str; 2] = ["/", "/gateproof-check"];
@@ -47,52 +46,28 @@ const PATHS: [&str; 2] = ["/", "/gateproof-check"];
 /// What can be asked of a Gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Requests {
-    /// These, and what is not asked; none when the reference makes nothing of the Gateway.
+    /// These, and what is not asked.
     Of(Vec<HttpClaim>, Vec<Unread>),
     /// None, for this reason.
     Unaskable(String),
 }
 
 /// The requests for a Gateway.
-pub(super) fn of(
-    dossier: &Dossier,
-    version: &CiliumVersion,
-    config: &CiliumConfig,
-    gateway: &Value,
-) -> Requests {
-    let name = super::name_of(gateway);
-    let mut objects = dossier.objects.clone();
-    if dossier.list("", "Secret").next().is_none() {
-        objects.extend(unread_secrets::stand_ins(&dossier.objects));
-    }
-    let (resources, _) = Resources::from_objects(&objects);
-    let outcome = reconcile(&Input::new(version, config, &resources));
-    let Some(envoy) = outcome.envoy.iter().find(|envoy| envoy.gateway == name) else {
-        return Requests::Of(Vec::new(), Vec::new());
-    };
-    if envoy.listeners.iter().any(|listener| listener.proxy_protocol) {
+pub(super) fn of(reference: &Reference<'_>, gateway: &Value) -> Requests {
+    if reference.envoy.listeners.iter().any(|listener| listener.proxy_protocol) {
         return Requests::Unaskable(
             "listeners want the PROXY protocol before anything else, which this check does not speak"
                 .to_owned(),
         );
     }
-    let asking = Asking { dossier, envoy, gateway: &name, calls: calls(dossier) };
+    let asking = Asking { reference, calls: calls(reference.dossier) };
     let (mut found, unasked) = asking.all(gateway);
     let over = found.len().saturating_sub(ASKED);
     found.truncate(ASKED);
-    let serving: Vec<NodeName> = dossier
-        .nodes
-        .iter()
-        .filter(|node| !config.host_network.is_on() || config.host_network.selects(&node.labels))
-        .map(|node| node.name.clone())
-        .collect();
     let usual = (REQUESTS / found.len().max(1)).clamp(NODES.0, NODES.1);
     let claims = found.into_iter().enumerate().map(|(index, asked)| {
         let through = if asked.first { NODES.1 } else { usual };
-        let step = serving.len().div_ceil(through).max(1);
-        // Each host enters by other nodes than the one before, where not all are asked.
-        let nodes = serving.iter().skip(index % step).step_by(step).cloned().collect();
-        claim(&name, asked, nodes)
+        claim(&reference.gateway, asked, reference.entry(index, through))
     });
     let mut claims: Vec<HttpClaim> = claims.collect();
     if let (true, Some(last)) = (over > 0, claims.last()) {
@@ -117,7 +92,7 @@ struct Asked {
 /// What came of looking for a request: it, or what is not asked and why not.
 type Tried = Result<Asked, (String, String)>;
 
-fn claim(gateway: &NamespacedName, asked: Asked, nodes: Vec<NodeName>) -> HttpClaim {
+fn claim(gateway: &NamespacedName, asked: Asked, entry: Entry) -> HttpClaim {
     let mut headers = vec![("user-agent".to_owned(), "gateproof-check".to_owned())];
     headers.extend(asked.request.headers);
     HttpClaim {
@@ -131,7 +106,7 @@ fn claim(gateway: &NamespacedName, asked: Asked, nodes: Vec<NodeName>) -> HttpCl
         headers,
         version: None,
         server_name: ServerName::Host,
-        entry: Entry::EachNode(NodeSelector::Names(nodes)),
+        entry,
         expect: asked.expect,
         hold: None,
     }
@@ -168,9 +143,7 @@ fn calls(dossier: &Dossier) -> BTreeSet<String> {
 
 /// What is looked through for requests.
 struct Asking<'a> {
-    dossier: &'a Dossier,
-    envoy: &'a EnvoyConfig,
-    gateway: &'a NamespacedName,
+    reference: &'a Reference<'a>,
     /// Clusters that gRPC goes to.
     calls: BTreeSet<String>,
 }
@@ -199,7 +172,7 @@ impl Asking<'_> {
                 _ => continue,
             };
             if seen.insert((port, tls)) {
-                tried.extend(self.listener(port).into_iter().flat_map(|listener| {
+                tried.extend(self.reference.listener(port).into_iter().flat_map(|listener| {
                     if tls { self.over_tls(listener, port) } else { self.plain(listener, port) }
                 }));
             }
@@ -228,18 +201,8 @@ impl Asking<'_> {
         (turns.collect(), unasked.into_iter().collect())
     }
 
-    /// The Envoy listener that a port of the Gateway leads to.
-    fn listener(&self, port: u16) -> Option<&Listener> {
-        let bound =
-            self.envoy.listeners.iter().find(|listener| listener.host_ports.contains(&port));
-        bound.or_else(|| {
-            let index = self.envoy.listener_of(port).ok()??;
-            self.envoy.listeners.get(index)
-        })
-    }
-
     fn table(&self, name: &str) -> Option<&RouteTable> {
-        self.envoy.route_tables.get(name)
+        self.reference.envoy.route_tables.get(name)
     }
 
     fn plain(&self, listener: &Listener, port: u16) -> Vec<Vec<Tried>> {
@@ -267,7 +230,7 @@ impl Asking<'_> {
 
     fn of_chain(&self, listener: &Listener, chain: &TlsChain, port: u16) -> Option<Vec<Tried>> {
         let way = Way { port, table: self.table(&chain.http.route_table)?, scheme: Scheme::Https };
-        let certificates = self.certificates(listener, chain);
+        let certificates = self.reference.certificates(listener, chain);
         let served = ServedCertificate {
             sha256: certificates.iter().map(|(sha256, _)| sha256.clone()).collect(),
         };
@@ -296,32 +259,6 @@ impl Asking<'_> {
             }
         }
         Some(asked)
-    }
-
-    /// SHA-256 and names of the certificates that may be served by a chain.
-    fn certificates(&self, listener: &Listener, chain: &TlsChain) -> Vec<(String, Vec<String>)> {
-        let same = listener.terminate.iter().filter(|one| one.server_names == chain.server_names);
-        let secrets: BTreeSet<&NamespacedName> = same.map(|chain| &chain.secret).collect();
-        let at_hops = self.dossier.certificates.iter().filter(|at| {
-            at.hop == Hop::Secret && at.gateway == *self.gateway && secrets.contains(&at.secret)
-        });
-        let mut found: Vec<(String, Vec<String>)> = Vec::new();
-        for at in at_hops {
-            let Found::Chain(facts) = &at.found else { continue };
-            let Some(leaf) = facts.first() else { continue };
-            if !found.iter().any(|(sha256, _)| *sha256 == leaf.sha256) {
-                found.push((leaf.sha256.clone(), leaf.names.clone()));
-            }
-        }
-        // One that could not be read may be the one that is served.
-        let read: BTreeSet<&NamespacedName> = self
-            .dossier
-            .certificates
-            .iter()
-            .filter(|at| at.hop == Hop::Secret && matches!(at.found, Found::Chain(_)))
-            .map(|at| &at.secret)
-            .collect();
-        if secrets.is_subset(&read) { found } else { Vec::new() }
     }
 
     /// One request for each rule of a host, else one that nobody but Envoy answers.
@@ -401,7 +338,7 @@ impl Asking<'_> {
 }
 
 /// A host that domains in Envoy's notation, or names of a certificate, take.
-fn host_of(domains: &[String]) -> Option<String> {
+pub(super) fn host_of(domains: &[String]) -> Option<String> {
     let is_name =
         |domain: &&String| !domain.ends_with(":*") && domain.parse::<std::net::IpAddr>().is_err();
     let domain = domains.iter().find(is_name)?;

@@ -10,6 +10,7 @@ use gateproof_core::name::{ClusterName, NamespacedName, NodeName};
 use gateproof_core::scenario::{Action, Claim, ExposureExpectation, HttpClaim};
 use serde_json::{Value, json};
 
+mod passthrough;
 mod requests;
 
 use super::{NoPlan, Probing, Wishes, plan};

@@ -186,8 +186,12 @@ fn measured(html: &mut Markup, report: &RunReport, trial: &TrialReport) {
 fn asked(html: &mut Markup, trial: &TrialReport) {
     let mut first = true;
     for check in &trial.checks {
-        let tables =
-            [requests::requests(check), requests::connections(check), requests::shares(check)];
+        let tables = [
+            requests::requests(check),
+            requests::handshakes(check),
+            requests::connections(check),
+            requests::shares(check),
+        ];
         for asked in tables.into_iter().flatten() {
             if std::mem::take(&mut first) {
                 heading(html, Rank::Part, "Requests and connections");

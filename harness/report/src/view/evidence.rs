@@ -17,9 +17,14 @@ pub(crate) fn lines(evidence: &Evidence) -> Vec<String> {
         let seen = &placed.observation;
         format!("{}: {} ({})", placed.place, seen.outcome, human(seen.took))
     });
+    let handshakes = evidence.handshakes.iter().map(|placed| {
+        let seen = &placed.observation;
+        let tls = seen.tls.as_ref().map(served).unwrap_or_default();
+        format!("{}: {}{tls} ({})", placed.place, seen.outcome, human(seen.took))
+    });
     let shares =
         evidence.shares.iter().map(|(backend, requests)| format!("{backend}: {requests} requests"));
-    http.chain(tcp).chain(shares).collect()
+    http.chain(tcp).chain(handshakes).chain(shares).collect()
 }
 
 pub(crate) fn outcome(outcome: &HttpOutcome) -> String {
@@ -46,4 +51,11 @@ fn certificate(tls: &TlsObservation) -> String {
         }
         None => format!(", certificate {trust}"),
     }
+}
+
+/// The certificate of a backend, which nobody was asked to trust.
+fn served(tls: &TlsObservation) -> String {
+    tls.chain.first().map_or_else(String::new, |leaf| {
+        format!(", certificate for {} by {}", leaf.names.join(" "), leaf.issuer)
+    })
 }

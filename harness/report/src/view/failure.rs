@@ -200,11 +200,12 @@ fn without_pod(seen: &str) -> Cow<'_, str> {
 fn places_of(evidence: &Evidence) -> Vec<&str> {
     let http = evidence.http.iter().map(|placed| placed.place.as_str());
     let tcp = evidence.tcp.iter().map(|placed| placed.place.as_str());
+    let handshakes = evidence.handshakes.iter().map(|placed| placed.place.as_str());
     let grid = evidence.grid.iter().flat_map(|grid| &grid.cells);
     let grid = grid.map(|cell| cell.endpoint.node.as_str());
     let targets = evidence.targets.iter().flat_map(|report| &report.targets);
     let targets = targets.map(|target| target.place.as_str());
-    http.chain(tcp).chain(grid).chain(targets).collect()
+    http.chain(tcp).chain(handshakes).chain(grid).chain(targets).collect()
 }
 
 /// How far a failure reaches, in words that go before a list of places.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use gateproof_core::event::{CheckResult, PlacedHttp, PlacedTcp};
-use gateproof_core::observation::{HttpOutcome, TlsObservation, Trust};
+use gateproof_core::event::{CheckResult, PlacedHandshake, PlacedHttp, PlacedTcp};
+use gateproof_core::observation::{HandshakeOutcome, HttpOutcome, TlsObservation, Trust};
 use gateproof_core::verdict::Verdict;
 
 use crate::layout::{Table, Text, Tone};
@@ -37,6 +37,12 @@ pub(crate) fn requests(check: &CheckResult) -> Option<Table> {
 pub(crate) fn connections(check: &CheckResult) -> Option<Table> {
     let rows = check.evidence.tcp.iter().map(connection).collect();
     table(&["where", "dialled", "came back"], &[], rows, shown(check))
+}
+
+/// The TLS handshakes of a check that were passed through; `None` when there were none.
+pub(crate) fn handshakes(check: &CheckResult) -> Option<Table> {
+    let rows = check.evidence.handshakes.iter().map(passed_through).collect();
+    table(&["where", "dialled", "came back", "certificate"], &[], rows, shown(check))
 }
 
 /// Which backends answered how often; `None` when that was not asked.
@@ -93,6 +99,23 @@ fn connection(placed: &PlacedTcp) -> Row<'_> {
         place: &placed.place,
         dialled: seen.dialled.to_string(),
         seen: vec![Text::plain(seen.outcome.to_string())],
+        phases: Vec::new(),
+        took: seen.took,
+    }
+}
+
+fn passed_through(placed: &PlacedHandshake) -> Row<'_> {
+    let seen = &placed.observation;
+    let tone = match seen.outcome {
+        HandshakeOutcome::Completed | HandshakeOutcome::Answered(_) => Tone::Plain,
+        HandshakeOutcome::NotConnected(_) | HandshakeOutcome::Unanswered(_) => Tone::Bad,
+    };
+    let leaf = seen.tls.as_ref().and_then(|tls| tls.chain.first());
+    let certificate = leaf.map_or_else(|| "-".to_owned(), |leaf| leaf.names.join(" "));
+    Row {
+        place: &placed.place,
+        dialled: seen.dialled.to_string(),
+        seen: vec![Text::new(tone, seen.outcome.to_string()), Text::plain(certificate)],
         phases: Vec::new(),
         took: seen.took,
     }

@@ -56,6 +56,7 @@ async fn look(
         }
         Claim::Http(_)
         | Claim::Tcp(_)
+        | Claim::Passthrough(_)
         | Claim::Addresses(_)
         | Claim::Exposure(_)
         | Claim::TargetHealth(_) => {
