@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::name::is_secret;
+use super::object::COPIES;
 use super::{PLACEHOLDER, secret};
 
 /// Shorter words are too likely to be in harmless ones.
@@ -57,12 +58,25 @@ impl Known {
             }
             (Value::Object(before), Value::Object(after)) => {
                 for (key, before) in before {
-                    if let Some(after) = after.get(key) {
+                    if COPIES.contains(&key.as_str()) {
+                        self.learn_copy(before);
+                    } else if let Some(after) = after.get(key) {
                         self.learn(before, after);
                     }
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A copy of a whole object as text is taken out as a whole, and most of its words are no
+    /// secrets: what is one there is found as in any object.
+    fn learn_copy(&mut self, copy: &Value) {
+        let parsed = copy.as_str().map(serde_json::from_str::<Value>);
+        if let Some(Ok(before)) = parsed {
+            let mut after = before.clone();
+            super::object(&mut after);
+            self.learn(&before, &after);
         }
     }
 
@@ -154,12 +168,15 @@ fn tells(word: &str) -> bool {
 pub struct Remover(Option<AhoCorasick>);
 
 impl Remover {
-    /// Takes them out of every text of a value, in place.
+    /// Takes them out of every text of a value, in place. What an object is, is no secret.
     pub fn remove(&self, value: &mut Value) {
         match value {
             Value::String(words) => self.remove_from(words),
             Value::Array(items) => items.iter_mut().for_each(|item| self.remove(item)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.remove(field)),
+            Value::Object(fields) => fields
+                .iter_mut()
+                .filter(|(key, _)| !["apiVersion", "kind"].contains(&key.as_str()))
+                .for_each(|(_, field)| self.remove(field)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -258,6 +275,20 @@ mod tests {
             without(&reference, "Secret gateway/wildcard-tls"),
             "Secret gateway/wildcard-tls"
         );
+    }
+
+    #[test]
+    fn of_the_copy_that_kubectl_keeps_only_secrets_are_learnt() {
+        let copy = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/Cart1234"}}]}],
+                "password": "hunter2Canary"}});
+        let known = learnt(json!({"kind": "HTTPRoute", "metadata": {"annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": copy.to_string()}}}));
+        let told = "HTTPRoute, PathPrefix /Cart1234, hunter2Canary";
+        assert_eq!(without(&known, told), "HTTPRoute, PathPrefix /Cart1234, REDACTED");
+        let mut route = json!({"kind": "HTTPRoute", "note": "HTTPRoute"});
+        secret("password", "HTTPRoute").remover().remove(&mut route);
+        assert_eq!(route, json!({"kind": "HTTPRoute", "note": "REDACTED"}), "kinds stay");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{PLACEHOLDER, secret, text};
 /// Annotations that hold a copy of a whole object, which may have been a Secret or hold what has
 /// since been redacted in its place (kubernetes/kubernetes: `staging/src/k8s.io/api/core/v1`,
 /// `LastAppliedConfigAnnotation`).
-const COPIES: &[&str] =
+pub(super) const COPIES: &[&str] =
     &["kubectl.kubernetes.io/last-applied-configuration", "kapp.k14s.io/original"];
 
 /// Redacts an object in place, or a list of objects.
