@@ -153,6 +153,11 @@ pub struct ComponentPod {
     pub ready: Readiness,
     /// Restarts of the component's container.
     pub restarts: u32,
+    /// How many settings an agent counts that differ from the ConfigMap, by its metrics
+    /// (`cilium_drift_checker_config_delta`), where those were read. It counts 0 as well while its
+    /// drift checker is off.
+    #[serde(default)]
+    pub drift: Option<u32>,
     /// The component's image.
     pub image: Option<String>,
     /// Why its container waits or ended, such as `CrashLoopBackOff`.

@@ -6,6 +6,7 @@
 
 mod helm;
 mod log;
+mod metric;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,8 @@ use serde_json::Value;
 
 use crate::{component, reading};
 use helm::Release;
+
+pub(crate) use metric::{DRIFT, drift};
 
 /// The name of the ConfigMap that Cilium's components read.
 pub(crate) const CILIUM_CONFIG: &str = "cilium-config";
@@ -51,6 +54,8 @@ pub(crate) struct Evidence {
     logs: Vec<LogLine>,
     /// Secrets that were taken out of any of this.
     known: redaction::Known,
+    /// How many settings agents count that differ, by their pods.
+    drifts: BTreeMap<NamespacedName, u32>,
     /// Secrets that were asked for and are not there.
     absent_secrets: BTreeSet<NamespacedName>,
     /// Namespaces all of whose Secrets were listed.
@@ -114,6 +119,16 @@ impl Evidence {
     /// Adds the lines of a log that matter.
     pub(crate) fn add_log(&mut self, origin: &LogOrigin, log: &str) {
         self.logs.extend(log::lines(origin, log));
+    }
+
+    /// Adds how many settings an agent counts that differ from the ConfigMap.
+    pub(crate) fn add_drift(&mut self, agent: NamespacedName, count: u32) {
+        self.drifts.insert(agent, count);
+    }
+
+    /// How many settings an agent counts that differ.
+    pub(crate) fn drift(&self, agent: &NamespacedName) -> Option<u32> {
+        self.drifts.get(agent).copied()
     }
 
     /// Adds Helm values that are known from elsewhere than a release.

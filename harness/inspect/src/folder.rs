@@ -7,6 +7,7 @@
 //! dossier; only a folder that holds nothing is an error.
 
 mod logs;
+mod metrics;
 mod parse;
 
 use std::collections::BTreeSet;
@@ -93,7 +94,7 @@ pub fn folder(path: &Path) -> Result<Dossier, FolderError> {
     files.sort();
     let mut evidence = Evidence::default();
     let mut stems: BTreeSet<String> = BTreeSet::new();
-    let mut logs: Vec<PathBuf> = Vec::new();
+    let (mut logs, mut metrics): (Vec<PathBuf>, Vec<PathBuf>) = Default::default();
     let mut objects = 0;
     for file in &files {
         let shown = file.strip_prefix(path).unwrap_or(file).display().to_string();
@@ -103,6 +104,7 @@ pub fn folder(path: &Path) -> Result<Dossier, FolderError> {
                 objects += documents(file, &shown, &mut evidence);
             }
             FileKind::Log => logs.push(file.clone()),
+            FileKind::Metrics => metrics.push(file.clone()),
             FileKind::Version => version(file, &mut evidence),
             FileKind::Other => {}
         }
@@ -112,6 +114,9 @@ pub fn folder(path: &Path) -> Result<Dossier, FolderError> {
     }
     for file in logs {
         logs::add(&file, path, &mut evidence);
+    }
+    for file in metrics {
+        metrics::add(&file, path, &mut evidence);
     }
     tell_missing(&mut evidence, &stems);
     let mut dossier = assemble(evidence);
@@ -124,7 +129,7 @@ fn of_file(path: &Path) -> Result<Dossier, FolderError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     if Path::new(&name).extension().is_none_or(|ending| ending != "tar") {
         return Err(match kind_of(&path) {
-            FileKind::Documents | FileKind::Log | FileKind::Version => {
+            FileKind::Documents | FileKind::Log | FileKind::Metrics | FileKind::Version => {
                 let source = io::Error::new(
                     io::ErrorKind::NotADirectory,
                     "it is a single file; give the folder that holds it",
@@ -146,6 +151,7 @@ fn of_file(path: &Path) -> Result<Dossier, FolderError> {
 enum FileKind {
     Documents,
     Log,
+    Metrics,
     Version,
     Other,
 }
@@ -157,6 +163,7 @@ fn kind_of(file: &Path) -> FileKind {
         "yaml" | "yml" | "json" => FileKind::Documents,
         "log" => FileKind::Log,
         "txt" if name.starts_with("k8s-version") => FileKind::Version,
+        "txt" | "md" if name.contains("metrics") => FileKind::Metrics,
         "txt" if name.starts_with("logs-") || name.contains("-logs") => FileKind::Log,
         _ => FileKind::Other,
     }

@@ -5,6 +5,7 @@
 //! for again while there is time. What the reader may not see is told with what it hides.
 
 mod logs;
+mod metrics;
 mod objects;
 mod reader;
 mod secrets;
@@ -68,14 +69,16 @@ pub async fn live(client: &Client, options: &Options) -> Dossier {
         }
         objects::read_in(&reader, &LEASES, cilium).await
     };
-    let (copies, releases, leases) = tokio::join!(
+    let (copies, releases, leases, metrics) = tokio::join!(
         secrets::copies(&reader, &evidence),
         secrets::releases(&reader, cilium),
-        leases
+        leases,
+        metrics::read(&reader, &evidence, options.logs_of),
     );
     copies.into_evidence(&mut evidence);
     releases.into_evidence(&mut evidence);
     leases.into_evidence(&mut evidence);
+    metrics.into_evidence(&mut evidence);
     assemble(evidence)
 }
 

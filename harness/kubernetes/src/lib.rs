@@ -26,6 +26,7 @@ pub mod owner;
 pub mod page;
 pub mod patience;
 pub mod pod_log;
+pub mod pod_metric;
 pub mod provision;
 pub mod replica;
 pub mod review;
@@ -45,6 +46,7 @@ pub use owner::{Owner, Standing};
 pub use page::{Page, PageRequest};
 pub use patience::Patience;
 pub use pod_log::{Life, LogPart, LogRequest};
+pub use pod_metric::PodPort;
 pub use provision::{
     Action, Ledger, LedgerError, Limits, News, Remains, Surroundings, Thing, Witness,
 };

@@ -13,13 +13,13 @@ pub(super) fn pods(evidence: &Evidence, component: Component) -> Vec<ComponentPo
         .list("", "Pod")
         .filter(|pod| component::of(pod) == Some(component))
         .filter(|pod| !matches!(text(pod, "/status/phase"), Some("Succeeded" | "Failed")))
-        .filter_map(|pod| read(pod, component))
+        .filter_map(|pod| read(evidence, pod, component))
         .collect();
     pods.sort_by(|one, other| (&one.node, &one.pod).cmp(&(&other.node, &other.pod)));
     pods
 }
 
-fn read(pod: &Value, component: Component) -> Option<ComponentPod> {
+fn read(evidence: &Evidence, pod: &Value, component: Component) -> Option<ComponentPod> {
     let status = component::entry(pod, "/status/containerStatuses", component);
     let of_status = |pointer: &str| status.and_then(|status| text(status, pointer));
     let of_container = of_status("/state/running/startedAt");
@@ -42,6 +42,10 @@ fn read(pod: &Value, component: Component) -> Option<ComponentPod> {
         ready: readiness(pod),
         restarts: restarts.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
         image: spec.and_then(|spec| text(spec, "/image")).map(str::to_owned),
+        drift: match component {
+            Component::CiliumAgent => name(pod).and_then(|agent| evidence.drift(&agent)),
+            Component::CiliumOperator | Component::Envoy | Component::CertManager => None,
+        },
         reason: of_status("/state/waiting/reason")
             .or_else(|| of_status("/state/terminated/reason"))
             .or_else(|| text(pod, "/status/reason"))

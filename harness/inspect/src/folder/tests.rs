@@ -68,6 +68,21 @@ fn logs_without_pods_are_known_by_the_usual_names() {
 }
 
 #[test]
+fn metrics_belong_to_the_agent_that_their_path_names() {
+    let page = "cilium_endpoint 4\ncilium_drift_checker_config_delta 3\n";
+    let table = "cilium_drift_checker_config_delta      2.000000\n";
+    for (file, content, drift) in [
+        ("metrics-cilium-abcde-cilium-agent-20260131-100000.txt", page, Some(3)),
+        ("cilium-bugtool-cilium-abcde-2026/cmd/cilium-dbg-metrics-list.md", table, Some(2)),
+        ("metrics-cilium-operator-x-cilium-operator-20260131-100000.txt", page, None),
+        ("metrics-cilium-abcde-cilium-agent-20260131-100000.txt", "cilium_endpoint 4\n", None),
+    ] {
+        let seen = read(&[("pods.yaml", POD), (file, content)]);
+        assert_eq!(seen.cilium.agents[0].drift, drift, "{file}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_and_what_is_not_there_is_told() {
     let seen = read(&[
         ("gateways.yaml", GATEWAY),

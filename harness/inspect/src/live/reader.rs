@@ -6,7 +6,9 @@ use std::time::Duration;
 use gateproof_core::dossier::Why;
 use gateproof_core::scenario::ObjectRef;
 use gateproof_kubernetes::wait::pause;
-use gateproof_kubernetes::{Cause, Client, LogRequest, Page, PageRequest, ReadError, Rejection};
+use gateproof_kubernetes::{
+    Cause, Client, LogRequest, Page, PageRequest, PodPort, ReadError, Rejection,
+};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
@@ -137,6 +139,16 @@ impl<'r> Reader<'r> {
     /// long as the API itself: there may be one on every node, and no log is needed for a verdict.
     pub(super) async fn log(&self, wanted: LogRequest<'_>) -> Result<String, Failure> {
         self.ask_so_often(LOG_TRIES, || self.client.pod_log(wanted)).await
+    }
+
+    /// The line of a metric of a pod, asked once: no verdict needs it.
+    pub(super) async fn metric(
+        &self,
+        place: PodPort<'_>,
+        metric: &str,
+        within: Duration,
+    ) -> Result<Option<String>, Failure> {
+        self.ask_so_often(1, || self.client.pod_metric(place, metric, within)).await
     }
 
     /// Asks until there is an answer that asking again would not change, or the time is over.

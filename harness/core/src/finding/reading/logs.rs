@@ -56,16 +56,20 @@ pub(in crate::finding) fn drifts(dossier: &Dossier) -> Vec<Drift<'_>> {
         let known = found.iter().any(|one| {
             one.line.node == line.node && one.line.source == line.source && one.key == drift.key
         });
-        if !outdated && !known && !is_of_an_earlier_start(dossier, line) {
+        if !outdated && !known && !is_of_the_past(dossier, line) {
             found.push(drift);
         }
     }
     found
 }
 
-/// Whether an agent's line is older than the agent that runs on that node now.
-fn is_of_an_earlier_start(dossier: &Dossier, line: &LogLine) -> bool {
+/// Whether an agent's line is older than the agent that runs on that node now, or the agent has
+/// found since that nothing differs any more.
+fn is_of_the_past(dossier: &Dossier, line: &LogLine) -> bool {
     let agent = dossier.cilium.agents.iter().find(|agent| agent.node == line.node);
+    if agent.is_some_and(|agent| agent.drift == Some(0)) {
+        return true;
+    }
     match (agent.and_then(|agent| agent.started), line.at) {
         (Some(started), Some(at)) => at < started,
         _ => false,

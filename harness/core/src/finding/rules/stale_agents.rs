@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::issue;
-use crate::dossier::{ComponentPod, Dossier};
+use crate::dossier::{ComponentPod, Dossier, text};
 use crate::finding::reading::{
-    Drift, Socket, config_map, dead, drifts, gateways, in_trouble, listed, nodes_of, sockets, told,
+    Drift, Socket, config_map, dead, drifts, entry, gateways, in_trouble, listed, nodes_of,
+    sockets, told,
 };
 use crate::finding::releases::{EVERY, Releases, since};
-use crate::finding::{Confidence, Firing, Role, Rule};
+use crate::finding::{Confidence, Firing, Role, Rule, Seen};
 use crate::moment::Moment;
 use crate::name::NodeName;
 
@@ -38,13 +39,18 @@ have. Such a line about enable-gateway-api or enable-envoy-config is proof. Star
 any change of the ConfigMap moves its time, also one that concerns no Gateway.
 
 Keys that only the operator reads (gateway-api-hostnetwork-enabled, for one) drift too, and do not \
-matter for the agents.",
+matter for the agents.
+
+The metric cilium_drift_checker_config_delta counts the keys that differ and names none, so it \
+supports what start times suggest and proves nothing about a Gateway by itself. Where the drift \
+checker is on, 0 says that an agent runs what the ConfigMap holds, however old its pod is.",
     remedy: &[
         "restart the agents: kubectl -n kube-system rollout restart daemonset/cilium, then wait for kubectl -n kube-system rollout status daemonset/cilium",
         "set rollOutCiliumPods=true, operator.rollOutPods=true and envoy.rollOutPods=true in Cilium's Helm values, so that a change of the configuration restarts what reads it",
     ],
     sources: &[
         "cilium/cilium pkg/driftchecker/checker.go 1.17.10 and 1.18.10: what the two lines mean",
+        "cilium/cilium pkg/driftchecker/metrics.go 1.17 to 1.21-dev: the metric, which is 0 as well while the checker is off",
         "cilium/cilium pkg/ciliumenvoyconfig/cell.go 1.17, k8s_reflector.go and controller.go 1.18: CiliumEnvoyConfigs are watched only with enable-envoy-config",
         "cilium/charts templates/cilium-agent/daemonset.yaml 1.18.12: the init container build-config; values.yaml: rollOutCiliumPods is false",
         "cilium/cilium operator/pkg/gateway-api/gateway_reconcile.go 1.14.10 to 1.21-dev: status is written without asking agents",
@@ -110,8 +116,11 @@ fn by_drift(dossier: &Dossier) -> Option<Firing> {
         .filter(|socket| socket.node.as_ref().is_some_and(|node| nodes.contains(node)))
         .collect();
     firing = told_by_words(firing, &decisive).seen_all(told(&dead));
-    firing = told_by_words(firing, &others).seen_all(ages(dossier).map(|(seen, _)| seen));
-    Some(firing.inferred(consequence(&relevant)))
+    firing = told_by_words(firing, &others)
+        .seen_all(counted(dossier, &nodes))
+        .seen_all(ages(dossier).map(|(seen, _)| seen))
+        .inferred(consequence(&relevant));
+    Some(rollout(dossier).into_iter().fold(firing, Firing::inferred))
 }
 
 /// Drifts with the same words once, with all their logs.
@@ -137,6 +146,7 @@ fn consequence(relevant: &[&Drift<'_>]) -> &'static str {
 /// By start times and dead sockets: never certain.
 fn by_age(dossier: &Dossier) -> Option<Firing> {
     let (seen, older) = ages(dossier)?;
+    let in_step = older.iter().all(|agent| counts_nothing(dossier, agent));
     let older: Vec<NodeName> = older.iter().filter_map(|agent| agent.node.clone()).collect();
     let sockets = sockets(dossier);
     let probed = sockets.iter().any(Socket::is_traffic);
@@ -146,8 +156,15 @@ fn by_age(dossier: &Dossier) -> Option<Firing> {
         older.iter().filter(|node| dead_nodes.contains(node)).cloned().collect();
     let unprobed = "start times alone prove nothing: what changed in the ConfigMap may not concern any Gateway. Probes of the node ports, or `cilium-dbg config -a` on an agent (EnableEnvoyConfig, EnableGatewayAPI), tell";
     if !probed {
-        let firing = Firing::new(Role::Contributing, Confidence::Possible);
-        return Some(firing.about(agents_on(&older)).seen_all([seen]).inferred(unprobed));
+        if in_step {
+            return None;
+        }
+        let firing = Firing::new(Role::Contributing, Confidence::Possible)
+            .about(agents_on(&older))
+            .seen_all([seen])
+            .seen_all(counted(dossier, &older))
+            .inferred(unprobed);
+        return Some(rollout(dossier).into_iter().fold(firing, Firing::inferred));
     }
     if with_dead.is_empty() {
         return None;
@@ -164,37 +181,97 @@ fn by_age(dossier: &Dossier) -> Option<Firing> {
                 && other.is_open()
         })
     });
-    let says_nothing = tells_of_drift(dossier) && {
+    let agents = || {
+        let of_dead = |agent: &&ComponentPod| {
+            agent.node.as_ref().is_some_and(|node| with_dead.contains(node))
+        };
+        dossier.cilium.agents.iter().filter(of_dead)
+    };
+    let count_nothing = agents().all(|agent| counts_nothing(dossier, agent));
+    let count_some = agents().any(|agent| agent.drift.is_some_and(|count| count > 0));
+    let says_nothing = tells_of_drift(dossier) && !count_some && !count_nothing && {
         let logs =
             |node: &NodeName| dossier.logs.iter().any(|line| line.node.as_ref() == Some(node));
         with_dead.iter().all(logs)
     };
-    let doubtful = open_though_old || dead_though_new || partly || says_nothing;
+    let doubtful = open_though_old || dead_though_new || partly || says_nothing || count_nothing;
     let confidence = if doubtful { Confidence::Possible } else { Confidence::Likely };
     let mut firing = Firing::new(Role::Cause, confidence)
         .about(agents_on(&with_dead))
         .seen_all(told(&dead))
         .seen_all([seen])
+        .seen_all(counted(dossier, &with_dead))
         .inferred("agents read the ConfigMap once, when their pod starts; these started before it was last written, and the Gateway's ports are dead on their nodes");
     if says_nothing {
         firing = firing.inferred("this release tells of drift by default, and the log lines that were read have none of it, which speaks against this");
+    }
+    if count_nothing {
+        firing = firing.inferred(
+            "these agents count no setting that differs from the ConfigMap, which speaks against this",
+        );
     }
     if dead_though_new {
         firing = firing.inferred(
             "ports are dead on nodes with younger agents as well, so age is not all of it",
         );
     }
-    Some(firing)
+    Some(rollout(dossier).into_iter().fold(firing, Firing::inferred))
 }
 
-/// Whether the drift checker is on unless it was switched off (by default from 1.18 on).
+/// Whether the drift checker is on: by default from 1.18 on, unless the ConfigMap says otherwise.
 fn tells_of_drift(dossier: &Dossier) -> bool {
     const ON_BY_DEFAULT: Releases = Releases(&[since(18, 0)]);
-    dossier.versions.cilium.as_ref().is_some_and(|version| ON_BY_DEFAULT.hold(version))
+    const HAVE_ONE: Releases = Releases(&[since(17, 0)]);
+    let Some(version) = &dossier.versions.cilium else { return false };
+    let is_on = match entry(dossier, "enable-drift-checker") {
+        Some(value) => value == "true" && HAVE_ONE.hold(version),
+        None => ON_BY_DEFAULT.hold(version),
+    };
+    is_on && entry(dossier, "enable-dynamic-config") != Some("false")
+}
+
+/// Whether an agent says by its metric that it runs what the ConfigMap holds.
+fn counts_nothing(dossier: &Dossier, agent: &ComponentPod) -> bool {
+    agent.drift == Some(0) && tells_of_drift(dossier)
+}
+
+/// What agents on these nodes count, each count once.
+fn counted(dossier: &Dossier, nodes: &[NodeName]) -> Vec<Seen> {
+    let mut by_count: BTreeMap<u32, Vec<NodeName>> = BTreeMap::new();
+    for agent in &dossier.cilium.agents {
+        if let (Some(count), Some(node)) = (agent.drift, &agent.node)
+            && nodes.contains(node)
+        {
+            by_count.entry(count).or_default().push(node.clone());
+        }
+    }
+    let told = by_count.into_iter().rev().map(|(count, nodes)| {
+        let settings = if count == 1 { "setting differs" } else { "settings differ" };
+        Seen {
+            what: format!("{count} {settings} from the ConfigMap, by its own count"),
+            source: format!("metric cilium_drift_checker_config_delta of {}", agents_on(&nodes)),
+        }
+    });
+    told.collect()
+}
+
+/// Whether the agents are being replaced just now, in words.
+fn rollout(dossier: &Dossier) -> Option<String> {
+    let sets = dossier.list("apps", "DaemonSet");
+    let set = sets
+        .filter(|set| text(set, "/metadata/labels/k8s-app") == Some("cilium"))
+        .find(|set| text(set, "/spec/updateStrategy/type") != Some("OnDelete"))?;
+    let count = |field: &str| set.pointer("/status")?.get(field)?.as_u64();
+    let (wanted, updated) = (count("desiredNumberScheduled")?, count("updatedNumberScheduled")?);
+    (updated < wanted).then(|| {
+        format!(
+            "the agents are being replaced just now: {updated} of {wanted} pods are of the DaemonSet's present template; wait for it to end before you judge the others"
+        )
+    })
 }
 
 /// The agents that started before the ConfigMap was last written, and how that is told.
-fn ages(dossier: &Dossier) -> Option<(crate::finding::Seen, Vec<&ComponentPod>)> {
+fn ages(dossier: &Dossier) -> Option<(Seen, Vec<&ComponentPod>)> {
     let written = dossier.cilium.config_map.as_ref()?.written?;
     let starts = |pod: &&ComponentPod| pod.started.is_some_and(|started| started < written);
     let older: Vec<&ComponentPod> = dossier.cilium.agents.iter().filter(starts).collect();
@@ -205,7 +282,7 @@ fn ages(dossier: &Dossier) -> Option<(crate::finding::Seen, Vec<&ComponentPod>)>
         dossier.cilium.agents.len()
     );
     let source = format!("pods of the agents, managedFields of {}", config_map(dossier));
-    Some((crate::finding::Seen { what, source }, older))
+    Some((Seen { what, source }, older))
 }
 
 fn nodes<'d>(drifts: impl Iterator<Item = &'d Drift<'d>>) -> Vec<NodeName> {
@@ -237,6 +314,8 @@ fn source(drifts: &[&Drift<'_>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::RULE;
     use crate::dossier::{Component, Dossier};
     use crate::finding::fixture::{Change, NODES, dedicated, fires, moment, silent, words};
@@ -335,6 +414,64 @@ mod tests {
             quiet.log(Component::CiliumAgent, Some(node), r#"msg="Initialized""#)
         });
         assert_eq!(fires(&RULE, &quiet).confidence, Confidence::Possible);
+    }
+
+    fn counting(mut dossier: Dossier, nodes: &[&str], count: u32) -> Dossier {
+        for agent in &mut dossier.cilium.agents {
+            if agent.node.as_ref().is_some_and(|node| nodes.contains(&node.as_str())) {
+                agent.drift = Some(count);
+            }
+        }
+        dossier
+    }
+
+    #[test]
+    fn what_agents_count_supports_their_age_and_nothing_counted_speaks_against_it() {
+        let dead = older_agents(&NODES).version("1.18.10").dead(&NODES, &TcpOutcome::Refused);
+        let quiet = NODES.iter().fold(dead, |dossier, node| {
+            dossier.log(Component::CiliumAgent, Some(node), r#"msg="Initialized""#)
+        });
+        let firing = fires(&RULE, &counting(quiet.clone(), &NODES, 3));
+        assert_eq!(firing.confidence, Confidence::Likely, "their count outweighs their logs");
+        let told = words(&firing);
+        assert!(told.contains("3 settings differ from the ConfigMap"), "{told}");
+        assert!(told.contains("config_delta of the agents on control-plane, worker and"), "{told}");
+        let firing = fires(&RULE, &counting(quiet.clone(), &NODES, 0));
+        assert_eq!(firing.confidence, Confidence::Possible);
+        assert!(words(&firing).contains("count no setting that differs"), "{}", words(&firing));
+        let switched_off = counting(quiet, &NODES, 0).entry("enable-drift-checker", "false");
+        assert_eq!(fires(&RULE, &switched_off).confidence, Confidence::Likely, "0 says nothing");
+    }
+
+    #[test]
+    fn old_agents_that_count_nothing_are_no_finding_without_probes() {
+        let old = |release: &str| older_agents(&NODES).version(release).unprobed();
+        silent(&RULE, &counting(old("1.18.10"), &NODES, 0));
+        let some = fires(&RULE, &counting(old("1.18.10"), &["worker"], 2));
+        assert_eq!((some.role, some.confidence), (Role::Contributing, Confidence::Possible));
+        fires(&RULE, &counting(old("1.17.10"), &NODES, 0));
+    }
+
+    #[test]
+    fn a_count_without_age_is_no_finding() {
+        let dead = dedicated().dead(&NODES, &TcpOutcome::Refused);
+        silent(&RULE, &counting(dead, &NODES, 4));
+        silent(&RULE, &counting(older_agents(&NODES), &NODES, 4));
+    }
+
+    #[test]
+    fn a_rollout_that_goes_on_is_told() {
+        let set = |updated: u32| {
+            json!({"apiVersion": "apps/v1", "kind": "DaemonSet",
+                "metadata": {"namespace": "kube-system", "name": "cilium",
+                    "labels": {"k8s-app": "cilium"}},
+                "status": {"desiredNumberScheduled": 3, "updatedNumberScheduled": updated}})
+        };
+        let stale = older_agents(&["worker"]).dead(&["worker"], &TcpOutcome::Refused);
+        let told = words(&fires(&RULE, &stale.clone().with(set(2))));
+        assert!(told.contains("being replaced just now: 2 of 3 pods"), "{told}");
+        let told = words(&fires(&RULE, &stale.with(set(3))));
+        assert!(!told.contains("being replaced"), "{told}");
     }
 
     #[test]
