@@ -1,5 +1,7 @@
 //! Connecting: the cluster of a context answers, or it is said in plain words why not.
 
+mod authority;
+
 use gateproof_kubernetes::{Access, AccessError, Cause, Client, Patience, Place, ReadError};
 
 /// A cluster that answers.
@@ -27,7 +29,7 @@ pub enum ConnectError {
     #[error("{place} {what}\n  seen: {seen}\n  next: {next}")]
     NoAnswer {
         /// Which cluster.
-        place: Place,
+        place: Box<Place>,
         /// What does not work, as the rest of a sentence.
         what: &'static str,
         /// What was seen.
@@ -54,10 +56,48 @@ pub async fn connect(
         Err(error) if code(&error) == Some(403) => Ok(Connected { client, place }),
         Err(error) => {
             let (what, next) = explained(&error);
-            let seen = error.cause.to_string();
-            Err(ConnectError::NoAnswer { place, what, seen, next })
+            let seen = match &place.credentials {
+                Some(about) if is_about_credentials(&error) => format!("{}; {about}", error.cause),
+                _ if words_of(&error).says(UNKNOWN_ISSUER) => {
+                    format!("{}; {}", error.cause, authority::compared(&place).await)
+                }
+                _ => error.cause.to_string(),
+            };
+            Err(ConnectError::NoAnswer { place: Box::new(place), what, seen, next })
         }
     }
+}
+
+/// What a failure says, in lower case.
+struct Words(String);
+
+impl Words {
+    fn says(&self, parts: &[&str]) -> bool {
+        parts.iter().any(|part| self.0.contains(part))
+    }
+}
+
+fn words_of(error: &ReadError) -> Words {
+    Words(error.cause.to_string().to_lowercase())
+}
+
+/// An authority of another name, and one of the same name with another key, as a cluster has that was
+/// made anew: kubeadm calls every authority `kubernetes`.
+const UNKNOWN_ISSUER: &[&str] =
+    &["unknownissuer", "unknown issuer", "self-signed", "selfsigned", "badsignature"];
+/// How servers that verify client certificates themselves refuse one (RFC 8446, section 6).
+const CLIENT_CERTIFICATE: &[&str] = &[
+    "alert: certificateexpired",
+    "alert: certificaterequired",
+    "alert: certificateunknown",
+    "alert: badcertificate",
+    "alert: unknownca",
+    "alert: accessdenied",
+    "alert: decrypterror",
+];
+
+fn is_about_credentials(error: &ReadError) -> bool {
+    code(error) == Some(401) || words_of(error).says(CLIENT_CERTIFICATE)
 }
 
 fn code(error: &ReadError) -> Option<u16> {
@@ -82,9 +122,24 @@ fn explained(error: &ReadError) -> (&'static str, &'static str) {
             "is this the address of a Kubernetes API, and is it well?",
         );
     }
-    let words = error.cause.to_string().to_lowercase();
-    let says = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
-    if says(&["credential plugin", "no credentials"]) {
+    let words = words_of(error);
+    let says = |parts: &[&str]| words.says(parts);
+    if says(CLIENT_CERTIFICATE) {
+        (
+            "does not accept the client certificate of this context",
+            "it may have expired, or be of another cluster: log in again, and look at this machine's clock",
+        )
+    } else if says(&["tunnel", "proxy", "socks"]) {
+        (
+            "cannot be reached through the proxy",
+            "is `proxy-url` in the kubeconfig (or HTTPS_PROXY) right, does the proxy run, and may it connect to that server?",
+        )
+    } else if says(&["no credentials"]) {
+        (
+            "was not asked, because this context's credentials cannot be used",
+            "look at the context's user in the kubeconfig (`users[].user`)",
+        )
+    } else if says(&["credential plugin"]) {
         (
             "was not asked, because this context's credentials cannot be had",
             "run the plugin that the kubeconfig names (`users[].user.exec`) by hand",
@@ -94,7 +149,12 @@ fn explained(error: &ReadError) -> (&'static str, &'static str) {
             "shows a certificate that has expired",
             "renew the API server's certificate; if it is current, look at this machine's clock",
         )
-    } else if says(&["unknownissuer", "unknown issuer", "self-signed", "selfsigned"]) {
+    } else if says(&["not valid yet", "notvalidyet"]) {
+        (
+            "shows a certificate that does not hold yet",
+            "look at this machine's clock, and at that of the API server",
+        )
+    } else if says(UNKNOWN_ISSUER) {
         (
             "shows a certificate that the kubeconfig's authority did not sign",
             "get a fresh kubeconfig: the cluster may have been made anew at the same address",
@@ -158,6 +218,9 @@ mod tests {
                 unreachable("the credential plugin `aws` failed (exit status: 1): expired"),
                 "credentials cannot be had",
             ),
+            (unreachable("invalid peer certificate: certificate not valid yet: x"), "not hold yet"),
+            (unreachable("received fatal alert: CertificateExpired"), "client certificate"),
+            (unreachable("tunnel error: unsuccessful"), "through the proxy"),
             (unreachable("something else"), "no usable answer"),
         ] {
             let (what, next) = explained(&error);

@@ -1,20 +1,25 @@
 //! A cluster that somebody runs: which one a kubeconfig means, and a client of it.
 //!
 //! What is shown of a kubeconfig is the context's name and the server's address; users, tokens and
-//! keys are handed to the client and never told.
+//! keys are handed to the client and never told. Read in this order: `kubeconfig` (which one, by
+//! kubectl's rules), `credential` (plugins, and what credentials say about themselves), `proxy`.
+
+mod credential;
+mod kubeconfig;
+mod proxy;
 
 use std::fmt;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gateproof_core::source::nearest::nearest;
+use gateproof_probe::describe_certificate;
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::KubeConfigOptions;
+use rustls_pki_types::CertificateDer;
 
 use crate::client::Client;
-use crate::error::in_words;
 use crate::patience::Patience;
+use kubeconfig::{Found, Surroundings};
 
 /// How long a connection may take to come about.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -36,12 +41,34 @@ pub struct Place {
     pub context: String,
     /// The API server, such as `10.1.2.3:6443`.
     pub server: String,
+    /// The namespace that the context names, if it names one.
+    pub namespace: Option<String>,
+    /// Through which proxy the server is reached: its address alone.
+    pub proxy: Option<String>,
+    /// The authorities by which the server's certificate is verified; those of the system when
+    /// there are none.
+    pub authorities: Vec<Authority>,
+    /// What the credentials say about themselves, such as until when they hold.
+    pub credentials: Option<String>,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "context {} (API server {})", self.context, self.server)
+        write!(f, "context {} (API server {}", self.context, self.server)?;
+        if let Some(proxy) = &self.proxy {
+            write!(f, ", through proxy {proxy}")?;
+        }
+        f.write_str(")")
     }
+}
+
+/// An authority that signs certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// Its name, such as `CN=kubernetes`.
+    pub subject: String,
+    /// Since when its certificate holds.
+    pub since: String,
 }
 
 /// A kubeconfig that leads to no cluster.
@@ -54,6 +81,16 @@ pub enum AccessError {
         from: String,
         /// What is wrong, in words.
         problem: String,
+    },
+    /// Its credentials cannot be had.
+    #[error("{place} was not asked: {problem}\n  next: {next}")]
+    NoCredentials {
+        /// Which cluster.
+        place: Box<Place>,
+        /// Why not, in words.
+        problem: String,
+        /// What to do.
+        next: &'static str,
     },
     /// It has no context of that name.
     #[error("the kubeconfig {from} has no context `{asked}`{}", others(nearest.as_deref(), contexts))]
@@ -94,109 +131,140 @@ fn others(nearest: Option<&str>, contexts: &[String]) -> String {
     format!("{meant}{all}")
 }
 
+/// What the cluster around a pod is called.
+const AROUND: &str = "(the cluster around this pod)";
+
 impl Access {
-    /// Makes a client of the cluster that is meant. Nothing is sent to it yet.
+    /// Makes a client of the cluster that is meant. Nothing is sent to it yet; a plugin that the
+    /// kubeconfig names for its credentials is run.
     ///
     /// # Errors
-    /// When there is no such kubeconfig or context, or it is damaged.
+    /// When there is no such kubeconfig or context, it is damaged, or it gives no credentials.
     pub async fn connect(&self, patience: Patience) -> Result<(Client, Place), AccessError> {
-        let from = self.kubeconfig.as_ref().map_or_else(
+        self.connect_from(&Surroundings::read(), patience).await
+    }
+
+    async fn connect_from(
+        &self,
+        around: &Surroundings,
+        patience: Patience,
+    ) -> Result<(Client, Place), AccessError> {
+        let found = kubeconfig::find(self, around)?;
+        let from = found.as_ref().map_or_else(
             || "of the user (KUBECONFIG or ~/.kube/config)".to_owned(),
-            |path| path.display().to_string(),
+            |found| found.from.clone(),
         );
         let unusable = |problem: String| AccessError::Unusable { from: from.clone(), problem };
-        let read = match &self.kubeconfig {
-            Some(path) => Kubeconfig::read_from(path),
-            None => Kubeconfig::read(),
-        };
-        let (config, context) = match read {
-            Ok(kubeconfig) => {
-                let context = self.choose(&kubeconfig, &from)?;
-                let options =
-                    KubeConfigOptions { context: Some(context.clone()), ..Default::default() };
-                let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
-                (config.map_err(|error| unusable(told(&error)))?, context)
+        let (mut config, context, namespace) = match found {
+            Some(found) => of_context(self.context.as_deref(), found, around).await?,
+            None if self.context.is_some() => {
+                let context = self.context.as_deref().unwrap_or_default();
+                return Err(unusable(format!(
+                    "it does not exist, so it has no context `{context}`"
+                )));
             }
-            Err(error) if self.kubeconfig.is_none() && is_absent(&error) => {
-                if let Some(context) = &self.context {
-                    return Err(unusable(format!(
-                        "it does not exist, so it has no context `{context}`"
-                    )));
-                }
-                let config = Config::incluster().map_err(|_| AccessError::None)?;
-                (config, "(the cluster around this pod)".to_owned())
-            }
-            Err(error) => return Err(unusable(told(&error))),
+            None => (around_this_pod(around)?, AROUND.to_owned(), None),
         };
-        let server = config.cluster_url.authority().map_or_else(
-            || config.cluster_url.to_string(),
-            |authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned(),
-        );
-        let mut config = config;
+        if config.root_cert.as_ref().is_some_and(Vec::is_empty) {
+            return Err(unusable(
+                "its certificate authority holds no certificate (expected PEM: `BEGIN CERTIFICATE`)"
+                    .to_owned(),
+            ));
+        }
+        credential::tidy_token_file(&mut config.auth_info).map_err(unusable)?;
         config.connect_timeout = Some(CONNECT_WITHIN);
         // Repeating is ours, in bounds.
         config.default_retry = false;
-        let client = kube::Client::try_from(config).map_err(|error| unusable(in_words(&error)))?;
-        Ok((Client::new(client).patient(patience), Place { context, server }))
-    }
-
-    /// The context that is meant.
-    fn choose(&self, kubeconfig: &Kubeconfig, from: &str) -> Result<String, AccessError> {
-        let mut contexts: Vec<String> =
-            kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
-        contexts.sort();
-        let current = kubeconfig.current_context.as_ref().filter(|name| !name.is_empty());
-        let Some(asked) = self.context.as_ref().or(current) else {
-            return Err(AccessError::NoCurrentContext { from: from.to_owned(), contexts });
+        let place = place(&config, context, namespace);
+        let refused = |problem: String| AccessError::NoCredentials {
+            place: Box::new(place.clone()),
+            problem,
+            next: "run the plugin by hand as the kubeconfig has it (`users[].user.exec`), and log in anew if it asks for that",
         };
-        if contexts.contains(asked) {
-            return Ok(asked.clone());
+        if let Some(exec) = &mut config.auth_info.exec {
+            credential::settle(exec, around.person).map_err(refused)?;
         }
-        let nearest = nearest(asked, contexts.iter().map(String::as_str)).map(str::to_owned);
-        let (from, asked) = (from.to_owned(), asked.clone());
-        Err(AccessError::NoContext { from, asked, nearest, contexts })
+        let has_plugin = config.auth_info.exec.is_some();
+        let client = credential::client(config, around.person).await;
+        let client =
+            client.map_err(|words| if has_plugin { refused(words) } else { unusable(words) })?;
+        Ok((Client::new(client).patient(patience), place))
     }
 }
 
-/// Whether there is no file.
-fn is_absent(error: &KubeconfigError) -> bool {
-    match error {
-        KubeconfigError::FindPath => true,
-        KubeconfigError::ReadConfig(error, _) => error.kind() == ErrorKind::NotFound,
-        _ => false,
+async fn of_context(
+    asked: Option<&str>,
+    found: Found,
+    around: &Surroundings,
+) -> Result<(Config, String, Option<String>), AccessError> {
+    let context = kubeconfig::choose(asked, &found)?;
+    let details = found
+        .kubeconfig
+        .contexts
+        .iter()
+        .find(|named| named.name == context)
+        .and_then(|named| named.context.clone())
+        .unwrap_or_default();
+    let names_a_proxy = found
+        .kubeconfig
+        .clusters
+        .iter()
+        .filter(|named| named.name == details.cluster)
+        .filter_map(|named| named.cluster.as_ref()?.proxy_url.as_ref())
+        .any(|proxy| !proxy.is_empty());
+    let Found { kubeconfig, from } = found;
+    let options = KubeConfigOptions { context: Some(context.clone()), ..Default::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
+    let mut config = config.map_err(|error| {
+        let problem = kubeconfig::told(&error);
+        AccessError::Unusable { from, problem }
+    })?;
+    if !names_a_proxy {
+        leave_proxy_out(&mut config, around);
+    }
+    Ok((config, context, details.namespace.filter(|namespace| !namespace.is_empty())))
+}
+
+/// Inside a pod, where its service account leads.
+fn around_this_pod(around: &Surroundings) -> Result<Config, AccessError> {
+    if around.service_host.is_none() {
+        return Err(AccessError::None);
+    }
+    Config::incluster().map_err(|error| AccessError::Unusable {
+        from: "of this pod's service account".to_owned(),
+        problem: format!(
+            "{error}; is the service account's token mounted (`automountServiceAccountToken`)?"
+        ),
+    })
+}
+
+/// A proxy that only the environment names is left out where the environment says so too.
+fn leave_proxy_out(config: &mut Config, around: &Surroundings) {
+    let Some(host) = config.cluster_url.host() else { return };
+    let port = config.cluster_url.port_u16().unwrap_or(443);
+    if proxy::is_left_out(&around.no_proxy, host, port) {
+        config.proxy_url = None;
     }
 }
 
-/// What is wrong with a kubeconfig. Where its text cannot be parsed the parser's words are left
-/// out, because they may quote it, and it holds secrets; its first line says where.
-fn told(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::ReadConfig(error, path) => format!("{}: {error}", path.display()),
-        KubeconfigError::Parse(error) => match error.location() {
-            Some(place) => {
-                format!("it is no kubeconfig: see line {}, column {}", place.line(), place.column())
-            }
-            None => "it is no kubeconfig".to_owned(),
-        },
-        KubeconfigError::LoadClusterOfContext(name) => {
-            format!("its context names cluster `{name}`, which it does not have")
-        }
-        KubeconfigError::LoadContext(name) => {
-            format!("its context `{name}` names a cluster or user that it does not have")
-        }
-        KubeconfigError::MissingClusterUrl => "its cluster has no `server`".to_owned(),
-        other => {
-            let mut words = other.to_string();
-            let mut cause = std::error::Error::source(other);
-            while let Some(current) = cause {
-                let next = current.to_string();
-                if !words.contains(&next) {
-                    words = format!("{words}: {next}");
-                }
-                cause = current.source();
-            }
-            words
-        }
+fn place(config: &Config, context: String, namespace: Option<String>) -> Place {
+    let bare = |url: &http::Uri| {
+        url.authority().map_or_else(
+            || url.to_string(),
+            |authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned(),
+        )
+    };
+    let roots = config.root_cert.iter().flatten();
+    Place {
+        context,
+        server: bare(&config.cluster_url),
+        namespace,
+        proxy: config.proxy_url.as_ref().map(bare),
+        authorities: roots
+            .map(|der| describe_certificate(&CertificateDer::from(der.as_slice())))
+            .map(|seen| Authority { subject: seen.subject, since: seen.not_before })
+            .collect(),
+        credentials: credential::about(&config.auth_info),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use gateproof_core::redaction;
 use gateproof_core::scenario::ObjectRef;
 
 /// A request that failed.
@@ -222,11 +223,13 @@ fn credentials_in_words(error: &kube::Error) -> Option<String> {
     while let Some(current) = cause {
         if let Some(error) = current.downcast_ref::<AuthError>() {
             return Some(match error {
-                AuthError::AuthExecRun { cmd, status, out } => {
-                    let program = cmd.split_whitespace().next().unwrap_or_default();
+                // Its command line is not told: it begins with the variables that it was given.
+                AuthError::AuthExecRun { status, out, .. } => {
                     let said = String::from_utf8_lossy(&out.stderr);
-                    let program = program.trim_matches('"');
-                    format!("the credential plugin `{program}` failed ({status}): {}", said.trim())
+                    format!("the credential plugin failed ({status}){}", last_words(&said))
+                }
+                AuthError::ExecPluginFailed => {
+                    "the credential plugin gave an ExecCredential without a status".to_owned()
                 }
                 AuthError::AuthExecParse(_) => {
                     "the output of the credential plugin is no ExecCredential".to_owned()
@@ -240,6 +243,22 @@ fn credentials_in_words(error: &kube::Error) -> Option<String> {
         cause = current.source();
     }
     None
+}
+
+/// What a plugin wrote to standard error, its end, without secrets. Where it may ask a person, that
+/// person has seen it, and nothing is caught.
+fn last_words(said: &str) -> String {
+    const LONGEST: usize = 600;
+    let said = redaction::text(said.trim());
+    if said.is_empty() {
+        return "; nothing was caught of what it wrote to standard error".to_owned();
+    }
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let said = lines.join("; ");
+    match said.char_indices().rev().nth(LONGEST) {
+        Some((start, _)) => format!(": … {}", &said[start..]),
+        None => format!(": {said}"),
+    }
 }
 
 #[cfg(test)]

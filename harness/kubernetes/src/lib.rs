@@ -35,7 +35,7 @@ pub mod service_proxy;
 pub mod snapshot;
 pub mod wait;
 
-pub use access::{Access, AccessError, Place};
+pub use access::{Access, AccessError, Authority, Place};
 pub use apply::{ApplyAllError, ApplyOptions};
 pub use client::{Client, ConnectError};
 pub use cluster::{AddressBook, Cluster, Component, Provider, ProviderError, StackRequest};

@@ -11,14 +11,14 @@ use anyhow::Context;
 use gateproof_core::dossier::Dossier;
 use gateproof_core::event::Event;
 use gateproof_core::health::find_profile;
-use gateproof_core::name::ClusterName;
+use gateproof_core::name::{ClusterName, NamespacedName};
 use gateproof_core::plan::Plan;
 use gateproof_core::scenario::Action;
 use gateproof_existing::connect::ConnectError;
 use gateproof_existing::plan::{NoPlan, Probing, Wishes};
 use gateproof_existing::provider::{Found, Purpose};
 use gateproof_existing::{Connected, connect, plan, survey};
-use gateproof_kubernetes::Ledger;
+use gateproof_kubernetes::{AccessError, Ledger};
 use gateproof_runner::interrupt::Interrupt;
 use gateproof_runner::provider::{self, Setup};
 use gateproof_runner::{Diagnose, Observed, Options, clock, descriptors};
@@ -37,7 +37,7 @@ const ROLE: &str = include_str!("../../../../docs/check-role.yaml");
 const WITHIN: Duration = Duration::from_secs(58);
 
 /// How long looking at the cluster may take, before its sockets are asked.
-const LOOK_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_WITHIN: Duration = Duration::from_secs(28);
 
 pub(crate) fn run(
     arguments: &CheckArguments,
@@ -63,7 +63,8 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .context("failed to start the runtime")?;
-    let (connected, mut dossier) = runtime.block_on(look(&arguments.existing, LOOK_WITHIN))?;
+    let (connected, mut dossier) =
+        runtime.block_on(look(&arguments.existing, &arguments.gateways, LOOK_WITHIN))?;
     let cluster = ClusterName::new(file_name(&connected.place.context));
     let plan = plan(&cluster, &dossier, &wishes).map_err(nothing)?;
     let survey = runtime.block_on(survey(&dossier));
@@ -154,16 +155,20 @@ fn wishes(arguments: &CheckArguments) -> Result<Wishes, CommandError> {
     Ok(Wishes { gateways, probing, profile, cilium })
 }
 
-/// Connects, and reads what the cluster has.
+/// Connects, and reads what the cluster has; where the reader may not look everywhere, in the
+/// namespaces of these Gateways and of the context.
 pub(super) async fn look(
     cluster: &ExistingArguments,
+    gateways: &[NamespacedName],
     within: Duration,
 ) -> Result<(Connected, Dossier), CommandError> {
     let access = cluster.access();
     let connected = connect(&access, |place| tell(&format!("{place}\n"))).await;
     let connected = connected.map_err(not_connected)?;
     let taken = clock::now_rfc3339().parse().ok();
-    let options = gateproof_inspect::Options { taken, within, ..Default::default() };
+    let named = gateways.iter().map(|gateway| gateway.namespace.clone());
+    let namespaces = named.chain(connected.place.namespace.clone()).collect();
+    let options = gateproof_inspect::Options { taken, within, namespaces, ..Default::default() };
     let dossier = gateproof_inspect::live(&connected.client, &options).await;
     Ok((connected, dossier))
 }
@@ -171,8 +176,11 @@ pub(super) async fn look(
 /// A kubeconfig that leads nowhere is the user's to change; a server that is silent is not.
 fn not_connected(error: ConnectError) -> CommandError {
     match error {
+        error @ (ConnectError::NoAnswer { .. }
+        | ConnectError::Access(AccessError::NoCredentials { .. })) => {
+            CommandError::Infrastructure(error.into())
+        }
         ConnectError::Access(error) => CommandError::Usage(error.to_string()),
-        error @ ConnectError::NoAnswer { .. } => CommandError::Infrastructure(error.into()),
     }
 }
 

@@ -208,7 +208,10 @@ struct Front {
 
 impl Front {
     async fn answer(mut self, request: Request<Incoming>) -> Result<Response<ApiBody>, Infallible> {
-        if !is_public(request.uri().path()) && !self.is_known(&request) {
+        // Who shows wrong credentials is refused everywhere, as by kube-apiserver.
+        let is_stranger = !request.headers().contains_key(AUTHORIZATION);
+        let may_pass = is_stranger && is_public(request.uri().path());
+        if !may_pass && !self.is_known(&request) {
             let mut response = refusal(&ApiError::new(Reason::Unauthorized, "Unauthorized"));
             let bearer = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(WWW_AUTHENTICATE, bearer);

@@ -35,7 +35,7 @@ pub(super) async fn prepare(
         writes: arguments.allow_writes.into(),
     };
     wish.vantage()?;
-    let (connected, dossier) = look(&arguments.existing, LOOK_WITHIN).await?;
+    let (connected, dossier) = look(&arguments.existing, &[], LOOK_WITHIN).await?;
     let tolerance =
         if arguments.any_version { Tolerance::AnyVersion } else { Tolerance::SameBehaviour };
     let unreadable = fit::unreadable(&dossier);

@@ -45,9 +45,11 @@ async fn ask(server: &ApiServer, request: &str) -> String {
 }
 
 fn get(path: &str, token: &str) -> String {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
-    )
+    let credentials = match token {
+        "" => String::new(),
+        token => format!("Authorization: Bearer {token}\r\n"),
+    };
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{credentials}\r\n")
 }
 
 #[tokio::test]
@@ -62,6 +64,8 @@ async fn only_the_token_opens_the_door_and_health_is_public() {
         ("/livez", "", "200 OK"),
         ("/readyz/ping", "", "200 OK"),
         ("/version", "", "200 OK"),
+        ("/version", "wrong", "401 Unauthorized"),
+        ("/version", token.as_str(), "200 OK"),
     ] {
         let answer = ask(&server, &get(path, token)).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{path} {token}: {answer}");
