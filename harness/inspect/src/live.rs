@@ -12,14 +12,42 @@ mod secrets;
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use gateproof_core::dossier::{Dossier, Why, text};
 use gateproof_kubernetes::Client;
 
 use crate::assemble::{assemble, home};
 use crate::evidence::{CERT_MANAGER, CILIUM_CONFIG, Evidence};
 use crate::options::Options;
-use crate::reading::{FIRST, LEASES, REST};
+use crate::reading::{self, FIRST, LEASES, REST};
 use reader::{Failure, Reader};
+
+/// Where a kind is looked for when the reader may not look everywhere.
+#[derive(Debug, Default)]
+struct Places {
+    /// Where Gateways, their routes and backends are.
+    gateways: BTreeSet<String>,
+    /// Where components run.
+    components: BTreeSet<String>,
+}
+
+impl Places {
+    fn of(namespaces: &[String]) -> Self {
+        let usual = USUAL.iter().copied().chain([CERT_MANAGER]);
+        Self {
+            gateways: namespaces.iter().cloned().collect(),
+            components: usual.map(str::to_owned).collect(),
+        }
+    }
+
+    /// Once Cilium was seen, it is looked for where it is.
+    fn learn(&mut self, mentioned: BTreeSet<String>, home: Option<&str>) {
+        self.gateways.extend(mentioned);
+        if let Some(home) = home {
+            self.components = [home, CERT_MANAGER].map(str::to_owned).into();
+        }
+    }
+}
 
 /// The namespaces that Cilium is installed into as a rule; looked at when its agents cannot be
 /// looked for everywhere.
@@ -31,11 +59,16 @@ pub async fn live(client: &Client, options: &Options) -> Dossier {
     let reader = Reader::new(client, options);
     let mut evidence = Evidence::default();
     evidence.taken = options.taken;
-    let mut places: BTreeSet<String> = options.namespaces.iter().cloned().collect();
-    places.extend(USUAL.iter().map(|name| (*name).to_owned()));
+    let mut places = Places::of(&options.namespaces);
 
-    let (version, first) =
-        tokio::join!(reader.kubernetes_version(), objects::read(&reader, FIRST, &places));
+    let (version, first, _) = tokio::join!(
+        reader.kubernetes_version(),
+        objects::read(&reader, FIRST, &places),
+        join_all(reading::api_versions().into_iter().map(|one| {
+            let reader = &reader;
+            async move { reader.learn(&one).await }
+        })),
+    );
     match version {
         Ok(version) => evidence.kubernetes = Some(version),
         Err(failure) => evidence.miss(
@@ -46,8 +79,8 @@ pub async fn live(client: &Client, options: &Options) -> Dossier {
     }
     first.into_evidence(&mut evidence);
 
-    places.extend(mentioned(&evidence));
     let home = home(&evidence);
+    places.learn(mentioned(&evidence), home.as_deref());
     let (rest, config_maps, definitions, secrets, logs) = tokio::join!(
         objects::read(&reader, REST, &places),
         config_maps(&reader, home.as_deref()),
@@ -82,14 +115,13 @@ pub async fn live(client: &Client, options: &Options) -> Dossier {
     assemble(evidence)
 }
 
-/// Namespaces of Gateways, routes, components and backends: where to look for the rest when the
-/// reader may not look everywhere.
+/// Namespaces of Gateways, routes and ListenerSets: where to look for what belongs to them.
 fn mentioned(evidence: &Evidence) -> BTreeSet<String> {
     const GROUP: &str = "gateway.networking.k8s.io";
     evidence
         .list(GROUP, "Gateway")
         .chain(evidence.list(GROUP, "HTTPRoute"))
-        .chain(evidence.list("", "Pod"))
+        .chain(evidence.list(GROUP, "ListenerSet"))
         .filter_map(|object| text(object, "/metadata/namespace"))
         .map(str::to_owned)
         .collect()
@@ -104,7 +136,7 @@ async fn config_maps(reader: &Reader<'_>, home: Option<&str>) -> objects::Read {
     let asked = candidates.iter().map(|namespace| async move {
         (*namespace, reader.get("v1", "ConfigMap", Some(namespace), CILIUM_CONFIG).await)
     });
-    for (namespace, answer) in futures_util::future::join_all(asked).await {
+    for (namespace, answer) in join_all(asked).await {
         match answer {
             Ok(Some(object)) => {
                 found += 1;

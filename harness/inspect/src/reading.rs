@@ -1,5 +1,7 @@
 //! What is looked at in a cluster, and what stays hidden without it: a table.
 
+use std::collections::BTreeSet;
+
 use gateproof_kubernetes::KindRef;
 
 /// A kind to read.
@@ -294,6 +296,9 @@ pub(crate) const DEFINITIONS: &[&str] = &[
     "certificates.cert-manager.io",
 ];
 
+/// Group and version of [`DEFINITIONS`].
+pub(crate) const DEFINITIONS_IN: &str = "apiextensions.k8s.io/v1";
+
 /// What stays hidden without [`DEFINITIONS`].
 pub(crate) const DEFINITIONS_HIDE: &str =
     "which bundle of the Gateway API is installed, and which versions it serves";
@@ -301,6 +306,15 @@ pub(crate) const DEFINITIONS_HIDE: &str =
 /// The kinds whose events are of interest.
 pub(crate) const EVENTS_ABOUT: &[&str] =
     &["Gateway", "HTTPRoute", "Certificate", "CertificateRequest", "Order", "Challenge"];
+
+/// The groups and versions that are asked for beside [`FIRST`], as they are served by recent
+/// releases.
+pub(crate) fn api_versions() -> BTreeSet<String> {
+    let usual = REST.iter().filter_map(|reading| {
+        reading.kind.versions.first().map(|version| reading.kind.api_version(version))
+    });
+    usual.chain([DEFINITIONS_IN.to_owned()]).collect()
+}
 
 /// Every kind in the tables above that is looked at in any cluster.
 pub(crate) fn all() -> impl Iterator<Item = &'static Reading> {

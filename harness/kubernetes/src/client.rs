@@ -155,8 +155,30 @@ impl Client {
         Ok(version.trim_start_matches('v').to_owned())
     }
 
+    /// Finds out what a group and version serves, so that nobody waits for that later. What cannot be
+    /// found out now is asked for again when it is needed.
+    pub async fn learn(&self, api_version: &str) {
+        if let Err(cause) = self.resource(api_version, "").await {
+            tracing::debug!(api_version, %cause, "learnt");
+        }
+    }
+
+    /// The versions in which this cluster serves a group, the preferred one first; none when it does
+    /// not know the group.
+    ///
+    /// # Errors
+    /// When the API does not answer.
+    pub async fn versions_of(&self, group: &str) -> Result<Vec<String>, ReadError> {
+        self.discovery.versions(self, group).await.map_err(|cause| ReadError {
+            operation: Operation::Get,
+            target: format!("the versions of {group}"),
+            origin: None,
+            cause,
+        })
+    }
+
     /// Whether its API is one for which every question counts.
-    pub(crate) fn is_patient(&self) -> bool {
+    pub fn is_patient(&self) -> bool {
         self.patience.is_some()
     }
 

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Request;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIGroup, APIResourceList};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -69,6 +70,8 @@ pub(crate) struct Discovery {
     known: Mutex<HashMap<String, Vec<Resource>>>,
     /// Who asks for a group and version first lets others wait for the answer.
     asking: Mutex<HashMap<String, Arc<Asking>>>,
+    /// The versions of groups.
+    versions: Mutex<HashMap<String, Arc<OnceCell<Vec<String>>>>>,
 }
 
 /// When a group and version was asked for last.
@@ -108,10 +111,25 @@ impl Discovery {
         Arc::clone(asking.entry(api_version.to_owned()).or_default())
     }
 
+    /// The versions of a group, the preferred one first; none when the cluster does not know it.
+    pub(crate) async fn versions(
+        &self,
+        client: &Client,
+        group: &str,
+    ) -> Result<Vec<String>, Cause> {
+        let cell = {
+            let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(versions.entry(group.to_owned()).or_default())
+        };
+        cell.get_or_try_init(|| versions(client, group)).await.cloned()
+    }
+
     /// Forgets what is known of a group and version.
     pub(crate) fn forget(&self, api_version: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(api_version);
         self.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(api_version);
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner).remove(group);
     }
 
     fn known(&self, api_version: &str, kind: &str) -> Option<Resource> {
@@ -141,6 +159,26 @@ async fn served(client: &Client, api_version: &str) -> Result<Vec<Resource>, Cau
         Err(Cause::Rejected(refusal)) if refusal.code == 404 => Ok(Vec::new()),
         Err(cause) => Err(cause),
     }
+}
+
+async fn versions(client: &Client, group: &str) -> Result<Vec<String>, Cause> {
+    let request = Request::get(format!("/apis/{group}")).body(Vec::new());
+    let answer = client.send(request.map_err(kube::core::request::Error::BuildRequest)).await;
+    let group = match answer {
+        Ok(group) => APIGroup::deserialize(group)
+            .map_err(|error| Cause::Unreachable(format!("the answer is no API group: {error}")))?,
+        Err(Cause::Rejected(refusal)) if refusal.code == 404 => return Ok(Vec::new()),
+        Err(cause) => return Err(cause),
+    };
+    let preferred = group.preferred_version.map(|one| one.version);
+    let all = group.versions.into_iter().map(|one| one.version);
+    let mut versions: Vec<String> = preferred.into_iter().collect();
+    for version in all {
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
+    Ok(versions)
 }
 
 fn resources(api_version: &str, list: APIResourceList) -> Vec<Resource> {

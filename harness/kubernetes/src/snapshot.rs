@@ -33,7 +33,7 @@ impl KindRef {
     }
 
     /// `apiVersion` of one of the versions.
-    pub(crate) fn api_version(&self, version: &str) -> String {
+    pub fn api_version(self, version: &str) -> String {
         if self.group.is_empty() { version.to_owned() } else { format!("{}/{version}", self.group) }
     }
 }

@@ -1,15 +1,16 @@
 //! Objects of the kinds in the table, everywhere or where the reader may look.
 
-use std::collections::BTreeSet;
-
 use futures_util::future::join_all;
 use gateproof_core::dossier::{Unread, Why};
 use serde_json::Value;
 
+use super::Places;
 use super::reader::{Failure, Reader, Wanted};
 use crate::component;
 use crate::evidence::Evidence;
-use crate::reading::{Choice, DEFINITIONS, DEFINITIONS_HIDE, EVENTS_ABOUT, Reading, Scope};
+use crate::reading::{
+    Choice, DEFINITIONS, DEFINITIONS_HIDE, DEFINITIONS_IN, EVENTS_ABOUT, Reading, Scope,
+};
 
 /// What a group of reads brought.
 #[derive(Debug, Default)]
@@ -41,11 +42,7 @@ impl Read {
 }
 
 /// Reads kinds side by side.
-pub(super) async fn read(
-    reader: &Reader<'_>,
-    kinds: &[Reading],
-    places: &BTreeSet<String>,
-) -> Read {
+pub(super) async fn read(reader: &Reader<'_>, kinds: &[Reading], places: &Places) -> Read {
     let mut all = Read::default();
     for read in join_all(kinds.iter().map(|reading| kind(reader, reading, places))).await {
         all.extend(read);
@@ -71,7 +68,7 @@ pub(super) async fn read_in(reader: &Reader<'_>, reading: &Reading, place: &str)
 pub(super) async fn definitions(reader: &Reader<'_>) -> Read {
     let asked = DEFINITIONS
         .iter()
-        .map(|name| reader.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, name));
+        .map(|name| reader.get(DEFINITIONS_IN, "CustomResourceDefinition", None, name));
     let mut read = Read::default();
     let mut failures: Vec<Failure> = Vec::new();
     for answer in join_all(asked).await {
@@ -88,7 +85,7 @@ pub(super) async fn definitions(reader: &Reader<'_>) -> Read {
     read
 }
 
-async fn kind(reader: &Reader<'_>, reading: &Reading, places: &BTreeSet<String>) -> Read {
+async fn kind(reader: &Reader<'_>, reading: &Reading, places: &Places) -> Read {
     let mut read = Read::default();
     let resource = reading.resource();
     let what = format!("{} objects", reading.kind.kind);
@@ -98,6 +95,10 @@ async fn kind(reader: &Reader<'_>, reading: &Reading, places: &BTreeSet<String>)
             let permission = format!("list {resource} in all namespaces");
             let hides = format!("{} in namespaces that are not named", reading.hides);
             read.miss(what, Why::Forbidden(permission), hides);
+            let places = match reading.choice {
+                Choice::Components => &places.components,
+                Choice::All | Choice::EventsOfGateways => &places.gateways,
+            };
             let asked = places.iter().map(|place| read_in(reader, reading, place));
             for there in join_all(asked).await {
                 read.extend(there);
@@ -116,12 +117,23 @@ async fn in_place(
     reading: &Reading,
     namespace: Option<&str>,
 ) -> Result<Vec<Value>, Failure> {
+    let group = reading.kind.group;
     for version in reading.kind.versions {
-        let api_version = match reading.kind.group {
-            "" => (*version).to_owned(),
-            group => format!("{group}/{version}"),
-        };
-        match chosen(reader, reading, &api_version, namespace).await {
+        match chosen(reader, reading, &reading.kind.api_version(version), namespace).await {
+            Err(Failure::NotServed) => {}
+            answer => return answer,
+        }
+    }
+    if group.is_empty() {
+        return Err(Failure::NotServed);
+    }
+    // A release after those that we know may serve it in another version alone, and "not served"
+    // would be taken for "there is none".
+    for version in reader.versions(group).await? {
+        if reading.kind.versions.contains(&version.as_str()) {
+            continue;
+        }
+        match chosen(reader, reading, &format!("{group}/{version}"), namespace).await {
             Err(Failure::NotServed) => {}
             answer => return answer,
         }
@@ -148,7 +160,14 @@ async fn chosen(
         }
     };
     let mut objects = Vec::new();
-    for answer in join_all(wanted.into_iter().map(|wanted| reader.list(wanted))).await {
+    let mut wanted = wanted.into_iter();
+    // What is refused to a reader with few rights is asked for once, not in every form.
+    if reader.has_few_rights()
+        && let Some(first) = wanted.next()
+    {
+        objects.extend(reader.list(first).await?);
+    }
+    for answer in join_all(wanted.map(|wanted| reader.list(wanted))).await {
         objects.extend(answer?);
     }
     Ok(objects)

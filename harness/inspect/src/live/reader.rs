@@ -1,6 +1,7 @@
 //! One read at a time: bounded, repeated when that may help, and its failure in words.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateproof_core::dossier::Why;
@@ -16,15 +17,17 @@ use tokio::time::{Instant, timeout_at};
 use crate::options::Options;
 
 /// How many reads are under way at a time: few enough for any API server, enough for a slow one.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 48;
 /// How often a read is tried.
 const TRIES: u32 = 6;
+/// How often, where the client itself asks several times.
+const TRIES_OF_PATIENT: u32 = 2;
 /// How often a log is.
 const LOG_TRIES: u32 = 1;
 /// How long is waited before the second try; each further one waits twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 /// Objects in a page.
-const PAGE: u32 = 250;
+const PAGE: u32 = 500;
 
 /// Reads of one dossier.
 pub(super) struct Reader<'r> {
@@ -32,6 +35,8 @@ pub(super) struct Reader<'r> {
     end: Instant,
     options: &'r Options,
     slots: Semaphore,
+    /// Set once something was refused.
+    few_rights: AtomicBool,
 }
 
 /// Why a read brought nothing.
@@ -69,13 +74,30 @@ pub(super) struct Wanted<'w> {
 impl<'r> Reader<'r> {
     pub(super) fn new(client: &'r Client, options: &'r Options) -> Self {
         let end = Instant::now() + options.within;
-        Self { client, end, options, slots: Semaphore::new(AT_ONCE) }
+        let few_rights = AtomicBool::new(false);
+        Self { client, end, options, slots: Semaphore::new(AT_ONCE), few_rights }
+    }
+
+    /// Whether anything was refused so far.
+    pub(super) fn has_few_rights(&self) -> bool {
+        self.few_rights.load(Ordering::Relaxed)
     }
 
     /// The version that the API server says, with a `v`.
     pub(super) async fn kubernetes_version(&self) -> Result<String, Failure> {
         let version = self.ask(|| self.client.kubernetes_version()).await?;
         Ok(format!("v{version}"))
+    }
+
+    /// The versions of a group that is served.
+    pub(super) async fn versions(&self, group: &str) -> Result<Vec<String>, Failure> {
+        self.ask(|| self.client.versions_of(group)).await
+    }
+
+    /// Finds out which kinds there are, before anybody needs to know.
+    pub(super) async fn learn(&self, api_version: &str) {
+        // What is late is found out when it is needed.
+        drop(timeout_at(self.end, self.client.learn(api_version)).await);
     }
 
     /// One object; `None` when there is none.
@@ -156,7 +178,8 @@ impl<'r> Reader<'r> {
     where
         Asked: Future<Output = Result<T, ReadError>>,
     {
-        self.ask_so_often(TRIES, ask).await
+        let tries = if self.client.is_patient() { TRIES_OF_PATIENT } else { TRIES };
+        self.ask_so_often(tries, ask).await
     }
 
     async fn ask_so_often<T, Asked>(
@@ -177,7 +200,11 @@ impl<'r> Reader<'r> {
             match answer {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(error)) if !error.is_transient() || attempt == tries => {
-                    return Err(failure(&error));
+                    let failure = failure(&error);
+                    if failure == Failure::Forbidden {
+                        self.few_rights.store(true, Ordering::Relaxed);
+                    }
+                    return Err(failure);
                 }
                 Ok(Err(error)) => last = Some(error.cause.to_string()),
                 Err(_) => last = last.or_else(|| Some("the API did not answer".to_owned())),
