@@ -49,6 +49,9 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0054", "the operator here makes again what is removed"),
     ("GP0055", "nodes here are always ready"),
     ("GP0056", "what stops every agent or Envoy here shows, and has a rule of its own"),
+    ("GP0080", "the operator here runs as long as the cluster does"),
+    ("GP0081", "backends here come up"),
+    ("GP0082", "nothing here ends by itself and starts again"),
 ];
 
 /// What was found, by base and name of each defect.

@@ -1,5 +1,6 @@
 //! From evidence to a dossier: pure, and the same wherever the evidence came from.
 
+mod backends;
 mod certificates;
 mod components;
 mod node;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::component;
 use crate::evidence::{CILIUM_CONFIG, Evidence, name};
 
+pub(crate) use backends::dead;
 pub use certificates::served;
 pub(crate) use certificates::{copies, references};
 pub use node::nodes;
@@ -27,6 +29,7 @@ pub(crate) fn assemble(mut evidence: Evidence) -> Dossier {
     let cilium = cilium(&evidence, versions.cilium.as_ref());
     evidence.retain_secrets(&certificates::wanted(&evidence, cilium.config.as_ref()));
     let certificates = certificates::hops(&evidence, cilium.config.as_ref());
+    backends::retain(&mut evidence);
     let nodes = nodes(evidence.list("", "Node"));
     let taken = evidence.taken;
     let (objects, unread, logs) = evidence.into_parts();

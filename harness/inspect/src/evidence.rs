@@ -190,6 +190,14 @@ impl Evidence {
         });
     }
 
+    /// Leaves out all other pods.
+    pub(crate) fn retain_pods(&mut self, wanted: &BTreeSet<NamespacedName>) {
+        self.objects.retain(|(group, kind, namespace, name), _| {
+            !(group.is_empty() && kind == "Pod")
+                || wanted.contains(&NamespacedName::new(namespace.as_str(), name.as_str()))
+        });
+    }
+
     /// Whether it is known if there is such a Secret.
     pub(crate) fn knows_secret(&self, secret: &NamespacedName) -> bool {
         self.get("Secret", secret).is_some()
@@ -252,9 +260,7 @@ impl Evidence {
 /// Of kinds of which there may be thousands, only what has to do with Gateways.
 fn is_wanted(object: &Value) -> bool {
     match (text(object, "/apiVersion"), text(object, "/kind")) {
-        (Some("v1"), Some("Pod")) | (Some("apps/v1"), Some("Deployment" | "DaemonSet")) => {
-            component::of(object).is_some()
-        }
+        (Some("apps/v1"), Some("Deployment" | "DaemonSet")) => component::of(object).is_some(),
         (Some("v1"), Some("ConfigMap")) => {
             let name = text(object, "/metadata/name");
             name == Some(CILIUM_CONFIG)
@@ -292,6 +298,9 @@ fn shorten(object: &mut Value) {
             }
         }
     }
+    if text(object, "/kind") == Some("Pod") && component::of(object).is_none() {
+        bare_pod(object);
+    }
     let is_definition = text(object, "/kind") == Some("CustomResourceDefinition");
     if is_definition && let Some(Value::Array(versions)) = object.pointer_mut("/spec/versions") {
         for version in versions.iter_mut().filter_map(Value::as_object_mut) {
@@ -325,6 +334,22 @@ fn is_of_the_field(annotation: &str) -> bool {
     DOMAINS.iter().any(|end| {
         domain.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
     })
+}
+
+/// Of somebody's own pods only what says whether they run: what they are given is theirs.
+fn bare_pod(pod: &mut Value) {
+    let keep = |fields: Option<&mut Value>, names: &[&str]| {
+        if let Some(Value::Object(fields)) = fields {
+            fields.retain(|name, _| names.contains(&name.as_str()));
+        }
+    };
+    keep(pod.pointer_mut("/metadata"), &["name", "namespace", "labels"]);
+    keep(pod.pointer_mut("/spec"), &["nodeName", "containers"]);
+    if let Some(Value::Array(containers)) = pod.pointer_mut("/spec/containers") {
+        for container in containers {
+            keep(Some(container), &["name", "image", "ports"]);
+        }
+    }
 }
 
 fn redacted(why: Why) -> Why {

@@ -4,6 +4,7 @@
 //! Everything is asked for side by side, in pages, within one span of time; what failed is asked
 //! for again while there is time. What the reader may not see is told with what it hides.
 
+mod backends;
 mod logs;
 mod metrics;
 mod objects;
@@ -56,6 +57,11 @@ const USUAL: &[&str] = &["kube-system", "cilium", "cilium-system"];
 /// Reads what there is to know about a cluster. Never fails: what could not be read is told in
 /// the dossier.
 pub async fn live(client: &Client, options: &Options) -> Dossier {
+    // Many reads are under way at a time, which makes for a large future.
+    Box::pin(collect(client, options)).await
+}
+
+async fn collect(client: &Client, options: &Options) -> Dossier {
     let reader = Reader::new(client, options);
     let mut evidence = Evidence::default();
     evidence.taken = options.taken;
@@ -102,16 +108,18 @@ pub async fn live(client: &Client, options: &Options) -> Dossier {
         }
         objects::read_in(&reader, &LEASES, cilium).await
     };
-    let (copies, releases, leases, metrics) = tokio::join!(
+    let (copies, releases, leases, metrics, backends) = tokio::join!(
         secrets::copies(&reader, &evidence),
         secrets::releases(&reader, cilium),
         leases,
         metrics::read(&reader, &evidence, options.logs_of),
+        backends::read(&reader, &evidence),
     );
     copies.into_evidence(&mut evidence);
     releases.into_evidence(&mut evidence);
     leases.into_evidence(&mut evidence);
     metrics.into_evidence(&mut evidence);
+    backends.into_evidence(&mut evidence);
     assemble(evidence)
 }
 

@@ -9,7 +9,9 @@ mod condition;
 mod gateway;
 mod http;
 mod logs;
+mod pod;
 mod route;
+mod service;
 mod socket;
 mod upstream;
 
@@ -26,7 +28,9 @@ pub(super) use gateway::{
 };
 pub(super) use http::{Fared, answers, asked_for, failed_requests, made_by_envoy};
 pub(super) use logs::{Drift, drifts, rejections};
+pub(super) use pod::{is_ready, keeps_ending, trouble};
 pub(super) use route::{Route, routes};
+pub(super) use service::{of_service, selected};
 pub(super) use socket::{Socket, dead, nodes_of, sockets, told};
 pub(super) use upstream::{Upstream, unanswered};
 

@@ -7,6 +7,7 @@ mod announcement_lease;
 mod announcement_off;
 mod announcement_policy;
 mod backend;
+mod backend_pods;
 mod backend_protocol;
 mod balancer_targets;
 mod challenge_isolated;
@@ -21,6 +22,7 @@ mod gateway_class;
 mod helm_key;
 mod host_ports;
 mod issuance;
+mod keeps_ending;
 mod kube_proxy;
 mod low_ports;
 mod no_address;
@@ -32,6 +34,7 @@ mod not_granted;
 mod nowhere;
 mod old_envoys;
 mod one_node;
+mod operator_down;
 mod out_of_date;
 mod passthrough;
 mod placeholder;
@@ -107,6 +110,9 @@ pub const ALL: &[&Rule] = &[
     &node_not_ready::RULE,
     &nowhere::RULE,
     &passthrough::RULE,
+    &operator_down::RULE,
+    &backend_pods::RULE,
+    &keeps_ending::RULE,
 ];
 
 /// An issue of Cilium about some releases.

@@ -2,7 +2,7 @@
 
 use super::issue;
 use crate::dossier::{ComponentPod, Dossier, Readiness};
-use crate::finding::reading::{dead, gateways, listed, nodes_of, sockets, told};
+use crate::finding::reading::{dead, gateways, listed, nodes_of, sockets, told, trouble};
 use crate::finding::releases::{Releases, between};
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::name::NodeName;
@@ -58,7 +58,9 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         down.iter().filter_map(|pod| pod.node.as_ref()).map(NodeName::as_str).collect();
     let mut firing = Firing::new(role, confidence).about(format!("agents on {}", listed(&names)));
     for pod in &down {
-        let reason = pod.reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
+        let object = dossier.get("", "Pod", Some(&pod.pod.namespace), &pod.pod.name);
+        let reason = object.and_then(trouble).or_else(|| pod.reason.clone());
+        let reason = reason.map(|reason| format!(", {reason}")).unwrap_or_default();
         let node = pod.node.as_ref().map(NodeName::as_str).unwrap_or_default();
         firing = firing.seen(
             format!("not ready{reason}, {} restarts", pod.restarts),

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::dossier::{Dossier, text};
 use crate::finding::reading::{
-    Condition, Route, Upstream, answers, cited, could_read, gateways, items, made_by_envoy, routes,
-    unanswered,
+    Condition, Route, Upstream, answers, cited, could_read, gateways, items, made_by_envoy,
+    of_service, routes, unanswered,
 };
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::name::NamespacedName;
@@ -126,8 +126,7 @@ fn no_slices(
     name: &NamespacedName,
     service: &Value,
 ) -> Option<Firing> {
-    let all = || dossier.list("discovery.k8s.io", "EndpointSlice");
-    if !could_read(dossier, "EndpointSlice") || all().any(|slice| is_of(slice, name)) {
+    if !could_read(dossier, "EndpointSlice") || !of_service(dossier, name).is_empty() {
         return None;
     }
     let failed = unanswered(dossier);
@@ -141,13 +140,6 @@ fn no_slices(
         .seen(format!("none of Service {name}"), "EndpointSlices")
         .seen(format!("spec.selector {selector}"), cited(service));
     Some(firing.inferred("no pod is behind the Service, so Envoy has nothing to send to"))
-}
-
-/// Whether a slice is a Service's.
-fn is_of(slice: &Value, service: &NamespacedName) -> bool {
-    let label = slice.pointer("/metadata/labels/kubernetes.io~1service-name");
-    text(slice, "/metadata/namespace") == Some(&service.namespace)
-        && label.and_then(Value::as_str) == Some(&service.name)
 }
 
 /// Endpoints are ready, and Envoy could not connect to one for a request of this route.
@@ -189,10 +181,7 @@ fn endpoints(
         .pointer("/spec/selector")
         .and_then(Value::as_object)
         .is_some_and(|selector| !selector.is_empty());
-    let slices: Vec<&Value> = dossier
-        .list("discovery.k8s.io", "EndpointSlice")
-        .filter(|slice| is_of(slice, name))
-        .collect();
+    let slices = of_service(dossier, name);
     if !has_selector || !could_read(dossier, "EndpointSlice") || slices.is_empty() {
         return None;
     }

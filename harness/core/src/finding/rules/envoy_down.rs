@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::issue;
 use crate::dossier::{ComponentPod, Dossier, Readiness};
-use crate::finding::reading::{Socket, could_read, dead, gateways, listed, sockets, told};
+use crate::finding::reading::{Socket, could_read, dead, gateways, listed, sockets, told, trouble};
 use crate::finding::releases::{Releases, between, since};
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::name::NodeName;
@@ -48,7 +48,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .envoys
         .iter()
         .filter(|pod| pod.ready == Readiness::NotReady)
-        .filter_map(|pod| Some((pod.node.clone()?, state(pod))))
+        .filter_map(|pod| Some((pod.node.clone()?, state(dossier, pod))))
         .collect();
     if could_read(dossier, "Pod") && could_read(dossier, "Node") {
         let with: BTreeSet<_> =
@@ -99,8 +99,10 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .inferred("connections to the Gateway's ports on these nodes are refused or reset until Envoy is back")]
 }
 
-fn state(pod: &ComponentPod) -> String {
-    let reason = pod.reason.as_deref().map(|reason| format!(", {reason}")).unwrap_or_default();
+fn state(dossier: &Dossier, pod: &ComponentPod) -> String {
+    let object = dossier.get("", "Pod", Some(&pod.pod.namespace), &pod.pod.name);
+    let reason = object.and_then(trouble).or_else(|| pod.reason.clone());
+    let reason = reason.map(|reason| format!(", {reason}")).unwrap_or_default();
     let restarts = match pod.restarts {
         0 => String::new(),
         1 => ", 1 restart".to_owned(),

@@ -248,7 +248,7 @@ fn counted(dossier: &Dossier, nodes: &[NodeName]) -> Vec<Seen> {
     let told = by_count.into_iter().rev().map(|(count, nodes)| {
         let settings = if count == 1 { "setting differs" } else { "settings differ" };
         Seen {
-            what: format!("{count} {settings} from the ConfigMap, by its own count"),
+            what: format!("{count} {settings} from the ConfigMap"),
             source: format!("metric cilium_drift_checker_config_delta of {}", agents_on(&nodes)),
         }
     });
