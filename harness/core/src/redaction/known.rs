@@ -163,6 +163,22 @@ fn tells(word: &str) -> bool {
             || has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase))
 }
 
+/// Fields whose texts are words of the Kubernetes API and never secrets. Somebody's secret may be
+/// such a word, and without it an object would be taken for something else.
+const VOCABULARY: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "type",
+    "mode",
+    "protocol",
+    "reason",
+    "status",
+    "scope",
+    "from",
+    "controllerName",
+    "gatewayClassName",
+];
+
 /// Takes known secrets out of values and texts.
 #[derive(Clone)]
 pub struct Remover(Option<AhoCorasick>);
@@ -175,7 +191,7 @@ impl Remover {
             Value::Array(items) => items.iter_mut().for_each(|item| self.remove(item)),
             Value::Object(fields) => fields
                 .iter_mut()
-                .filter(|(key, _)| !["apiVersion", "kind"].contains(&key.as_str()))
+                .filter(|(key, field)| !(field.is_string() && VOCABULARY.contains(&key.as_str())))
                 .for_each(|(_, field)| self.remove(field)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -216,6 +232,14 @@ mod tests {
     fn secret(key: &str, value: &str) -> Known {
         learnt(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"},
             "data": {key: STANDARD.encode(value)}}))
+    }
+
+    #[test]
+    fn a_word_of_the_api_that_is_somebodys_secret_stays_where_the_api_has_it() {
+        let known = learnt(json!({"kind": "ConfigMap", "data": {"password": "LoadBalancer"}}));
+        let mut value = json!({"spec": {"type": "LoadBalancer", "note": "LoadBalancer"}});
+        known.remover().remove(&mut value);
+        assert_eq!(value, json!({"spec": {"type": "LoadBalancer", "note": PLACEHOLDER}}));
     }
 
     #[test]
