@@ -179,6 +179,10 @@ pub fn examine(dossier: &Dossier) -> Vec<Finding> {
     findings
 }
 
+/// The origin of claims that `gateproof check` makes: they are read off the cluster's objects, where
+/// those of a scenario may be mistakes of their own.
+pub const ORIGIN_OF_CHECKS: &str = "gateproof check";
+
 /// Explanations of what is there on healthy clusters too.
 const NEEDS_TROUBLE: &[&str] = &["GP0002"];
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::{NodeSelector, ProviderKind};
 use gateproof_core::dossier::{Dossier, Unread, Why, text};
+use gateproof_core::finding::ORIGIN_OF_CHECKS;
 use gateproof_core::health::Profile;
 use gateproof_core::name::{
     ClusterName, ListenerName, NamespacedName, ScenarioName, TrialName, VariantName,
@@ -336,7 +337,7 @@ impl Checked<'_> {
                 name: name.clone(),
                 action: Action::Check(Check {
                     name,
-                    origin: "gateproof check".to_owned(),
+                    origin: ORIGIN_OF_CHECKS.to_owned(),
                     variants: Vec::new(),
                     within: WITHIN,
                     claim,

@@ -52,10 +52,12 @@ mod status_behind;
 mod status_nodes;
 mod switched_off;
 mod traffic_policy;
+mod unexplained;
 mod wrong_chain;
 
 use super::releases::Releases;
-use super::{About, Issue, Rule};
+use super::{About, Issue, Role, Rule};
+use crate::dossier::Dossier;
 
 /// Every rule, by number.
 pub const ALL: &[&Rule] = &[
@@ -113,9 +115,23 @@ pub const ALL: &[&Rule] = &[
     &operator_down::RULE,
     &backend_pods::RULE,
     &keeps_ending::RULE,
+    &unexplained::RULE,
 ];
 
 /// An issue of Cilium about some releases.
 const fn issue(reference: &'static str, releases: Releases) -> Issue {
     Issue { reference, about: About::Cilium(releases) }
+}
+
+/// Rules that go by what is absent, and so are told only where no other has a cause. What the first
+/// two tell excludes each other; the last leaves room to them too.
+const RESIDUAL: &[&str] = &[nowhere::RULE.id, silent_ports::RULE.id, unexplained::RULE.id];
+
+/// Whether another rule has a cause, for a residual rule to ask.
+fn another_cause(dossier: &Dossier, own: &Rule) -> bool {
+    let last = own.id == unexplained::RULE.id;
+    let is_asked = |id: &str| id != own.id && (last || !RESIDUAL.contains(&id));
+    ALL.iter()
+        .filter(|rule| is_asked(rule.id))
+        .any(|rule| (rule.examine)(dossier).iter().any(|firing| firing.role == Role::Cause))
 }

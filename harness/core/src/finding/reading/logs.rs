@@ -7,7 +7,8 @@
 //! (`pkg/envoy/xds/server.go` 1.16 to 1.21-dev, in three wordings), and by Envoy itself as `gRPC
 //! config for TYPE rejected: …` (Envoy 1.40, `delta config for …` with the other protocol).
 
-use crate::dossier::{Component, Dossier, LogLine};
+use super::Gateway;
+use crate::dossier::{Component, Dossier, LogLine, text};
 use crate::name::NodeName;
 
 /// A setting that a component started with otherwise than it stands in the ConfigMap.
@@ -83,6 +84,25 @@ pub(in crate::finding) struct Rejection<'d> {
     pub(in crate::finding) node: Option<&'d NodeName>,
     /// Envoy's words, as far as the line has them.
     pub(in crate::finding) words: String,
+}
+
+impl Rejection<'_> {
+    /// Whether it names resources that were made of Gateways, and of none of these: agents call them
+    /// `NAMESPACE/NAME-OF-THE-CILIUMENVOYCONFIG/…`.
+    pub(in crate::finding) fn is_of_others(&self, ours: &[Gateway<'_>]) -> bool {
+        let outer = |letter: char| !letter.is_ascii_alphanumeric() && !"-./".contains(letter);
+        let words = self.words.split(outer);
+        let mut named = words.filter(|word| word.contains("/cilium-gateway-")).peekable();
+        let is_ours = |word: &str| {
+            ours.iter().any(|gateway| {
+                let usual = format!("cilium-gateway-{}", gateway.name.name);
+                let made = gateway.envoy_config().and_then(|config| text(config, "/metadata/name"));
+                let prefix = format!("{}/{}/", gateway.name.namespace, made.unwrap_or(&usual));
+                word.starts_with(&prefix)
+            })
+        };
+        named.peek().is_some() && !named.any(is_ours)
+    }
 }
 
 /// Lines that tell of a refused resource, each text once for each node.

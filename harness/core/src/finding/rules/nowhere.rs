@@ -1,6 +1,5 @@
 //! GP0056: no node serves the Gateway, and nothing that was read says why.
 
-use super::ALL;
 use crate::dossier::Dossier;
 use crate::entry::EntryPoint;
 use crate::exposure::Expectation;
@@ -12,7 +11,7 @@ use crate::scenario::ConditionStatus;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
-    id: ID,
+    id: "GP0056",
     title: "every node refuses the Gateway's ports although its objects are all there",
     explanation: "\
 The Gateway is accepted, its Service and its CiliumEnvoyConfig are there, and every node refuses every port \
@@ -36,8 +35,6 @@ switched on look exactly like this when neither the times of pods and ConfigMap 
     examine,
 };
 
-const ID: &str = "GP0056";
-
 fn examine(dossier: &Dossier) -> Vec<Firing> {
     let all: Vec<Socket<'_>> = sockets(dossier).into_iter().filter(Socket::is_traffic).collect();
     let firings: Vec<Firing> = gateways(dossier)
@@ -59,11 +56,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
             })
         })
         .collect();
-    let has_a_cause = || {
-        let others = ALL.iter().filter(|rule| rule.id != ID);
-        others.flat_map(|rule| (rule.examine)(dossier)).any(|firing| firing.role == Role::Cause)
-    };
-    if firings.is_empty() || has_a_cause() { Vec::new() } else { firings }
+    if firings.is_empty() || super::another_cause(dossier, &RULE) { Vec::new() } else { firings }
 }
 
 /// The sockets that should accept for a Gateway.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::issue;
 use crate::dossier::Dossier;
-use crate::finding::reading::{dead, gateways, rejections, told};
+use crate::finding::reading::{ciliums_gateways, dead, gateways, in_trouble, rejections, told};
 use crate::finding::releases::{Releases, since};
 use crate::finding::{Confidence, Firing, Role, Rule};
 
@@ -41,12 +41,13 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .filter(|one| one.words.to_lowercase().contains("duplicate address"))
         .collect();
     let gateways = gateways(dossier);
+    let refused: Vec<_> = refused.into_iter().filter(|one| !one.is_of_others(&gateways)).collect();
     if refused.is_empty() || gateways.is_empty() {
         return Vec::new();
     }
     // Two Gateways on one port give the same words, for another reason.
     let mut ports = BTreeSet::new();
-    for gateway in &gateways {
+    for gateway in &ciliums_gateways(dossier) {
         let own: BTreeSet<u16> = gateway.listeners().iter().map(|one| one.port).collect();
         if own.into_iter().any(|port| !ports.insert(port)) {
             return Vec::new();
@@ -60,7 +61,10 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         })
         .collect();
     let about: Vec<_> = if named.is_empty() { gateways.iter().collect() } else { named };
-    let mut firing = Firing::new(Role::Cause, Confidence::Likely)
+    // What was refused in the past may be served by now.
+    let probed = !dossier.exposure.is_empty();
+    let role = if probed && !in_trouble(dossier) { Role::Contributing } else { Role::Cause };
+    let mut firing = Firing::new(role, Confidence::Likely)
         .seen_all(told(&dead(dossier)))
         .inferred("the listener that Envoy has still holds the address; the new one is refused until the old one is gone");
     for one in &refused {

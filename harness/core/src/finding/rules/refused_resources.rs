@@ -3,10 +3,8 @@
 use serde_json::Value;
 
 use super::issue;
-use crate::dossier::{Dossier, text};
-use crate::finding::reading::{
-    Gateway, Route, cited, gateways, in_trouble, items, rejections, routes,
-};
+use crate::dossier::Dossier;
+use crate::finding::reading::{Route, cited, gateways, in_trouble, items, rejections, routes};
 use crate::finding::releases::{Releases, between};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
 
@@ -61,7 +59,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         // These have findings of their own.
         let of_the_host =
             words.contains("cannot bind") && (host_network || words.contains("permission denied"));
-        if words.contains("duplicate address") || of_the_host || is_of_others(&one.words, &ours) {
+        if words.contains("duplicate address") || of_the_host || one.is_of_others(&ours) {
             continue;
         }
         let begun = firing.take().unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Certain));
@@ -95,22 +93,6 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         firing
             .inferred("Envoy keeps the configuration that it had before, and none for what is new"),
     ]
-}
-
-/// Whether words name resources that were made of Gateways, and of none of these: agents call them
-/// `NAMESPACE/NAME-OF-THE-CILIUMENVOYCONFIG/…`.
-fn is_of_others(words: &str, ours: &[Gateway<'_>]) -> bool {
-    let outer = |letter: char| !letter.is_ascii_alphanumeric() && !"-./".contains(letter);
-    let mut named = words.split(outer).filter(|word| word.contains("/cilium-gateway-")).peekable();
-    let is_ours = |word: &str| {
-        ours.iter().any(|gateway| {
-            let usual = format!("cilium-gateway-{}", gateway.name.name);
-            let made = gateway.envoy_config().and_then(|config| text(config, "/metadata/name"));
-            let prefix = format!("{}/{}/", gateway.name.namespace, made.unwrap_or(&usual));
-            word.starts_with(&prefix)
-        })
-    };
-    named.peek().is_some() && !named.any(is_ours)
 }
 
 /// A header value with a per cent sign that begins nothing: neither `%%` nor `%COMMAND%`.

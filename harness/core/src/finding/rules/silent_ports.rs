@@ -58,7 +58,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         || silent.is_empty()
         || any_open
         || !silent.iter().all(|socket| is_silent(&socket))
-        || has_another_cause(dossier)
+        || super::another_cause(dossier, &RULE)
     {
         return Vec::new();
     }
@@ -116,14 +116,6 @@ fn others(all: &[Socket<'_>], nodes: &BTreeSet<crate::name::NodeName>, firing: F
     } else {
         firing.inferred("ports that nobody serves are silent too, so the filter is before the node or for all its ports")
     }
-}
-
-/// Whether any other rule has a cause. They know more: this one goes by what is absent.
-fn has_another_cause(dossier: &Dossier) -> bool {
-    super::ALL
-        .iter()
-        .filter(|rule| rule.id != RULE.id)
-        .any(|rule| (rule.examine)(dossier).iter().any(|firing| firing.role == Role::Cause))
 }
 
 /// Policies of the host firewall.
