@@ -304,8 +304,11 @@ impl Site<'_> {
         })
     }
 
+    /// A port that is none of the Gateway's own listeners may be one of a ListenerSet's: the Service
+    /// that was made for the Gateway has the ports of both.
     fn require_listener_port(&self, port: u16) -> Result<(), NoEntry> {
-        if self.gateway.ports().contains(&port) {
+        let of_service = |service: &ServiceFacts| service.ports.iter().any(|one| one.port == port);
+        if self.gateway.ports().contains(&port) || self.service.is_some_and(of_service) {
             return Ok(());
         }
         Err(NoEntry::NoListener {

@@ -354,17 +354,22 @@ impl Checked<'_> {
         name: &NamespacedName,
         config: &CiliumConfig,
     ) -> (Vec<(String, Claim)>, Vec<Unread>) {
-        let Some(reference) = Reference::of(self.dossier, self.version, config, self.gateway)
-        else {
-            return (Vec::new(), Vec::new());
+        let reference = Reference::of(self.dossier, self.version, config, self.gateway);
+        let found = match &reference {
+            Some(reference) => requests::of(reference, self.gateway),
+            None => match requests::ways::unasked(self.dossier, self.gateway) {
+                Some(why) => Requests::Unaskable(why),
+                None => Requests::Of(Vec::new(), Vec::new()),
+            },
         };
-        match requests::of(&reference, self.gateway) {
+        match found {
             Requests::Of(claims, unasked) => {
                 let requests = claims
                     .into_iter()
                     .map(|claim| (requests::name(&claim), Claim::Http(Box::new(claim))));
-                let handshakes = passthrough::of(&reference, self.gateway)
-                    .into_iter()
+                let handshakes = reference
+                    .iter()
+                    .flat_map(|reference| passthrough::of(reference, self.gateway))
                     .map(|claim| (passthrough::name(&claim), Claim::Passthrough(claim)));
                 (requests.chain(handshakes).collect(), unasked)
             }

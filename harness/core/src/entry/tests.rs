@@ -175,6 +175,25 @@ fn the_grid_looks_at_listener_node_and_health_check_ports_of_every_node() {
 }
 
 #[test]
+fn a_port_that_a_listener_set_opens_is_entered_like_the_gateways_own() {
+    let (nodes, gateway) = (nodes(), gateway());
+    let more = service(|object| {
+        let ports = object["spec"]["ports"].as_array_mut().expect("ports");
+        ports.push(json!({"name": "port-8081", "port": 8081, "nodePort": 31081}));
+    });
+    let host_network = HostNetwork::On { match_labels: BTreeMap::new() };
+    for (host_network, port) in [(HostNetwork::Off, 31081), (host_network, 8081)] {
+        let config = CiliumConfig { host_network, ..CiliumConfig::default() };
+        let site = Site { config: &config, nodes: &nodes, gateway: &gateway, service: Some(&more) };
+        let points = site.entry_points(&Entry::EachNode(NodeSelector::All), 8081);
+        let points = points.expect("a way in");
+        assert!(points.iter().all(|point| point.port == port), "{points:?}");
+        let unknown = site.entry_points(&Entry::EachNode(NodeSelector::All), 8082);
+        assert!(matches!(unknown, Err(NoEntry::NoListener { .. })));
+    }
+}
+
+#[test]
 fn no_entry_point_is_an_error_that_says_why() {
     let plain = CiliumConfig::default();
     let cluster_ip = service(|object| {

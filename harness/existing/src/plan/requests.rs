@@ -13,6 +13,7 @@
 //! protocol is asked for nothing: it would not understand.
 
 mod taken;
+pub(super) mod ways;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ use gateproof_model::translation::envoy::{
 use serde_json::Value;
 
 use super::reference::Reference;
+use ways::Protocol;
 
 /// So many rules are asked at most; those beyond are a claim that stays open.
 const ASKED: usize = 200;
@@ -62,6 +64,11 @@ pub(super) fn of(reference: &Reference<'_>, gateway: &Value) -> Requests {
     }
     let asking = Asking { reference, calls: calls(reference.dossier) };
     let (mut found, unasked) = asking.all(gateway);
+    if let (true, true, Some(why)) =
+        (found.is_empty(), unasked.is_empty(), ways::unasked(reference.dossier, gateway))
+    {
+        return Requests::Unaskable(why);
+    }
     let over = found.len().saturating_sub(ASKED);
     found.truncate(ASKED);
     let usual = (REQUESTS / found.len().max(1)).clamp(NODES.0, NODES.1);
@@ -161,15 +168,11 @@ impl Asking<'_> {
     fn all(&self, gateway: &Value) -> (Vec<Asked>, Vec<Unread>) {
         let mut tried: Vec<Vec<Tried>> = Vec::new();
         let mut seen = BTreeSet::new();
-        for listener in gateway["spec"]["listeners"].as_array().into_iter().flatten() {
-            let Some(port) = listener["port"].as_u64().and_then(|port| u16::try_from(port).ok())
-            else {
-                continue;
-            };
-            let tls = match listener["protocol"].as_str() {
-                Some("HTTP") => false,
-                Some("HTTPS") => true,
-                _ => continue,
+        for (port, protocol) in ways::of(self.reference.dossier, gateway) {
+            let tls = match protocol {
+                Protocol::Http => false,
+                Protocol::Https => true,
+                Protocol::Tls => continue,
             };
             if seen.insert((port, tls)) {
                 tried.extend(self.reference.listener(port).into_iter().flat_map(|listener| {

@@ -252,3 +252,53 @@ fn the_first_request_to_a_port_goes_through_every_node_and_further_ones_through_
     let sent = requests(&dossier("1.20.2", HostNetwork::Off, objects));
     assert_eq!((sent.len(), open(&sent[199]), open(&sent[200])), (201, false, true));
 }
+
+#[test]
+fn listeners_of_a_listener_set_are_asked_like_the_gateways_own() {
+    let mut shared = gateway("shared", "cilium");
+    shared["spec"]["allowedListeners"] = json!({"namespaces": {"from": "All"}});
+    let set = |parent: &str| {
+        json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "ListenerSet",
+        "metadata": {"namespace": "apps", "name": "more", "generation": 1},
+        "spec": {"parentRef": {"namespace": "gateway", "name": parent},
+            "listeners": [{"name": "more", "protocol": "HTTP", "port": 8081,
+                "allowedRoutes": {"namespaces": {"from": "All"}}}]}})
+    };
+    let mut routes = route(&json!([{}]), &json!([]));
+    let route = routes.last_mut().expect("a route");
+    route["spec"]["parentRefs"] = json!([{"group": "gateway.networking.k8s.io",
+        "kind": "ListenerSet", "namespace": "apps", "name": "more"}]);
+    // Envoy's listeners of one protocol share their routes.
+    for (parent, expected) in [
+        (
+            "shared",
+            vec!["carried http://web.example.test/ 80", "carried http://web.example.test/ 8081"],
+        ),
+        ("another", vec!["answered http://gateproof-check.invalid/ 80"]),
+    ] {
+        let objects =
+            [vec![class("cilium", CILIUM), shared.clone(), set(parent)], routes.clone()].concat();
+        assert_eq!(sent(&dossier("1.20.2", on(), objects)), expected, "{parent}");
+    }
+}
+
+#[test]
+fn an_accepted_gateway_for_http_of_which_nothing_can_be_asked_does_not_pass() {
+    // The class is another controller's as far as it was read, so the reference makes nothing of it.
+    let mut shared = gateway("shared", "cilium");
+    let open = |shared: &Value| {
+        let objects = vec![class("cilium", "example.test/other"), shared.clone()];
+        let dossier = dossier("1.20.2", HostNetwork::Off, objects);
+        let plan = super::super::plan(
+            &ClusterName::new("c"),
+            &dossier,
+            &super::wishes(&["gateway/shared"], Probing::Requests),
+        );
+        let plan = plan.expect("a plan");
+        let steps = &plan.clusters[0].trials[0].definition.steps;
+        steps.iter().any(|step| step.name == "requests")
+    };
+    assert!(!open(&shared), "its status says enough");
+    shared["status"] = json!({"conditions": [{"type": "Accepted", "status": "True"}]});
+    assert!(open(&shared));
+}
