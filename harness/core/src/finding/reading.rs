@@ -32,7 +32,7 @@ pub(super) use pod::{is_ready, keeps_ending, trouble};
 pub(super) use route::{Route, routes};
 pub(super) use service::{of_service, selected};
 pub(super) use socket::{Socket, dead, nodes_of, sockets, told};
-pub(super) use upstream::{Upstream, unanswered};
+pub(super) use upstream::{Upstream, unanswered, upstream};
 
 /// The group of the Gateway API.
 pub(super) const GATEWAY_API: &str = "gateway.networking.k8s.io";

@@ -45,6 +45,11 @@ impl Socket<'_> {
         self.is_closed() && self.wanted == Wanted::Open
     }
 
+    /// Whether it may accept; `false` where the reference says that it must not.
+    pub(in crate::finding) fn is_wanted(&self) -> bool {
+        self.wanted != Wanted::Closed
+    }
+
     /// Whether traffic of a Gateway enters here.
     pub(in crate::finding) fn is_traffic(&self) -> bool {
         matches!(self.role, Some(PortRole::NodePort { .. } | PortRole::ListenerPort))

@@ -4,9 +4,12 @@ use serde_json::Value;
 
 use super::issue;
 use crate::dossier::Dossier;
-use crate::finding::reading::{Route, cited, gateways, in_trouble, items, rejections, routes};
+use crate::finding::reading::{
+    Route, cited, dead, failed_requests, gateways, in_trouble, items, rejections, routes, upstream,
+};
 use crate::finding::releases::{Releases, between};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
+use crate::observation::HttpOutcome;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -79,7 +82,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         return Vec::new();
     }
     let mut firing = firing.unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Likely));
-    if suspects.is_empty() && !in_trouble(dossier) {
+    if suspects.is_empty() && (!in_trouble(dossier) || fails_behind_envoy(dossier)) {
         // It may be past, or about something that is no Gateway's.
         (firing.role, firing.confidence) = (Role::Contributing, Confidence::Likely);
     }
@@ -93,6 +96,20 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         firing
             .inferred("Envoy keeps the configuration that it had before, and none for what is new"),
     ]
+}
+
+/// Whether all that fails are requests for which Envoy has a route, and no answer from a backend:
+/// then it has taken what it needs.
+fn fails_behind_envoy(dossier: &Dossier) -> bool {
+    let failed: Vec<_> =
+        failed_requests(dossier).into_iter().flat_map(|(_, fared)| fared).collect();
+    let mut lost = failed.iter().filter(|fared| !fared.is_carried()).peekable();
+    lost.peek().is_some()
+        && dead(dossier).is_empty()
+        && lost.all(|fared| match fared.outcome {
+            HttpOutcome::Response(answer) => upstream(answer).is_some(),
+            _ => false,
+        })
 }
 
 /// A header value with a per cent sign that begins nothing: neither `%%` nor `%COMMAND%`.
@@ -145,8 +162,10 @@ mod tests {
 
     use super::RULE;
     use crate::dossier::{Component, Dossier};
-    use crate::finding::Confidence;
-    use crate::finding::fixture::{Change, Variant, dedicated, fires, healthy, silent, words};
+    use crate::finding::fixture::{
+        Change, Variant, answer, dedicated, fires, healthy, silent, words,
+    };
+    use crate::finding::{Confidence, Role};
 
     fn rule(rule: &Value) -> Dossier {
         dedicated().set("HTTPRoute", "go-hello-world", "/spec/rules/0", rule)
@@ -233,6 +252,17 @@ mod tests {
         fires(&RULE, &line("shared-gateway"));
         silent(&RULE, &line("shared-gateway-2"));
         silent(&RULE, &line("a-shared-gateway"));
+    }
+
+    #[test]
+    fn a_backend_that_gives_no_answer_is_no_matter_of_what_envoy_refused() {
+        let line =
+            "gRPC config for type.googleapis.com/envoy.config.listener.v3.Listener rejected: x";
+        let past = || dedicated().log(Component::Envoy, Some("worker"), line);
+        let behind = past().failed("http", vec![answer(503, "no healthy upstream", &[])]);
+        assert_eq!(fires(&RULE, &behind).role, Role::Contributing);
+        let no_route = past().failed("http", vec![answer(404, "", &[])]);
+        assert_eq!(fires(&RULE, &no_route).role, Role::Cause);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::dossier::Dossier;
 use crate::event::CheckResult;
-use crate::finding::reading::{Socket, dead, gateways, listed, made_by_envoy, sockets, told};
+use crate::finding::reading::{self, Socket, dead, gateways, listed, made_by_envoy, sockets, told};
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::observation::{HttpOutcome, TcpOutcome, TlsFailure};
 use crate::verdict::Verdict;
@@ -42,11 +42,14 @@ that agents have not handed on what the CiliumEnvoyConfig holds, or that Envoy g
 
 fn examine(dossier: &Dossier) -> Vec<Firing> {
     let ours = gateways(dossier);
-    if ours.is_empty() || super::another_cause(dossier, &RULE) {
+    // Where conditions are not as they should be, they say why.
+    let well = !reading::failed(dossier, &["gateway", "route", "routes"]);
+    if ours.is_empty() || !well || super::another_cause(dossier, &RULE) {
         return Vec::new();
     }
     let start = ours.iter().fold(Firing::new(Role::Cause, Confidence::Possible), Firing::about);
-    let mut firing = requests(dossier, addresses(dossier, ports(dossier, start)));
+    let connected = unselected(dossier, ports(dossier, start));
+    let mut firing = requests(dossier, addresses(dossier, connected));
     if firing.seen.is_empty() {
         return Vec::new();
     }
@@ -76,6 +79,17 @@ fn ports(dossier: &Dossier, firing: Firing) -> Firing {
         firing = firing.inferred("a port that is refused on some nodes and accepts on others was not taken there, or a filter of those nodes rejects it");
     }
     firing
+}
+
+/// Listener ports that accept where the node selector chooses nobody.
+fn unselected(dossier: &Dossier, firing: Firing) -> Firing {
+    let mut open = sockets(dossier);
+    open.retain(|socket| socket.is_listener_port() && socket.is_open() && !socket.is_wanted());
+    let on = dossier.cilium.config.as_ref().is_some_and(|config| config.host_network.is_on());
+    if !on || open.is_empty() {
+        return firing;
+    }
+    firing.seen_all(told(&open)).inferred("a node that the selector does not choose serves the Gateway: its agent goes on with older labels or an older configuration, or another program listens there")
 }
 
 /// Ports of load balancers' addresses that do not accept, where others do.
@@ -148,7 +162,9 @@ mod tests {
     use crate::dossier::Dossier;
     use crate::event::PlacedHttp;
     use crate::exposure::PortRole;
-    use crate::finding::fixture::{Change, NODES, answer, dedicated, fires, silent, words};
+    use crate::finding::fixture::{
+        Change, NODES, Variant, answer, dedicated, fires, healthy, silent, words,
+    };
     use crate::finding::{ORIGIN_OF_CHECKS, rules};
     use crate::observation::{HttpOutcome, NoResponse, TcpOutcome, TlsFailure};
 
@@ -185,6 +201,22 @@ mod tests {
         assert!(words(&fires(&RULE, &silent)).contains("drops packets"));
         let refused = dedicated().see(&NODES, https, &TcpOutcome::Refused);
         assert!(words(&fires(&RULE, &refused)).contains("refused on every node"));
+    }
+
+    #[test]
+    fn a_node_that_is_not_chosen_and_serves_is_named() {
+        let chosen = healthy(Variant::HostNetworkNodeSelector);
+        silent(&RULE, &chosen);
+        let open =
+            chosen.see(&NODES, |role, _| role == PortRole::ListenerPort, &TcpOutcome::Accepted);
+        assert!(words(&fires(&RULE, &open)).contains("older labels"));
+    }
+
+    #[test]
+    fn conditions_that_are_not_well_say_why_themselves() {
+        let https = |role, _| role == (PortRole::NodePort { listener: 443 });
+        let silent_port = dedicated().see(&NODES[..1], https, &TcpOutcome::TimedOut);
+        silent(&RULE, &silent_port.failed("gateway", Vec::new()));
     }
 
     #[test]
