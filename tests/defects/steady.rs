@@ -15,6 +15,8 @@ static RESTED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\bheld for [\d.]+ s and \d+ more", "held for 0.1 s and 1 more"),
         (r"serial [0-9a-f:]{8,}", "serial 00"),
         (r"\bbasket(-next)?-[0-9a-z]{9}-\d\b", "basket-pod"),
+        (r"pod=basket-[0-9a-z]{9}-\d_shop\([0-9a-f-]{36}\)", "pod=basket-pod_shop(uid)"),
+        (r"\b\d+ looks\b", "8 looks"),
         (r"valid 202\S+ to \S+", "valid 2026 to 2027"),
         // What chance gives; nothing and everything stay as they are.
         (r"\b[1-9]\d?\.\d % \(\d+ of", "50.0 % (100 of"),

@@ -2,10 +2,13 @@
 
 mod acme;
 mod addresses;
+mod announcements;
+mod backends;
 mod certificates;
 mod faults;
 mod nodes;
 mod routes;
+mod silence;
 mod steps;
 
 use crate::case::Defect;
@@ -20,6 +23,9 @@ pub(crate) const BASES: &[&str] = &[
     "low-port",
     "node-ports",
     "addresses",
+    "announced",
+    "config-deleted",
+    "every-node",
     "steps",
     "port-change",
 ];
@@ -39,6 +45,9 @@ pub(crate) fn defects() -> impl Iterator<Item = &'static Defect> {
         acme::DEFECTS,
         nodes::DEFECTS,
         addresses::DEFECTS,
+        announcements::DEFECTS,
+        backends::DEFECTS,
+        silence::DEFECTS,
         steps::DEFECTS,
         faults::DEFECTS,
     ]

@@ -19,6 +19,7 @@ use crate::name::{ListenerName, NamespacedName, NodeName, ScenarioName, VariantN
 use crate::observation::TcpOutcome;
 use crate::topology::Topology;
 
+mod fault;
 mod file;
 mod text;
 
@@ -32,6 +33,7 @@ mod resolve;
 pub mod catalog;
 pub mod issuer;
 
+pub use fault::{Fault, PodTrouble};
 use issuer::Issuer;
 
 pub use request::{
@@ -126,36 +128,6 @@ pub struct Backend {
     pub replicas: u32,
     /// The Service's port.
     pub port: u16,
-}
-
-/// A named deviation of the embedded cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// Agents still run with the configuration from before Gateway API was enabled.
-    AgentsNotRestarted {
-        /// On these nodes.
-        nodes: NodeSelector,
-    },
-    /// Envoy does not run.
-    EnvoyDown {
-        /// On these nodes.
-        nodes: NodeSelector,
-    },
-    /// The operator still runs with the configuration from before Gateway API was enabled.
-    OperatorNotRestarted,
-    /// The operator copies no Secrets to where agents read them, although it is told to.
-    SecretsNotCopied,
-    /// cert-manager runs without its support for the Gateway API.
-    CertManagerWithoutGatewayApi,
-    /// Definitions of the Gateway API are not installed.
-    DefinitionsAbsent {
-        /// The kinds that they define.
-        kinds: Vec<String>,
-    },
-    /// Envoys refuse a listener whose port was changed, and keep the one they have.
-    PortChangeRejected,
-    /// A network policy lets nobody in at the Gateway's identity.
-    IngressDenied,
 }
 
 /// One thing a trial does, in order.

@@ -166,6 +166,27 @@ pub async fn until_gone(
     .await
 }
 
+/// Waits until the object with this uid is gone. One of the same name that a controller has made anew
+/// meanwhile is another object.
+///
+/// # Errors
+/// When it is still there at the deadline; the message names the finalizers that hold it.
+pub async fn until_gone_or_replaced(
+    client: &Client,
+    object: &ObjectRef,
+    uid: &str,
+    deadline: Duration,
+    on_progress: impl FnMut(&str),
+) -> Result<(), WaitError> {
+    until_object(client, object, deadline, on_progress, |found| match found {
+        Some(found) if found.pointer("/metadata/uid").and_then(Value::as_str) == Some(uid) => {
+            Poll::NotYet { missing: still_there(object, found) }
+        }
+        _ => Poll::Ready(()),
+    })
+    .await
+}
+
 /// Lets a span pass: between two looks of a caller that repeats them itself.
 pub async fn pause(span: Duration) {
     pause_until(Instant::now() + span.min(LONGEST)).await;

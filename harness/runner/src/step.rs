@@ -82,15 +82,20 @@ pub(crate) async fn patch(client: &Client, object: &ObjectRef, patch: &Value) ->
 
 /// Deletes an object and waits until it is gone.
 pub(crate) async fn delete(client: &Client, object: &ObjectRef, progress: Progress<'_>) -> Outcome {
+    // What a controller makes anew at once is not what was to go.
+    let there = client.get(object).await.ok().flatten();
+    let uid = there.as_ref().and_then(|there| there.pointer("/metadata/uid")?.as_str());
     match client.delete(object).await {
         Ok(Deleted::Accepted) => {}
         // What comes after would speak of a change that did not happen.
         Ok(Deleted::WasAbsent) => return Err(vec![absent(object)]),
         Err(error) => return Err(vec![refusal("the API accepts the deletion", &error)]),
     }
-    wait::until_gone(client, object, GONE_WITHIN, progress)
-        .await
-        .map_err(|error| vec![overdue("the object is gone", &error)])
+    let gone = match uid {
+        Some(uid) => wait::until_gone_or_replaced(client, object, uid, GONE_WITHIN, progress).await,
+        None => wait::until_gone(client, object, GONE_WITHIN, progress).await,
+    };
+    gone.map_err(|error| vec![overdue("the object is gone", &error)])
 }
 
 /// Waits until the cluster has worked through a change, so that no claim is judged by what was

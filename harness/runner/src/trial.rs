@@ -198,12 +198,14 @@ impl Trial<'_> {
         let client = self.cluster.client();
         let image = self.cluster.own_image();
         let (definition, run) = (Arc::clone(&self.plan.definition), self.run);
+        let longest = self.cluster.settles_within().unwrap_or(Duration::MAX);
+        let limit = PREREQUISITE_LIMIT.min(longest);
         self.step("backends", async move |progress| {
             let objects: Vec<_> =
                 definition.backends.iter().flat_map(|it| backend::objects(it, &image)).collect();
             step::apply_own(&client, run, &objects).await?;
             for wanted in &definition.backends {
-                backend::await_up(&client, wanted, PREREQUISITE_LIMIT, progress).await?;
+                backend::await_up(&client, wanted, limit, progress).await?;
             }
             Ok(())
         })

@@ -47,6 +47,9 @@ pub struct CiliumConfig {
     pub ipv4: bool,
     /// `ipv6.enabled`.
     pub ipv6: bool,
+    /// `l2announcements.enabled`: agents announce addresses of load balancers on their network.
+    #[serde(default)]
+    pub l2_announcements: bool,
 }
 
 impl Default for CiliumConfig {
@@ -69,6 +72,7 @@ impl Default for CiliumConfig {
             stream_idle_timeout_seconds: 300,
             ipv4: true,
             ipv6: false,
+            l2_announcements: false,
         }
     }
 }

@@ -58,6 +58,7 @@ pub fn read(
             .number("http-stream-idle-timeout", defaults.stream_idle_timeout_seconds),
         ipv4: entries.flag("enable-ipv4", true),
         ipv6: entries.flag("enable-ipv6", false),
+        l2_announcements: entries.flag(crate::announcement::SETTING, false),
     }
 }
 

@@ -72,6 +72,7 @@ pub fn config(version: &CiliumVersion, values: &Value) -> CiliumConfig {
         },
         ipv4: values.flag("ipv4.enabled", true),
         ipv6: values.flag("ipv6.enabled", false),
+        l2_announcements: values.flag("l2announcements.enabled", false),
     }
 }
 

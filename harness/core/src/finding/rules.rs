@@ -6,6 +6,7 @@ mod announcement_holder;
 mod announcement_lease;
 mod announcement_off;
 mod announcement_policy;
+mod announcement_unheard;
 mod backend;
 mod backend_pods;
 mod backend_protocol;
@@ -111,6 +112,7 @@ pub const ALL: &[&Rule] = &[
     &config_missing::RULE,
     &node_not_ready::RULE,
     &nowhere::RULE,
+    &announcement_unheard::RULE,
     &passthrough::RULE,
     &operator_down::RULE,
     &backend_pods::RULE,

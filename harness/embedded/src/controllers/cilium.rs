@@ -5,6 +5,7 @@
 //! plane. What the model does not cover is collected and never guessed.
 
 pub(crate) mod agent;
+pub(crate) mod announcing;
 pub(crate) mod config_map;
 pub(crate) mod deviation;
 pub(crate) mod endpoint;
@@ -19,6 +20,7 @@ use gateproof_core::cilium::{CiliumConfig, CiliumVersion};
 use gateproof_core::cluster::{Node, NodeSelector};
 use gateproof_core::scenario::Fault;
 
+use crate::controllers::kubernetes::kubelet::Troubles;
 use crate::controllers::object::uid;
 use crate::controllers::snapshot::Snapshot;
 
@@ -69,10 +71,20 @@ pub(crate) struct Deviations {
     pub(crate) stale_agents: BTreeMap<String, String>,
     /// The uid of the operator's pod, when it still runs with that configuration.
     pub(crate) stale_operator: Option<String>,
-    /// Nodes on which Envoy does not run.
-    pub(crate) envoy_down: BTreeSet<String>,
+    /// Pods that do not come up, and nodes that are lost.
+    pub(crate) pods: Troubles,
+    /// Nodes before which packets to ports of Gateways are dropped.
+    pub(crate) filtered: BTreeSet<String>,
+    /// Nodes whose agents apply no CiliumEnvoyConfig.
+    pub(crate) configs_ignored: BTreeSet<String>,
+    /// Nodes whose Envoys have no routes.
+    pub(crate) without_routes: BTreeSet<String>,
+    /// Nodes whose Envoys have no endpoints.
+    pub(crate) without_endpoints: BTreeSet<String>,
     /// Kinds of the Gateway API that were not defined when the operator started.
     pub(crate) undefined: Vec<String>,
+    /// The operator fails over routes before it translates them.
+    pub(crate) operator_fails_on_routes: bool,
     /// The operator copies no Secrets.
     pub(crate) secrets_not_copied: bool,
     /// cert-manager has no support for the Gateway API.
@@ -81,6 +93,8 @@ pub(crate) struct Deviations {
     pub(crate) port_change_rejected: bool,
     /// Envoys answer everything with 403.
     pub(crate) ingress_denied: bool,
+    /// Agents may not write Leases.
+    pub(crate) leases_forbidden: bool,
 }
 
 impl Deviations {
@@ -90,16 +104,41 @@ impl Deviations {
         for fault in faults {
             match fault {
                 Fault::AgentsNotRestarted { .. } | Fault::OperatorNotRestarted => {}
-                Fault::EnvoyDown { nodes: selector } => {
-                    resolved.envoy_down.extend(chosen(selector, nodes));
+                Fault::AgentDown { nodes: selector, why } => {
+                    let down = chosen(selector, nodes).map(|node| (node, *why));
+                    resolved.pods.agents.extend(down);
+                }
+                Fault::EnvoyDown { nodes: selector, why } => {
+                    let down = chosen(selector, nodes).map(|node| (node, *why));
+                    resolved.pods.envoys.extend(down);
+                }
+                Fault::BackendDown { backend, why } => {
+                    resolved.pods.deployments.insert(backend.clone(), *why);
+                }
+                Fault::NodeDown { nodes: selector } => {
+                    resolved.pods.lost_nodes.extend(chosen(selector, nodes));
+                }
+                Fault::PortsFiltered { nodes: selector } => {
+                    resolved.filtered.extend(chosen(selector, nodes));
+                }
+                Fault::EnvoyConfigsIgnored { nodes: selector } => {
+                    resolved.configs_ignored.extend(chosen(selector, nodes));
+                }
+                Fault::RoutesNotTaken { nodes: selector } => {
+                    resolved.without_routes.extend(chosen(selector, nodes));
+                }
+                Fault::EndpointsNotTaken { nodes: selector } => {
+                    resolved.without_endpoints.extend(chosen(selector, nodes));
                 }
                 Fault::DefinitionsAbsent { kinds } => resolved.undefined.clone_from(kinds),
+                Fault::OperatorFailsOnRoutes => resolved.operator_fails_on_routes = true,
                 Fault::SecretsNotCopied => resolved.secrets_not_copied = true,
                 Fault::CertManagerWithoutGatewayApi => {
                     resolved.cert_manager_without_gateway_api = true;
                 }
                 Fault::PortChangeRejected => resolved.port_change_rejected = true,
                 Fault::IngressDenied => resolved.ingress_denied = true,
+                Fault::LeasesForbidden => resolved.leases_forbidden = true,
             }
         }
         resolved
@@ -132,18 +171,10 @@ impl NotRestarted {
     pub(crate) fn resolve(faults: &[Fault], nodes: &[Node]) -> Self {
         let mut resolved = Self::default();
         for fault in faults {
-            match fault {
-                Fault::AgentsNotRestarted { nodes: selector } => {
-                    resolved.agents.extend(chosen(selector, nodes));
-                }
-                Fault::OperatorNotRestarted => resolved.operator = true,
-                Fault::EnvoyDown { .. }
-                | Fault::DefinitionsAbsent { .. }
-                | Fault::SecretsNotCopied
-                | Fault::CertManagerWithoutGatewayApi
-                | Fault::PortChangeRejected
-                | Fault::IngressDenied => {}
+            if let Fault::AgentsNotRestarted { nodes: selector } = fault {
+                resolved.agents.extend(chosen(selector, nodes));
             }
+            resolved.operator |= *fault == Fault::OperatorNotRestarted;
         }
         resolved
     }

@@ -52,6 +52,9 @@ pub(crate) const GATEWAY: KindName = KindName::new("gateway.networking.k8s.io", 
 pub(crate) const CILIUM_ENVOY_CONFIG: KindName =
     KindName::new("cilium.io", "v2", "CiliumEnvoyConfig");
 pub(crate) const CILIUM_NODE: KindName = KindName::new("cilium.io", "v2", "CiliumNode");
+pub(crate) const CILIUM_L2_ANNOUNCEMENT_POLICY: KindName =
+    KindName::new("cilium.io", "v2alpha1", "CiliumL2AnnouncementPolicy");
+pub(crate) const LEASE: KindName = KindName::new("coordination.k8s.io", "v1", "Lease");
 pub(crate) const CERTIFICATE: KindName = KindName::new("cert-manager.io", "v1", "Certificate");
 pub(crate) const ISSUER: KindName = KindName::new("cert-manager.io", "v1", "Issuer");
 pub(crate) const CERTIFICATE_REQUEST: KindName =

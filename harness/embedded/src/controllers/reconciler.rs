@@ -17,7 +17,7 @@ use super::cilium::agent::{Rejected, drift_log, envoy_log, rejection_log};
 use super::cilium::endpoint::Backends;
 use super::cilium::operator::Operator;
 use super::cilium::program::{Programmed, program};
-use super::cilium::{Stack, deviation, lb_ipam, secret_sync};
+use super::cilium::{Stack, announcing, deviation, lb_ipam, secret_sync};
 use super::component_log::{LogLine, component_pods};
 use super::findings::Findings;
 use super::kubernetes::kubelet::Kubelet;
@@ -67,6 +67,8 @@ struct Round {
     refused: Vec<String>,
     unmodelled: Vec<Unmodelled>,
     next_wake: Option<OffsetDateTime>,
+    /// When leases of announcers are to be renewed.
+    renewal: Option<Duration>,
 }
 
 impl Reconciler {
@@ -107,7 +109,7 @@ impl Reconciler {
                 if answered.changed.is_empty() {
                     let due = round.next_wake.map(|due| self.time_until(due));
                     let again = (challenges.waiting > 0).then_some(CHALLENGES_AGAIN);
-                    let wake_in = due.into_iter().chain(again).min();
+                    let wake_in = due.into_iter().chain(again).chain(round.renewal).min();
                     return Pass { revision, wake_in, findings };
                 }
                 changed = answered.changed;
@@ -190,10 +192,10 @@ impl Reconciler {
         self.perform(writes, &mut round);
         let writes = scheduler::desired(&self.snapshot(), &now);
         self.perform(writes, &mut round);
-        let envoy_down = stack.map(|stack| stack.faults.envoy_down.clone()).unwrap_or_default();
+        let troubles = stack.map(|stack| stack.faults.pods.clone()).unwrap_or_default();
         let snapshot = self.snapshot();
         if let Some(kubelet) = &mut self.kubelet {
-            let writes = kubelet.sync(&snapshot, &envoy_down, &now).await;
+            let writes = kubelet.sync(&snapshot, &troubles, &now).await;
             self.perform(writes, &mut round);
         }
         let writes = endpoint_slice::desired(&self.snapshot());
@@ -245,6 +247,10 @@ impl Reconciler {
         self.say(reconciled.log, now);
         round.unmodelled.extend(reconciled.unmodelled);
         self.perform(reconciled.writes, round);
+        let announced = announcing::desired(&self.snapshot(), stack, now);
+        self.say(announced.log, now);
+        round.renewal = announced.renewal;
+        self.perform(announced.writes, round);
         let copies = stack.config.secrets_sync && !stack.faults.secrets_not_copied;
         if stack.serves_gateways() && copies {
             let copies = secret_sync::desired(

@@ -23,6 +23,8 @@ pub(crate) enum FieldManager {
     CertManager,
     /// Cilium's operator.
     CiliumOperator,
+    /// Cilium's agents.
+    CiliumAgent,
     /// LB-IPAM, which is part of Cilium's operator but owns other fields.
     CiliumLbIpam,
     /// What installs charts.
@@ -38,6 +40,7 @@ impl FieldManager {
             Self::Kubelet => "kubelet",
             Self::CertManager => "cert-manager-controller",
             Self::CiliumOperator => "cilium-operator",
+            Self::CiliumAgent => "cilium-agent",
             Self::CiliumLbIpam => "cilium-operator-lb-ipam",
             Self::Helm => "helm",
         }

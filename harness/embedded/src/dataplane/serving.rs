@@ -74,7 +74,7 @@ impl Serving {
                 let destination = Destination {
                     protocol: cluster.protocol,
                     security: security(cluster, program),
-                    endpoints: program.endpoints.get(name).cloned().unwrap_or_default(),
+                    endpoints: program.endpoints.get(&cluster.name).cloned().unwrap_or_default(),
                     next: AtomicUsize::new(0),
                 };
                 (name.clone(), destination)

@@ -5,7 +5,7 @@
 //! from the same objects and by the same model as on the control plane, because typed
 //! configurations do not travel; only those whose CiliumEnvoyConfig exists are used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::controllers::component_log::component_pods::runs;
 use crate::controllers::installed;
 use crate::controllers::kind::{CILIUM_NODE, NODE, POD};
 use crate::controllers::kubernetes::container_image::SystemComponent;
-use crate::controllers::kubernetes::kubelet::{Kubelet, PodSockets};
+use crate::controllers::kubernetes::kubelet::{Kubelet, PodSockets, Troubles};
 use crate::controllers::object::{
     annotation, condition, identity, is_true, items, label, skeleton, text, uid,
 };
@@ -214,7 +214,7 @@ impl RunningNode {
         let now = self.clock.now();
         self.report(snapshot, self.registration(snapshot, &now)).await?;
         self.open(snapshot).await?;
-        let statuses = self.kubelet.sync(snapshot, &BTreeSet::new(), &now).await;
+        let statuses = self.kubelet.sync(snapshot, &Troubles::default(), &now).await;
         self.report(snapshot, self.places(snapshot)).await?;
         self.report(snapshot, statuses).await?;
         self.program(snapshot, &now).await;

@@ -21,9 +21,9 @@ use crate::address::{AddressBlock, LoopbackBook};
 use crate::api::server::ServeError;
 use crate::api::{ApiServer, Clock, ClockWithPast, Part, Store, service};
 use crate::controllers::cluster_dns;
-use crate::controllers::kind::{CONFIG_MAP, NAMESPACE, NODE};
+use crate::controllers::kind::{CONFIG_MAP, NAMESPACE};
 use crate::controllers::kubernetes::namespace::{AUTHORITY_NAMESPACE, ROOT_AUTHORITY};
-use crate::controllers::kubernetes::node::node_object;
+use crate::controllers::kubernetes::node::{NodeState, node_writes};
 use crate::controllers::object::skeleton;
 use crate::controllers::write::{FieldManager, Write, perform};
 use crate::controllers::{ComponentLogs, Controllers, Installation, Surroundings};
@@ -94,11 +94,7 @@ impl EmbeddedCluster {
             writes.push(Write::Apply(FieldManager::Helm, skeleton(NAMESPACE, None, namespace)));
         }
         for node in &cluster.nodes {
-            let object = node_object(node, taint, &now);
-            let mut status = skeleton(NODE, None, node.name.as_str());
-            status["status"] = object["status"].clone();
-            writes.push(Write::Apply(FieldManager::Kubelet, object));
-            writes.push(Write::ApplyStatus(FieldManager::Kubelet, status));
+            writes.extend(node_writes(node, taint, NodeState::Ready, &now));
         }
         let mut names = skeleton(CONFIG_MAP, Some(cluster_dns::NAMESPACE), cluster_dns::CONFIG);
         names["data"] = json!({"Corefile": cluster_dns::COREFILE});

@@ -16,16 +16,18 @@ use serde_json::Value;
 
 use super::cluster::{EmbeddedCluster, refusal};
 use super::helm_release::{HelmRelease, Standing};
+use super::nodes::control_plane;
 use super::stack_objects::{Cidr, GATEWAY_CLASS_NAME, INSTALLED, before_gateway_api, objects};
 use super::workloads::SYSTEM;
 use crate::api::{Clock, ObjectName};
 use crate::controllers::cilium::{Deviations, NotRestarted, Stack, agent, operator};
 use crate::controllers::component_log::component_pods::runs;
 use crate::controllers::kind::{
-    CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, DAEMON_SET, GATEWAY_CLASS, POD,
+    CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, DAEMON_SET, GATEWAY_CLASS, NODE, POD,
 };
 use crate::controllers::kubernetes::container_image::SystemComponent;
-use crate::controllers::object::{identity, label, name, namespace, skeleton, text, uid};
+use crate::controllers::kubernetes::node::{NodeState, node_writes};
+use crate::controllers::object::{identity, is_true, label, name, namespace, skeleton, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::{FieldManager, Write};
 
@@ -50,6 +52,7 @@ impl EmbeddedCluster {
         let mut faults = Deviations::resolve(&stack.faults, &self.nodes);
         let not_restarted = NotRestarted::resolve(&stack.faults, &self.nodes);
         self.write(&operation, undefine(&faults))?;
+        self.write(&operation, self.lose(&faults))?;
         if !not_restarted.is_nothing() {
             self.clock.set_back(PAST);
             let past = self
@@ -144,6 +147,26 @@ impl EmbeddedCluster {
             .secret()
         });
         records.map(|record| Write::Apply(FieldManager::Helm, record)).collect()
+    }
+
+    /// Nodes that are lost since the last installation, and those that are back.
+    fn lose(&self, faults: &Deviations) -> Vec<Write> {
+        let snapshot = self.snapshot();
+        let taint = control_plane(&self.nodes);
+        let now = self.clock.now();
+        let mut writes = Vec::new();
+        for node in &self.nodes {
+            let state = if faults.pods.lost_nodes.contains(node.name.as_str()) {
+                NodeState::Lost
+            } else {
+                NodeState::Ready
+            };
+            let live = snapshot.get(NODE, None, node.name.as_str());
+            if live.is_some_and(|live| is_true(live, "Ready")) != (state == NodeState::Ready) {
+                writes.extend(node_writes(node, taint, state, &now));
+            }
+        }
+        writes
     }
 
     /// The entries of Cilium's ConfigMap, once there is one.

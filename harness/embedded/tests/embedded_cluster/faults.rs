@@ -2,7 +2,7 @@
 
 use gateproof_core::cluster::NodeSelector;
 use gateproof_core::name::NodeName;
-use gateproof_core::scenario::Fault;
+use gateproof_core::scenario::{Fault, PodTrouble};
 use gateproof_embedded::api::Kind;
 use gateproof_kubernetes::{Cluster, Component};
 
@@ -53,7 +53,8 @@ async fn one_stale_agent_breaks_its_own_node_only() {
 
 #[tokio::test]
 async fn envoy_down_on_one_node_closes_that_node_and_shows_in_the_daemon_set() {
-    let bench = founding_with(dedicated(), vec![Fault::EnvoyDown { nodes: on("worker5") }]).await;
+    let fault = Fault::EnvoyDown { nodes: on("worker5"), why: PodTrouble::Crashes };
+    let bench = founding_with(dedicated(), vec![fault]).await;
     let others = names(&["control-plane", "worker", "worker2", "worker3", "worker4"]);
     assert_eq!(bench.accepting(bench.node_port(80)).await, others);
     let set = bench.get(&Kind::new("apps", "DaemonSet"), "kube-system", "cilium-envoy");

@@ -49,7 +49,11 @@ fn read(evidence: &Evidence, pod: &Value, component: Component) -> Option<Compon
         reason: of_status("/state/waiting/reason")
             .or_else(|| of_status("/state/terminated/reason"))
             .or_else(|| text(pod, "/status/reason"))
-            .map(str::to_owned),
+            // A container that waits after it was killed for its memory waits like any other.
+            .map(|reason| match of_status("/lastState/terminated/reason") {
+                Some("OOMKilled") if reason != "OOMKilled" => format!("{reason} after OOMKilled"),
+                _ => reason.to_owned(),
+            }),
     })
 }
 

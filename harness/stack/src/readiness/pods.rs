@@ -12,6 +12,8 @@ pub(crate) struct Trouble {
     pub(crate) reason: String,
     /// The kubelet's message.
     pub(crate) message: String,
+    /// How it ended the last time, such as `OOMKilled, exit code 137`.
+    pub(crate) ended: Option<String>,
     /// How often the container was started again.
     pub(crate) restarts: u64,
     /// Whether it can pass.
@@ -76,7 +78,16 @@ fn of_container(status: &Value) -> Option<Trouble> {
         "CrashLoopBackOff" | "CreateContainerError" | "RunContainerError" => Outlook::Doubtful,
         _ => return None,
     };
-    Some(Trouble { container: text(status, "name"), reason, message, restarts, outlook })
+    let ended = status.pointer("/lastState/terminated").and_then(ended);
+    Some(Trouble { container: text(status, "name"), reason, message, ended, restarts, outlook })
+}
+
+/// How a container ended: the kubelet's reason, which tells one that was killed for its memory from
+/// one that gave up, and the exit code.
+fn ended(terminated: &Value) -> Option<String> {
+    let reason = terminated.get("reason").and_then(Value::as_str)?;
+    let code = terminated.get("exitCode").and_then(Value::as_i64);
+    Some(code.map_or_else(|| reason.to_owned(), |code| format!("{reason}, exit code {code}")))
 }
 
 /// What keeps a pod from running, in words, and whether it can pass: what its containers wait for, or
@@ -84,9 +95,11 @@ fn of_container(status: &Value) -> Option<Trouble> {
 pub fn hindrance(pod: &Value) -> Option<(String, Outlook)> {
     let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or("?");
     let name = format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"));
-    if let Some(Trouble { container, reason, message, outlook, .. }) = trouble(pod) {
+    if let Some(Trouble { container, reason, message, ended, outlook, .. }) = trouble(pod) {
         let said = if message.is_empty() { String::new() } else { format!(" ({message})") };
-        return Some((format!("container {container} of pod {name}: {reason}{said}"), outlook));
+        let ended = ended.map(|ended| format!(", it last ended with {ended}")).unwrap_or_default();
+        let words = format!("container {container} of pod {name}: {reason}{ended}{said}");
+        return Some((words, outlook));
     }
     if let Some((container, reason, message)) = other_wait(pod) {
         let words = format!("container {container} of pod {name}: {reason} ({message})");
@@ -126,7 +139,7 @@ pub(crate) async fn in_words(
     let text =
         |pointer: &str| pod.pointer(pointer).and_then(Value::as_str).unwrap_or("?").to_owned();
     let (name, node) = (text("/metadata/name"), text("/spec/nodeName"));
-    let Trouble { container, reason, message, restarts, .. } = trouble;
+    let Trouble { container, reason, message, ended, restarts, .. } = trouble;
     let words = format!("container {container} of pod {namespace}/{name} on {node}: {reason}");
     if reason != "CrashLoopBackOff" {
         return if message.is_empty() { words } else { format!("{words} ({message})") };
@@ -145,7 +158,8 @@ pub(crate) async fn in_words(
         },
         Err(error) => format!("its log could not be had: {}", error.cause),
     };
-    format!("{words} after {restarts} restarts; {said}")
+    let ended = ended.as_ref().map(|ended| format!(", the last time with {ended}"));
+    format!("{words} after {restarts} restarts{}; {said}", ended.unwrap_or_default())
 }
 
 fn shortened(line: &str) -> String {

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use super::issue;
 use crate::announcement::{Lease, Policy, foreign_class, lease_name};
-use crate::dossier::{Component, Dossier, Readiness};
+use crate::dossier::{Component, Dossier, Readiness, text};
 use crate::finding::reading::{
     Addressed, Reach, addressed, agents_labels, announces, cited, config_map, could_read, listed,
     name_of, policies,
 };
+use crate::finding::releases::{Releases, between};
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::name::NodeName;
+
+/// Releases whose agents announce a Service with the policy Local only beside one of its backends.
+const LOCAL_NEEDS_BACKEND: Releases = Releases(&[between((20, 2), (21, 0))]);
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -24,19 +29,22 @@ route to host, while the node ports work and every condition is green.
 
 Agents make the lease a moment after the Service has an address. When none comes: the agents on the \
 chosen nodes are down or older than the setting (announcing is decided at their start), or they may \
-not write leases, which the chart allows them with l2announcements.enabled and nobody else does.
+not write leases, which the chart allows them with l2announcements.enabled and nobody else does. In \
+1.20.2 an agent takes no part for a Service with externalTrafficPolicy Local unless one of its backends \
+is on the node, and a Gateway's Service has none but the placeholder: it is announced by nobody.
 
 Which devices an agent knows is not seen in the API: a policy whose interfaces match none gets a \
 lease all the same, and announces nothing.",
     remedy: &[
         "look for the lease and for what agents say of it: kubectl -n kube-system get leases; kubectl -n kube-system logs daemonset/cilium | grep -i 'resource lock\\|l2'",
         "set l2announcements.enabled=true in Cilium's Helm values, which also gives the agents the right to write leases, and restart them: kubectl -n kube-system rollout restart daemonset/cilium",
+        "with 1.20.2: gatewayAPI.externalTrafficPolicy=Cluster in Cilium's Helm values",
     ],
     sources: &[
         "cilium/cilium pkg/l2announcer/l2announcer.go 1.16 to 1.21-dev: election, name and namespace of the lease",
         "cilium/cilium Documentation/network/l2-announcements.rst 1.16 to 1.21-dev: troubleshooting, right to write leases, NDP from 1.19 on",
     ],
-    issues: &[],
+    issues: &[issue("cilium/cilium#48799", LOCAL_NEEDS_BACKEND)],
     examine,
 };
 
@@ -80,6 +88,14 @@ fn unheld(
     if let Reach::Missed(missed) = &one.reach {
         firing = firing.seen_all(missed.iter().cloned());
         firing.confidence = Confidence::Certain;
+    }
+    let version = dossier.versions.cilium.as_ref();
+    if text(one.service, "/spec/externalTrafficPolicy") == Some("Local")
+        && version.is_some_and(|version| LOCAL_NEEDS_BACKEND.hold(version))
+    {
+        firing = firing
+            .seen("spec.externalTrafficPolicy: Local", cited(one.service))
+            .inferred("agents of this release announce such a Service only where one of its backends is, and a Gateway's Service has none on any node");
     }
     let chosen: Vec<&str> = labels
         .iter()
@@ -179,6 +195,19 @@ mod tests {
             Some(moment("2026-11-21T02:30:00Z"));
         let firing = fires(&RULE, &stale);
         assert!(words(&firing).contains("agents on worker and worker2 started before"));
+    }
+
+    #[test]
+    fn the_policy_local_is_told_only_of_the_release_that_minds_it() {
+        let local = |version: &str| {
+            let set = unheld().edit("Service", "cilium-gateway-shared-gateway", |service| {
+                service["spec"]["externalTrafficPolicy"] = json!("Local");
+            });
+            words(&fires(&RULE, &set.version(version)))
+        };
+        assert!(local("1.20.2").contains("externalTrafficPolicy: Local"));
+        assert!(!local("1.20.1").contains("externalTrafficPolicy: Local"));
+        assert!(!words(&fires(&RULE, &unheld().version("1.20.2"))).contains("Local"));
     }
 
     #[test]

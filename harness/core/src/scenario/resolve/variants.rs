@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::super::file::ScenarioFile;
+use super::super::file::{BackendFile, ScenarioFile};
 use super::{expectation, faults, nodes, values};
 use crate::cilium::values::{config, merge};
 use crate::cilium::{CiliumConfig, CiliumVersion, HostNetwork};
 use crate::cluster::NodeSelector;
 use crate::expectation::Expected;
-use crate::name::VariantName;
+use crate::name::{NamespacedName, VariantName};
 use crate::scenario::{Action, Check, Fault, Step, Variant};
 use crate::source::problem::Problem;
 use crate::source::tree::Place;
@@ -80,14 +80,17 @@ pub(super) fn resolve<'a>(
     let shared = spec.at(&["stack", "values"]);
     values::check(shared, versions, problems);
     let base = Value::Object(file.spec.stack.values.clone());
-    let shared_faults = faults::resolve(&file.spec.faults, spec, topology, problems);
+    let backends: Vec<NamespacedName> =
+        file.spec.backends.iter().map(BackendFile::full_name).collect();
+    let around = faults::Surroundings { topology, backends: &backends };
+    let shared_faults = faults::resolve(&file.spec.faults, spec, around, problems);
     let mut variants: Vec<VariantScope<'a>> = Vec::new();
     for (index, variant) in file.spec.variants.iter().enumerate() {
         let place = spec.get("variants").item(index);
         let wrong = values::wrong(place.get("values"), versions);
         let expect = expectation::of_variant(file, spec, (variant, place), wrong, problems);
         let mut faults = shared_faults.clone();
-        faults.extend(faults::resolve(&variant.faults, place, topology, problems));
+        faults.extend(faults::resolve(&variant.faults, place, around, problems));
         let own = Value::Object(variant.values.clone());
         let merged = merge(&base, &own);
         let name = VariantName::new(&variant.name.0);

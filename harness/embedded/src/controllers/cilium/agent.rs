@@ -37,15 +37,30 @@ pub(crate) fn node_states(snapshot: &Snapshot, stack: &Stack) -> Vec<NodeState> 
             node: NodeName::new(name(node)),
             agent: match started_with(stack, name(node)) {
                 Some(config) => AgentState::StartedWith(config),
+                // What an agent makes of CiliumEnvoyConfigs that it does not watch, or not at all.
+                None if !applies(stack, name(node)) => {
+                    AgentState::StartedWith(before_gateway_api(&stack.config))
+                }
                 None => AgentState::Current,
             },
-            envoy: if stack.faults.envoy_down.contains(name(node)) {
+            envoy: if stack.faults.pods.envoys.contains_key(name(node)) {
                 EnvoyState::Down
             } else {
                 EnvoyState::Running
             },
         })
         .collect()
+}
+
+/// Whether the agent of a node runs.
+pub(crate) fn is_up(stack: &Stack, node: &str) -> bool {
+    let pods = &stack.faults.pods;
+    !pods.agents.contains_key(node) && !pods.lost_nodes.contains(node)
+}
+
+/// Whether the agent of a node applies CiliumEnvoyConfigs.
+fn applies(stack: &Stack, node: &str) -> bool {
+    is_up(stack, node) && !stack.faults.configs_ignored.contains(node)
 }
 
 /// The pod of a node's agent.
@@ -200,7 +215,8 @@ fn runs(stack: &Stack, node: &Value, config: &EnvoyConfig) -> bool {
     let selected = config.node_selector.as_ref().is_none_or(|labels| has_labels(node, labels));
     selected
         && started_with(stack, name(node)).is_none()
-        && !stack.faults.envoy_down.contains(name(node))
+        && !stack.faults.pods.envoys.contains_key(name(node))
+        && applies(stack, name(node))
 }
 
 #[cfg(test)]

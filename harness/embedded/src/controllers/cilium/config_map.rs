@@ -18,6 +18,9 @@ pub(crate) fn entries(config: &CiliumConfig, version: &CiliumVersion) -> BTreeMa
     set("external-envoy-proxy", config.external_envoy_proxy.to_string());
     set("enable-ipv4", config.ipv4.to_string());
     set("enable-ipv6", config.ipv6.to_string());
+    if config.l2_announcements {
+        set(gateproof_core::announcement::SETTING, "true".to_owned());
+    }
     if !config.gateway_api {
         return entries;
     }

@@ -30,6 +30,30 @@ pub(crate) fn deny(config: &mut EnvoyConfig) {
     }
 }
 
+/// What an Envoy lacks that its agent should have handed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lack {
+    /// The routes that came after the listeners: for every host it has no route.
+    Routes,
+    /// Endpoints of clusters, which it knows by name.
+    Endpoints,
+}
+
+/// The configuration as an Envoy has it that lacks something.
+pub(crate) fn lacking(config: &EnvoyConfig, lack: Lack) -> EnvoyConfig {
+    let mut config = config.clone();
+    match lack {
+        Lack::Routes => {
+            config.route_tables.values_mut().for_each(|table| table.virtual_hosts.clear());
+        }
+        // Nobody has endpoints for these names.
+        Lack::Endpoints => {
+            config.clusters.values_mut().for_each(|cluster| cluster.name.push_str(" (unknown)"));
+        }
+    }
+    config
+}
+
 /// The first listener that binds other ports on the host than before, and a port that the one in
 /// force holds.
 pub(crate) fn port_changed(before: &EnvoyConfig, now: &EnvoyConfig) -> Option<(String, u16)> {

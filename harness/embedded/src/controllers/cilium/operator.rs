@@ -38,6 +38,8 @@ const MADE_KINDS: [KindName; 4] = [SERVICE, ENDPOINTS, ENDPOINT_SLICE, CILIUM_EN
 pub(crate) struct Operator {
     /// The newest translation of each CiliumEnvoyConfig, by the config's name.
     configs: BTreeMap<NamespacedName, EnvoyConfig>,
+    /// Gateways for which everything was made, while it fails over routes.
+    made: BTreeSet<NamespacedName>,
 }
 
 /// What one reconcile of everything amounts to.
@@ -68,7 +70,13 @@ impl Operator {
             return reconciled;
         }
         let input = Input::new(&stack.version, &stack.config, resources);
-        let outcome = reconcile(&input);
+        let mut outcome = reconcile(&input);
+        if stack.faults.operator_fails_on_routes {
+            outcome = self.failing_on_routes(snapshot, stack, outcome);
+            reconciled.log.extend(failures(snapshot));
+        } else {
+            self.made.clear();
+        }
         for object in &outcome.objects {
             reconciled
                 .writes
@@ -84,6 +92,38 @@ impl Operator {
         reconciled.synced_secrets = outcome.synced_secrets;
         self.configs.extend(outcome.envoy.into_iter().map(|config| (config.name.clone(), config)));
         reconciled
+    }
+
+    /// What comes of it when every reconcile ends after the routes' statuses, before anything is
+    /// translated (Cilium 1.20 `operator/pkg/gateway-api/gateway_reconcile.go`, where they come in
+    /// this order): routes are as they should be, everything else as before there were any, and
+    /// what somebody deletes is not made again.
+    fn failing_on_routes(
+        &mut self,
+        snapshot: &Snapshot,
+        stack: &Stack,
+        mut outcome: Outcome,
+    ) -> Outcome {
+        let is_route = |object: &&Value| is_route_kind(text(object, "/kind").unwrap_or_default());
+        let (resources, _) =
+            Resources::from_objects(snapshot.objects().filter(|object| !is_route(object)));
+        let before = reconcile(&Input::new(&stack.version, &stack.config, &resources));
+        let owner = |object: &Value| {
+            let owner = items(object, "/metadata/ownerReferences").first()?;
+            let scope = namespace(object).unwrap_or_default();
+            Some(NamespacedName::new(scope, name_of_reference(owner)))
+        };
+        let is_config = |object: &&Value| text(object, "/kind") == Some(CILIUM_ENVOY_CONFIG.kind);
+        let live = before.objects.iter().filter(|object| snapshot.live(object).is_some());
+        self.made.extend(live.filter(is_config).filter_map(owner));
+        let mut objects = before.objects;
+        objects.retain(|object| {
+            snapshot.live(object).is_some()
+                || owner(object).is_none_or(|owner| !self.made.contains(&owner))
+        });
+        outcome.statuses.retain(|update| is_route_kind(&update.kind));
+        outcome.statuses.extend(before.statuses);
+        Outcome { objects, envoy: before.envoy, statuses: outcome.statuses, ..outcome }
     }
 
     /// The translations of the CiliumEnvoyConfigs that exist, also of those that were made by an
@@ -104,6 +144,26 @@ impl Operator {
         self.configs.retain(|name, _| existing.contains(name));
         (self.configs.values().cloned().collect(), unmodelled)
     }
+}
+
+fn is_route_kind(kind: &str) -> bool {
+    kind.ends_with("Route")
+}
+
+/// What is logged of reconciles that panic: controller-runtime catches that and tries again
+/// (kubernetes-sigs/controller-runtime 0.19 and later, `pkg/internal/controller/controller.go`).
+fn failures(snapshot: &Snapshot) -> impl Iterator<Item = LogLine> {
+    snapshot.list(GATEWAY).map(|gateway| LogLine {
+        component: Component::CiliumOperator,
+        text: format!(
+            "level=error msg=\"Reconciler error\" controller=gateway \
+             controllerGroup=gateway.networking.k8s.io controllerKind=Gateway namespace={} name={} \
+             error=\"panic: runtime error: invalid memory address or nil pointer dereference \
+             [recovered]\"",
+            namespace(gateway).unwrap_or_default(),
+            name(gateway)
+        ),
+    })
 }
 
 /// What the operator says at its start of Gateway API support that stays off.

@@ -8,6 +8,7 @@ pub(crate) mod pebble;
 mod pod_status;
 mod program;
 pub(crate) mod responder;
+pub(crate) mod troubles;
 mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,19 +18,21 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::container_image::{ContainerImage, SystemComponent};
+use super::container_image::ContainerImage;
 use super::pod;
 use crate::api::{ObjectName, PodLogs, PodNetwork};
-use crate::controllers::kind::{DEPLOYMENT, NODE, POD, REPLICA_SET};
-use crate::controllers::object::{is_controlled_by, items, name, namespace, text, uid};
+use crate::controllers::kind::{NODE, POD};
+use crate::controllers::object::{items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
+use gateproof_core::scenario::PodTrouble;
 use gateproof_echo::datagram::DatagramServer;
 use gateproof_echo::{EchoError, EchoIdentity, EchoServer, Log, Serving};
 use pebble::Pebble;
 use pod_status::{PodState, status_write};
 use program::{Listener, Service};
 use responder::{Answers, Responder};
+pub(crate) use troubles::Troubles;
 
 /// The first pod address: kind's and kubeadm's usual pod network is 10.244.0.0/16. Pods are known
 /// by these addresses in the cluster; their sockets are elsewhere on loopback.
@@ -61,6 +64,8 @@ pub(crate) struct Kubelet {
     logs: PodLogs,
     network: PodNetwork,
     running: BTreeMap<String, RunningPod>,
+    /// Addresses of pods that have one and do not run, by uid.
+    reserved: BTreeMap<String, IpAddr>,
 }
 
 #[derive(Debug)]
@@ -102,22 +107,25 @@ enum StartError {
 impl Kubelet {
     /// Kubelets that start echo servers at this loopback address.
     pub(crate) fn new(base: IpAddr, logs: PodLogs, network: PodNetwork) -> Self {
-        Self { scope: Scope::AllNodes, base, logs, network, running: BTreeMap::new() }
+        Self::with(Scope::AllNodes, base, logs, network)
     }
 
     /// The kubelet of one node, which starts echo servers at the node's address.
     pub(crate) fn of_node(node: &str, address: IpAddr, logs: PodLogs) -> Self {
-        let scope = Scope::Node(node.to_owned());
-        let network = PodNetwork::default();
-        Self { scope, base: address, logs, network, running: BTreeMap::new() }
+        Self::with(Scope::Node(node.to_owned()), address, logs, PodNetwork::default())
     }
 
-    /// Starts what is scheduled and not running yet, stops what is gone, and reports on all pods.
-    /// On the nodes named, Envoy does not run.
+    fn with(scope: Scope, base: IpAddr, logs: PodLogs, network: PodNetwork) -> Self {
+        let (running, reserved) = (BTreeMap::new(), BTreeMap::new());
+        Self { scope, base, logs, network, running, reserved }
+    }
+
+    /// Starts what is scheduled and not running yet, stops what is gone, and reports on all pods;
+    /// those in trouble do not come up.
     pub(crate) async fn sync(
         &mut self,
         snapshot: &Snapshot,
-        envoy_down: &BTreeSet<String>,
+        troubles: &Troubles,
         now: &str,
     ) -> Vec<Write> {
         self.stop_gone(snapshot).await;
@@ -127,11 +135,17 @@ impl Kubelet {
             if matches!(&self.scope, Scope::Node(own) if own != node) {
                 continue;
             }
-            let state = match pod::echo_container(pod) {
-                Some((container, image)) => self.run(snapshot, pod, container, image).await,
-                None => system_state(snapshot, pod, node, envoy_down),
-            };
             let host = host_address(snapshot, node);
+            let trouble = troubles.of(snapshot, pod, node);
+            let is_lost = troubles.lost_nodes.contains(node);
+            let state = if is_lost || trouble.is_some() {
+                self.keep_down(snapshot, pod, host, trouble).await
+            } else {
+                match pod::echo_container(pod) {
+                    Some((container, image)) => self.run(snapshot, pod, container, image).await,
+                    None => system_state(pod, node, host),
+                }
+            };
             writes.push(status_write(pod, &state, host, now));
         }
         writes
@@ -160,6 +174,37 @@ impl Kubelet {
         }
     }
 
+    /// Stops a pod that is in trouble, or lost with its node, and keeps its address for it.
+    async fn keep_down(
+        &mut self,
+        snapshot: &Snapshot,
+        pod: &Value,
+        host: Option<IpAddr>,
+        trouble: Option<PodTrouble>,
+    ) -> PodState {
+        let uid = uid(pod).unwrap_or_default();
+        let before = match self.running.remove(uid) {
+            Some(running) => {
+                let address = running.address;
+                self.stop(running).await;
+                Some(address)
+            }
+            None => self.reserved.get(uid).copied(),
+        };
+        let of_host = host.filter(|_| pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)));
+        let fresh = || self.range(snapshot).map(|range| self.free_address(range));
+        let Some(address) = before.or(of_host).or_else(fresh) else {
+            return PodState::Failed("the node has no range of pod addresses yet".to_owned());
+        };
+        if of_host.is_none() {
+            self.reserved.insert(uid.to_owned(), address);
+        }
+        match trouble {
+            Some(trouble) => PodState::InTrouble(trouble, address),
+            None => PodState::Lost(address),
+        }
+    }
+
     async fn stop(&self, pod: RunningPod) {
         for server in &pod.servers {
             server.shutdown().await;
@@ -172,6 +217,7 @@ impl Kubelet {
         let alive: BTreeSet<&str> = snapshot.list(POD).filter_map(uid).collect();
         let gone: Vec<String> =
             self.running.keys().filter(|uid| !alive.contains(uid.as_str())).cloned().collect();
+        self.reserved.retain(|uid, _| alive.contains(uid.as_str()));
         for uid in gone {
             if let Some(pod) = self.running.remove(&uid) {
                 self.stop(pod).await;
@@ -204,7 +250,8 @@ impl Kubelet {
         let name = ObjectName::namespaced(namespace(pod).unwrap_or_default(), name(pod));
         match self.start(&listeners, &identity, Arc::new(self.logs.of(name.clone()))).await {
             Ok(started) => {
-                let address = self.free_address(range);
+                let kept = self.reserved.remove(uid);
+                let address = kept.unwrap_or_else(|| self.free_address(range));
                 self.network.join(address, &started.sockets.tcp);
                 let pod = RunningPod {
                     name,
@@ -275,7 +322,8 @@ impl Kubelet {
     }
 
     fn free_address(&self, first: Ipv4Addr) -> IpAddr {
-        let taken: BTreeSet<IpAddr> = self.running.values().map(|pod| pod.address).collect();
+        let running = self.running.values().map(|pod| pod.address);
+        let taken: BTreeSet<IpAddr> = running.chain(self.reserved.values().copied()).collect();
         (u32::from(first)..=u32::MAX)
             .map(|bits| IpAddr::V4(Ipv4Addr::from(bits)))
             .find(|address| !taken.contains(address))
@@ -296,16 +344,7 @@ fn identity_of(
         ContainerImage::GateproofEcho => value(),
         _ => String::new(),
     };
-    let owner = || {
-        let scope = namespace(pod).unwrap_or_default();
-        let set = snapshot.list_in(REPLICA_SET, scope).find(|set| is_controlled_by(pod, set));
-        set.and_then(|set| {
-            let mut deployments = snapshot.list_in(DEPLOYMENT, scope);
-            deployments.find(|deployment| is_controlled_by(set, deployment))
-        })
-        .map(|deployment| name(deployment).to_owned())
-        .unwrap_or_default()
-    };
+    let owner = || troubles::deployment_of(snapshot, pod).unwrap_or_default().to_owned();
     EchoIdentity {
         namespace: variable("NAMESPACE")
             .unwrap_or_else(|| own(&|| namespace(pod).unwrap_or_default().to_owned())),
@@ -315,25 +354,15 @@ fn identity_of(
 }
 
 /// The state of a pod that is no echo server.
-fn system_state(
-    snapshot: &Snapshot,
-    pod: &Value,
-    node: &str,
-    envoy_down: &BTreeSet<String>,
-) -> PodState {
-    let images: Vec<&str> = pod::containers(pod)
-        .iter()
-        .map(|container| text(container, "/image").unwrap_or_default())
-        .collect();
-    let kinds: Vec<_> = images.iter().map(|image| ContainerImage::classify(image)).collect();
-    let unknown = kinds.iter().position(|kind| !matches!(kind, ContainerImage::System(_)));
-    if let Some(index) = unknown {
-        return PodState::CannotRun { image: images[index].to_owned() };
+fn system_state(pod: &Value, node: &str, host: Option<IpAddr>) -> PodState {
+    let images = pod::containers(pod).iter().map(|one| text(one, "/image").unwrap_or_default());
+    let is_system =
+        |image: &str| matches!(ContainerImage::classify(image), ContainerImage::System(_));
+    if let Some(image) = images.clone().find(|image| !is_system(image)) {
+        return PodState::CannotRun { image: image.to_owned() };
     }
-    let envoy = kinds.contains(&ContainerImage::System(SystemComponent::CiliumEnvoy));
-    match host_address(snapshot, node) {
-        Some(address) if envoy && envoy_down.contains(node) => PodState::CrashLoop(address),
-        Some(address) if !kinds.is_empty() => PodState::Running(address),
+    match host {
+        Some(address) if images.count() > 0 => PodState::Running(address),
         Some(_) => PodState::CannotRun { image: "(the pod has no containers)".to_owned() },
         None => PodState::Failed(format!("node {node} does not exist or has no InternalIP")),
     }

@@ -1,6 +1,6 @@
 //! Node objects of a topology, as kind would register them.
 //!
-//! Nodes never change after that: there is no lifecycle controller, and a fault of a component on
+//! There is no lifecycle controller: a node is lost by a fault alone, and a fault of a component on
 //! a node leaves the node itself ready, as it does in a real cluster.
 
 use gateproof_core::cluster::{Node, NodeRole};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::controllers::kind::{CILIUM_NODE, NODE};
 use crate::controllers::object::skeleton;
+use crate::controllers::write::{FieldManager, Write};
 
 /// The version that nodes and `/version` claim to run.
 pub(crate) const KUBELET_VERSION: &str = "v1.33.0";
@@ -41,7 +42,45 @@ pub(crate) enum ControlPlane {
     Schedulable,
 }
 
+/// Whether a node is heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeState {
+    /// Its kubelet posts that it is ready.
+    Ready,
+    /// Its kubelet has stopped posting, and the node lifecycle controller says so
+    /// (kubernetes/kubernetes 1.33 `pkg/controller/nodelifecycle/node_lifecycle_controller.go`).
+    Lost,
+}
+
 /// The Node object and its status, as two writes.
+pub(crate) fn node_writes(
+    node: &Node,
+    control_plane: ControlPlane,
+    state: NodeState,
+    now: &str,
+) -> [Write; 2] {
+    let mut object = node_object(node, control_plane, now);
+    if state == NodeState::Lost {
+        let mut taints = object["spec"]["taints"].as_array().cloned().unwrap_or_default();
+        for effect in ["NoSchedule", "NoExecute"] {
+            taints.push(json!({"key": "node.kubernetes.io/unreachable", "effect": effect}));
+        }
+        object["spec"]["taints"] = json!(taints);
+        object["status"]["conditions"] = json!([{
+            "type": "Ready",
+            "status": "Unknown",
+            "reason": "NodeStatusUnknown",
+            "message": "Kubelet stopped posting node status.",
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+        }]);
+    }
+    let mut status = skeleton(NODE, None, node.name.as_str());
+    status["status"] = object["status"].clone();
+    [Write::Apply(FieldManager::Kubelet, object), Write::ApplyStatus(FieldManager::Kubelet, status)]
+}
+
+/// The Node object with its status.
 pub(crate) fn node_object(node: &Node, control_plane: ControlPlane, now: &str) -> Value {
     let mut object = skeleton(NODE, None, node.name.as_str());
     object["metadata"]["labels"] = json!(node.labels);

@@ -1,21 +1,35 @@
 //! The status that a kubelet writes for a pod: a pure function of what became of it.
+//!
+//! Reasons and messages of pods that do not come up are the kubelet's own: kubernetes/kubernetes
+//! 1.33 `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (the back-off of restarts),
+//! `pkg/kubelet/images/image_manager.go` (that of images; what the registry said, which newer
+//! releases add, is not made up here) and `pkg/kubelet/status/generate.go` (conditions). Numbers of
+//! restarts are what a pod has after some minutes.
 
 use std::net::IpAddr;
 
+use gateproof_core::scenario::PodTrouble;
 use serde_json::{Value, json};
 
 use crate::controllers::kubernetes::pod;
-use crate::controllers::object::{identity, text};
+use crate::controllers::object::{identity, name, namespace, text, uid};
 use crate::controllers::transition::stamp;
 use crate::controllers::write::{FieldManager, Write};
+
+/// Restarts after which the kubelet waits for [`BACK_OFF`].
+const RESTARTS: u64 = 5;
+/// Ten seconds, doubled with each restart.
+const BACK_OFF: &str = "2m40s";
 
 /// What became of a pod on its node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum PodState {
     /// It runs and is ready, at this address in the cluster.
     Running(IpAddr),
-    /// It runs at this address, and its containers keep failing.
-    CrashLoop(IpAddr),
+    /// It has this address, and its containers do not come up.
+    InTrouble(PodTrouble, IpAddr),
+    /// It ran at this address when its node was last heard of.
+    Lost(IpAddr),
     /// The embedded cluster has nothing that stands for this image.
     CannotRun {
         /// The image.
@@ -28,26 +42,43 @@ pub(super) enum PodState {
 impl PodState {
     fn phase(&self) -> &'static str {
         match self {
-            Self::Running(_) | Self::CrashLoop(_) => "Running",
-            Self::CannotRun { .. } | Self::Failed(_) => "Pending",
+            Self::Running(_)
+            | Self::Lost(_)
+            | Self::InTrouble(PodTrouble::Crashes | PodTrouble::OutOfMemory, _) => "Running",
+            Self::InTrouble(PodTrouble::ImageNotPulled, _)
+            | Self::CannotRun { .. }
+            | Self::Failed(_) => "Pending",
         }
     }
 
     fn address(&self) -> Option<IpAddr> {
         match self {
-            Self::Running(address) | Self::CrashLoop(address) => Some(*address),
+            Self::Running(address) | Self::InTrouble(_, address) | Self::Lost(address) => {
+                Some(*address)
+            }
             Self::CannotRun { .. } | Self::Failed(_) => None,
         }
     }
 
-    /// Why it is not ready: reason and message; `None` when it is.
-    fn problem(&self) -> Option<(&'static str, String)> {
+    /// What the conditions Ready and ContainersReady say: reason and message; `None` when they are
+    /// true.
+    fn unready(&self, pod: &Value) -> Option<(&'static str, String)> {
         match self {
             Self::Running(_) => None,
-            Self::CrashLoop(_) => Some((
-                "CrashLoopBackOff",
-                "back-off restarting failed container (injected fault)".to_owned(),
-            )),
+            Self::InTrouble(..) => {
+                let names: Vec<&str> = pod::containers(pod).iter().map(name_of).collect();
+                let message = format!("containers with unready status: [{}]", names.join(" "));
+                Some(("ContainersNotReady", message))
+            }
+            // The node lifecycle controller sets the condition and leaves the rest as it was.
+            Self::Lost(_) => Some(("", String::new())),
+            Self::CannotRun { .. } | Self::Failed(_) => self.stuck(),
+        }
+    }
+
+    /// Why the harness does not start it.
+    fn stuck(&self) -> Option<(&'static str, String)> {
+        match self {
             Self::CannotRun { image } => Some((
                 "ImageCannotRun",
                 format!(
@@ -57,6 +88,7 @@ impl PodState {
                 ),
             )),
             Self::Failed(why) => Some(("FailedToStart", why.clone())),
+            Self::Running(_) | Self::InTrouble(..) | Self::Lost(_) => None,
         }
     }
 }
@@ -72,8 +104,11 @@ pub(super) fn status_write(
     let mut status = json!({
         "phase": state.phase(),
         "startTime": started,
-        "conditions": conditions(state),
-        "containerStatuses": containers(pod, state, started),
+        "conditions": conditions(pod, state),
+        "containerStatuses": pod::containers(pod)
+            .iter()
+            .map(|container| container_status(pod, container, state, started))
+            .collect::<Vec<_>>(),
     });
     if let Some(host) = host {
         status["hostIP"] = host.to_string().into();
@@ -88,45 +123,62 @@ pub(super) fn status_write(
     Write::ApplyStatus(FieldManager::Kubelet, object)
 }
 
-fn conditions(state: &PodState) -> Value {
-    let scheduled = json!({"type": "PodScheduled", "status": "True"});
-    let initialized = json!({"type": "Initialized", "status": "True"});
-    match state.problem() {
-        None => json!([
-            scheduled,
-            initialized,
-            {"type": "ContainersReady", "status": "True"},
-            {"type": "Ready", "status": "True"},
-        ]),
-        Some((reason, message)) => json!([
-            scheduled,
-            initialized,
-            {"type": "ContainersReady", "status": "False", "reason": reason, "message": message},
-            {"type": "Ready", "status": "False", "reason": reason, "message": message},
-        ]),
-    }
+fn conditions(pod: &Value, state: &PodState) -> Value {
+    let true_one = |kind: &str| json!({"type": kind, "status": "True"});
+    let of = |kind: &str| match state.unready(pod) {
+        None => true_one(kind),
+        Some(("", _)) if kind == "ContainersReady" => true_one(kind),
+        Some(("", _)) => json!({"type": kind, "status": "False"}),
+        Some((reason, message)) => {
+            json!({"type": kind, "status": "False", "reason": reason, "message": message})
+        }
+    };
+    json!([true_one("PodScheduled"), true_one("Initialized"), of("ContainersReady"), of("Ready")])
 }
 
-fn containers(pod: &Value, state: &PodState, started: &str) -> Value {
-    pod::containers(pod)
-        .iter()
-        .map(|container| {
-            let image = text(container, "/image").unwrap_or_default();
-            let running = match state.problem() {
-                None => json!({"running": {"startedAt": started}}),
-                Some((reason, message)) => {
-                    json!({"waiting": {"reason": reason, "message": message}})
-                }
-            };
-            json!({
-                "name": text(container, "/name").unwrap_or_default(),
-                "image": image,
-                "imageID": image,
-                "ready": state.problem().is_none(),
-                "started": state.problem().is_none(),
-                "restartCount": 0,
-                "state": running,
-            })
-        })
-        .collect()
+fn container_status(pod: &Value, container: &Value, state: &PodState, started: &str) -> Value {
+    let image = text(container, "/image").unwrap_or_default();
+    let is_up = matches!(state, PodState::Running(_) | PodState::Lost(_));
+    let mut status = json!({
+        "name": name_of(container),
+        "image": image,
+        "imageID": image,
+        "ready": is_up,
+        "started": is_up,
+        "restartCount": 0,
+        "state": {"running": {"startedAt": started}},
+    });
+    if let Some((reason, message)) = state.stuck() {
+        status["state"] = json!({"waiting": {"reason": reason, "message": message}});
+    }
+    let PodState::InTrouble(trouble, _) = state else { return status };
+    let (code, reason) = match trouble {
+        PodTrouble::ImageNotPulled => {
+            let message = format!("Back-off pulling image \"{image}\"");
+            status["imageID"] = "".into();
+            status["state"] =
+                json!({"waiting": {"reason": "ImagePullBackOff", "message": message}});
+            return status;
+        }
+        PodTrouble::Crashes => (1, "Error"),
+        // 128 and the number of SIGKILL.
+        PodTrouble::OutOfMemory => (137, "OOMKilled"),
+    };
+    let message = format!(
+        "back-off {BACK_OFF} restarting failed container={} pod={}_{}({})",
+        name_of(container),
+        name(pod),
+        namespace(pod).unwrap_or_default(),
+        uid(pod).unwrap_or_default()
+    );
+    status["state"] = json!({"waiting": {"reason": "CrashLoopBackOff", "message": message}});
+    status["lastState"] = json!({"terminated": {
+        "exitCode": code, "reason": reason, "startedAt": started, "finishedAt": started,
+    }});
+    status["restartCount"] = RESTARTS.into();
+    status
+}
+
+fn name_of(container: &Value) -> &str {
+    text(container, "/name").unwrap_or_default()
 }

@@ -1,12 +1,12 @@
 //! Claims about which pods run, with real echo servers.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use gateproof_core::scenario::PodTrouble;
 use serde_json::{Value, json};
 
-use super::Kubelet;
+use super::{Kubelet, Troubles};
 use crate::api::{Store, SystemClock};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
@@ -37,9 +37,10 @@ fn kubelet() -> Kubelet {
 
 async fn statuses(kubelet: &mut Kubelet, pods: &[Value], down: &[&str]) -> Vec<Value> {
     let snapshot = Snapshot::from_values(pods.iter().cloned().chain([node()]));
-    let down: BTreeSet<String> = down.iter().map(|name| (*name).to_owned()).collect();
+    let envoys = down.iter().map(|name| ((*name).to_owned(), PodTrouble::Crashes)).collect();
+    let troubles = Troubles { envoys, ..Troubles::default() };
     kubelet
-        .sync(&snapshot, &down, "now")
+        .sync(&snapshot, &troubles, "now")
         .await
         .into_iter()
         .map(|write| match write {
