@@ -163,36 +163,40 @@ fn tells(word: &str) -> bool {
             || has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase))
 }
 
-/// Fields whose texts are words of the Kubernetes API and never secrets. Somebody's secret may be
-/// such a word, and without it an object would be taken for something else.
-const VOCABULARY: &[&str] = &[
-    "apiVersion",
-    "kind",
-    "type",
-    "mode",
-    "protocol",
-    "reason",
-    "status",
-    "scope",
-    "from",
-    "controllerName",
-    "gatewayClassName",
-];
+/// Fields in which somebody writes free text: conditions and events, annotations, what a program is
+/// started with.
+const TEXTS: &[&str] = &["message", "note", "annotations", "args", "command"];
 
 /// Takes known secrets out of values and texts.
 #[derive(Clone)]
 pub struct Remover(Option<AhoCorasick>);
 
 impl Remover {
-    /// Takes them out of every text of a value, in place. What an object is, is no secret.
+    /// Takes them out of the free texts of an object, in place. Everything else of it is what a
+    /// diagnosis rests on, and somebody's secret may be a word like `production`: names, kinds,
+    /// hosts and paths stay as they are.
     pub fn remove(&self, value: &mut Value) {
         match value {
-            Value::String(words) => self.remove_from(words),
             Value::Array(items) => items.iter_mut().for_each(|item| self.remove(item)),
-            Value::Object(fields) => fields
-                .iter_mut()
-                .filter(|(key, field)| !(field.is_string() && VOCABULARY.contains(&key.as_str())))
-                .for_each(|(_, field)| self.remove(field)),
+            Value::Object(fields) => {
+                let named = fields.contains_key("name");
+                for (key, field) in fields {
+                    if TEXTS.contains(&key.as_str()) || named && key == "value" {
+                        self.remove_all(field);
+                    } else {
+                        self.remove(field);
+                    }
+                }
+            }
+            Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn remove_all(&self, value: &mut Value) {
+        match value {
+            Value::String(words) => self.remove_from(words),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.remove_all(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.remove_all(field)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
@@ -302,6 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn only_free_texts_of_objects_lose_what_is_somebodys_secret() {
+        let known = secret("password", "production");
+        let spec = json!({"kind": "production", "metadata": {"namespace": "production"},
+            "spec": {"hostnames": ["production"], "path": {"type": "Exact", "value": "production"}}});
+        let mut route = spec.clone();
+        known.remover().remove(&mut route);
+        assert_eq!(route, spec);
+        let mut told = json!({"metadata": {"annotations": {"a": "production"}},
+            "headers": [{"name": "x", "value": "production"}], "args": ["--x=production"],
+            "status": {"conditions": [{"message": "not production", "reason": "production"}]}});
+        known.remover().remove(&mut told);
+        assert_eq!(
+            told,
+            json!({"metadata": {"annotations": {"a": "REDACTED"}},
+                "headers": [{"name": "x", "value": "REDACTED"}], "args": ["--x=REDACTED"],
+                "status": {"conditions": [{"message": "not REDACTED", "reason": "production"}]}})
+        );
+    }
+
+    #[test]
     fn of_the_copy_that_kubectl_keeps_only_secrets_are_learnt() {
         let copy = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "spec": {"rules": [{"matches": [{"path": {"type": "PathPrefix", "value": "/Cart1234"}}]}],
@@ -310,9 +334,6 @@ mod tests {
             "kubectl.kubernetes.io/last-applied-configuration": copy.to_string()}}}));
         let told = "HTTPRoute, PathPrefix /Cart1234, hunter2Canary";
         assert_eq!(without(&known, told), "HTTPRoute, PathPrefix /Cart1234, REDACTED");
-        let mut route = json!({"kind": "HTTPRoute", "note": "HTTPRoute"});
-        secret("password", "HTTPRoute").remover().remove(&mut route);
-        assert_eq!(route, json!({"kind": "HTTPRoute", "note": "REDACTED"}), "kinds stay");
     }
 
     #[test]
