@@ -67,13 +67,12 @@ async fn collect(client: &Client, options: &Options) -> Dossier {
     evidence.taken = options.taken;
     let mut places = Places::of(&options.namespaces);
 
-    let (version, first, _) = tokio::join!(
+    let (api_versions, groups) = (reading::api_versions(), reading::groups());
+    let (version, first, ..) = tokio::join!(
         reader.kubernetes_version(),
         objects::read(&reader, FIRST, &places),
-        join_all(reading::api_versions().into_iter().map(|one| {
-            let reader = &reader;
-            async move { reader.learn(&one).await }
-        })),
+        join_all(api_versions.iter().map(|one| reader.learn(one))),
+        join_all(groups.iter().map(|one| reader.learn_group(one))),
     );
     match version {
         Ok(version) => evidence.kubernetes = Some(version),

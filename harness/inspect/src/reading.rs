@@ -316,6 +316,18 @@ pub(crate) fn api_versions() -> BTreeSet<String> {
     usual.chain([DEFINITIONS_IN.to_owned()]).collect()
 }
 
+/// The groups of kinds that are defined, and may come to be served in further versions.
+pub(crate) fn groups() -> BTreeSet<&'static str> {
+    all().map(|reading| reading.kind.group).filter(|group| !group.is_empty()).collect()
+}
+
+/// Whether any kind of a group is asked for in this version: then none is new in it.
+pub(crate) fn is_known(group: &str, version: &str) -> bool {
+    all()
+        .filter(|reading| reading.kind.group == group)
+        .any(|reading| reading.kind.versions.contains(&version))
+}
+
 /// Every kind in the tables above that is looked at in any cluster.
 pub(crate) fn all() -> impl Iterator<Item = &'static Reading> {
     FIRST.iter().chain(REST)

@@ -9,7 +9,7 @@ use super::reader::{Failure, Reader, Wanted};
 use crate::component;
 use crate::evidence::Evidence;
 use crate::reading::{
-    Choice, DEFINITIONS, DEFINITIONS_HIDE, DEFINITIONS_IN, EVENTS_ABOUT, Reading, Scope,
+    Choice, DEFINITIONS, DEFINITIONS_HIDE, DEFINITIONS_IN, EVENTS_ABOUT, Reading, Scope, is_known,
 };
 
 /// What a group of reads brought.
@@ -130,7 +130,7 @@ async fn in_place(
     // A release after those that we know may serve it in another version alone, and "not served"
     // would be taken for "there is none".
     for version in reader.versions(group).await? {
-        if reading.kind.versions.contains(&version.as_str()) {
+        if is_known(group, &version) {
             continue;
         }
         match chosen(reader, reading, &format!("{group}/{version}"), namespace).await {

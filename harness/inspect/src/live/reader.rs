@@ -100,6 +100,11 @@ impl<'r> Reader<'r> {
         drop(timeout_at(self.end, self.client.learn(api_version)).await);
     }
 
+    /// Finds out in which versions there is a group, before anybody needs to know.
+    pub(super) async fn learn_group(&self, group: &str) {
+        drop(timeout_at(self.end, self.client.versions_of(group)).await);
+    }
+
     /// One object; `None` when there is none.
     pub(super) async fn get(
         &self,
