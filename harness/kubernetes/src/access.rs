@@ -131,6 +131,9 @@ fn others(nearest: Option<&str>, contexts: &[String]) -> String {
     format!("{meant}{all}")
 }
 
+/// The configuration that a pod gets from Kubernetes.
+const OF_POD: &str = "of this pod's service account";
+
 /// What the cluster around a pod is called.
 const AROUND: &str = "(the cluster around this pod)";
 
@@ -151,7 +154,10 @@ impl Access {
     ) -> Result<(Client, Place), AccessError> {
         let found = kubeconfig::find(self, around)?;
         let from = found.as_ref().map_or_else(
-            || "of the user (KUBECONFIG or ~/.kube/config)".to_owned(),
+            || match &around.service_host {
+                Some(_) if self.context.is_none() => OF_POD.to_owned(),
+                _ => "of the user (KUBECONFIG or ~/.kube/config)".to_owned(),
+            },
             |found| found.from.clone(),
         );
         let unusable = |problem: String| AccessError::Unusable { from: from.clone(), problem };
@@ -231,7 +237,7 @@ fn around_this_pod(around: &Surroundings) -> Result<Config, AccessError> {
         return Err(AccessError::None);
     }
     Config::incluster().map_err(|error| AccessError::Unusable {
-        from: "of this pod's service account".to_owned(),
+        from: OF_POD.to_owned(),
         problem: format!(
             "{error}; is the service account's token mounted (`automountServiceAccountToken`)?"
         ),

@@ -42,7 +42,7 @@ impl Surroundings {
     pub(super) fn read() -> Self {
         let variable = |name| std::env::var_os(name).filter(|value: &OsString| !value.is_empty());
         let no_proxy = variable("NO_PROXY").or_else(|| variable("no_proxy")).unwrap_or_default();
-        let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+        let terminal = std::io::stdin().is_terminal();
         Self {
             kubeconfig: variable("KUBECONFIG"),
             home: std::env::home_dir(),
