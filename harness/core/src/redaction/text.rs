@@ -160,6 +160,11 @@ fn header(found: &Captures<'_>) -> String {
         Some(value) => (quote, value),
         None => ("", value),
     };
+    // What an ACME client says of an authorization that failed is a sentence
+    // (cert-manager 1.21 `pkg/controller/acmechallenges/sync.go`).
+    if value.starts_with("acme: ") {
+        return found[0].to_owned();
+    }
     let value = match WHOLE.find(value) {
         Some(credentials) => {
             let scheme = value.split_whitespace().next().unwrap_or_default();
@@ -306,6 +311,7 @@ mod tests {
             "the bearer of this certificate",
             "bearer authentication is off",
             "the token expired yesterday",
+            "Error accepting authorization: acme: authorization error for example.test: 403 urn:ietf:params:acme:error:unauthorized: No TXT records found for DNS challenge",
             "level=warn msg=\"Unable to sync secret\" secret=gateway/wildcard-tls",
             "secrets \"wildcard-tls\" not found",
             "Mismatch found key=enable-gateway-api actual=false expectedValue=true",
