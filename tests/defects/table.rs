@@ -18,6 +18,7 @@ pub(crate) const BASES: &[&str] = &[
     "routes",
     "certificates",
     "acme",
+    "acme-dns",
     "secret",
     "host-network",
     "low-port",

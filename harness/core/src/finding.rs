@@ -2,7 +2,8 @@
 //!
 //! A rule reads a [`Dossier`] and nothing else. Each is a file of its own in [`rules`]; the list
 //! there is closed and its numbers are never used again. Several rules may fire: they are ranked,
-//! causes before what merely takes part, and what is certain before what is likely. A rule says what
+//! causes before what merely takes part, what is certain before what is likely, and a cause before its
+//! own consequences ([`order`]). A rule says what
 //! it read and where ([`Seen`]), apart from what follows ([`Finding::inferred`]); what was not read
 //! is nothing that it may lean on. What looks
 //! like a cause and is none (the placeholder endpoint of every Gateway) is told as an
@@ -11,6 +12,7 @@
 mod firing;
 #[cfg(test)]
 mod fixture;
+mod order;
 mod reading;
 pub mod releases;
 pub mod rules;
@@ -22,6 +24,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::dossier::Dossier;
+use order::Linked;
 use releases::Releases;
 
 pub use firing::Firing;
@@ -156,26 +159,25 @@ pub enum Confidence {
     Possible,
 }
 
-/// Runs every rule on a dossier; findings by rank, then by number.
+/// Runs every rule on a dossier; findings by rank, then by number, and a cause before what follows
+/// from it ([`order`]).
 ///
 /// An explanation is kept where something is amiss that could be mistaken for: where everything is
 /// well, nobody asks.
 #[must_use]
 pub fn examine(dossier: &Dossier) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = rules::ALL
+    let linked: Vec<Linked> = rules::ALL
         .iter()
         .flat_map(|rule| {
             let firings = (rule.examine)(dossier).into_iter();
-            firings.map(|firing| rule.finding(firing, dossier))
+            firings.map(|firing| rule.linked(firing, dossier))
         })
         .collect();
+    let mut findings = order::in_order(linked);
     let explained = |finding: &Finding| finding.role == Role::Explanation;
     if findings.iter().all(explained) && !reading::in_trouble(dossier) {
         findings.retain(|finding| !NEEDS_TROUBLE.contains(&finding.rule.as_str()));
     }
-    findings.sort_by(|one, other| {
-        (one.role, one.confidence, &one.rule).cmp(&(other.role, other.confidence, &other.rule))
-    });
     findings
 }
 
@@ -193,6 +195,12 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
 }
 
 impl Rule {
+    fn linked(&self, mut firing: Firing, dossier: &Dossier) -> Linked {
+        let accounts_for = std::mem::take(&mut firing.accounts_for);
+        let rests_on = std::mem::take(&mut firing.rests_on);
+        Linked { finding: self.finding(firing, dossier), accounts_for, rests_on }
+    }
+
     fn finding(&self, firing: Firing, dossier: &Dossier) -> Finding {
         let general = self.remedy.iter().map(|text| (*text).to_owned());
         let applies = |issue: &&Issue| match (issue.about, &dossier.versions.cilium) {

@@ -11,6 +11,7 @@
 mod cert_manager;
 pub(crate) mod cilium;
 pub(crate) mod cluster_dns;
+mod cluster_network;
 pub(crate) mod component_log;
 pub(crate) mod findings;
 pub(crate) mod installed;

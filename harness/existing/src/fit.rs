@@ -69,7 +69,7 @@ pub fn misfits(trial: &TrialPlan, dossier: &Dossier) -> Vec<String> {
     misfits.extend(lacks_cert_manager(&definition.issuer, dossier));
     if matches!(definition.issuer, Issuer::Acme(_)) {
         misfits.push(
-            "an ACME issuer needs names that lead to the Gateway inside the cluster, and nobody \
+            "an ACME issuer needs names or zones of its own in the cluster's DNS, and nobody \
              changes the DNS of a cluster that somebody runs: use `ca: {}`, or --provider kind"
                 .to_owned(),
         );

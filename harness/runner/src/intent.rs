@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateproof_core::plan::{Plan, TrialPlan};
-use gateproof_core::scenario::issuer::Issuer;
+use gateproof_core::scenario::issuer::{Issuer, Solver};
 use gateproof_core::scenario::{Action, Manifest, Scenario};
 use gateproof_kubernetes::apply::RUN_LABEL;
 use serde_json::{Value, json};
@@ -24,7 +24,12 @@ pub fn objects(trial: &TrialPlan, image: &str) -> Vec<Value> {
 
 /// Whether a trial makes something in cert-manager's own namespace, which must be there.
 pub fn shares_cert_managers_namespace(trial: &TrialPlan) -> Option<String> {
-    (trial.definition.issuer == Issuer::Ca).then(|| issuer::root_secret().namespace)
+    let shared = match &trial.definition.issuer {
+        Issuer::Ca => true,
+        Issuer::Acme(acme) => matches!(acme.solver, Solver::Dns01(_)),
+        Issuer::None | Issuer::SelfSigned => false,
+    };
+    shared.then(|| issuer::CERT_MANAGER_NAMESPACE.to_owned())
 }
 
 /// An object with the label of the run that makes it. Namespaces are left as they are: one that

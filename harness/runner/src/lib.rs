@@ -28,6 +28,7 @@ pub mod run;
 pub mod standing;
 pub mod workplace;
 
+mod acme_server;
 mod check;
 mod diagnosis;
 mod life;

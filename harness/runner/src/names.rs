@@ -1,8 +1,10 @@
-//! Makes names of a trial lead to a Service, for everybody who asks the cluster's DNS.
+//! Makes names of a trial lead to a Service, or zones to a name server, for everybody who asks the
+//! cluster's DNS.
 //!
 //! CoreDNS is told by its ConfigMap, and restarted: it would read the file by itself only after a
 //! while, and each of its pods after another, so that one would know the names and the next not.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use gateproof_core::name::NamespacedName;
@@ -11,7 +13,8 @@ use gateproof_kubernetes::{Client, ReadError};
 use serde_json::{Value, json};
 
 use crate::cause::with_causes;
-use crate::prerequisite::corefile::{with_names, without_names};
+use crate::prerequisite::corefile::{with_names, with_zones, without_names};
+use crate::prerequisite::rollout;
 use crate::step::{self, Outcome, Progress, undecided};
 
 /// How long CoreDNS may take to restart.
@@ -22,21 +25,47 @@ const MARK: &str = "gateproof.dev/names-of";
 
 const EXPECTED: &str = "the cluster's DNS takes the names of the trial";
 
-/// Makes the names lead to the Service, and waits until they do. `mark` is new for each trial.
+/// What the cluster's DNS is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Named<'a> {
+    /// These names lead to a Service.
+    Rewritten {
+        /// The names.
+        names: &'a [String],
+        /// The Service.
+        service: &'a NamespacedName,
+    },
+    /// These zones are asked for elsewhere.
+    Delegated {
+        /// The zones.
+        zones: &'a [String],
+        /// Where.
+        address: IpAddr,
+    },
+}
+
+/// Makes names or zones lead where they should, and waits until they do. `mark` is new for each
+/// trial.
 pub(crate) async fn lead(
     client: &Client,
-    names: &[String],
-    service: &NamespacedName,
+    named: Named<'_>,
     mark: &str,
     progress: Progress<'_>,
 ) -> Outcome {
-    let edited = with_names(&corefile(client).await?, names, service)
-        .map_err(|error| vec![undecided(EXPECTED, &error.to_string())])?;
+    let before = corefile(client).await?;
+    let edited = match named {
+        Named::Rewritten { names, service } => with_names(&before, names, service),
+        Named::Delegated { zones, address } => with_zones(&before, zones, address),
+    };
+    let edited = edited.map_err(|error| vec![undecided(EXPECTED, &error.to_string())])?;
     write(client, &edited, &mark.into()).await?;
     if read(client, &deployment()).await?.is_none() {
         return Ok(());
     }
-    step::await_object(client, &deployment(), RESTARTED_WITHIN, progress, restarting).await
+    step::await_object(client, &deployment(), RESTARTED_WITHIN, progress, |found| {
+        found.and_then(|found| rollout::missing("CoreDNS", found))
+    })
+    .await
 }
 
 /// Takes the names away again. CoreDNS restarts once more, which nobody waits for.
@@ -74,22 +103,6 @@ async fn read(
         .map_err(|error: ReadError| vec![undecided(EXPECTED, &with_causes(&error))])
 }
 
-/// What of CoreDNS's restart is not done yet.
-fn restarting(deployment: Option<&Value>) -> Option<String> {
-    let deployment = deployment?;
-    let number = |value: &Value| value.as_u64().unwrap_or_default();
-    let status = &deployment["status"];
-    let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
-    if number(&status["observedGeneration"]) < number(&deployment["metadata"]["generation"]) {
-        return Some("Deployment kube-system/coredns is not looked at yet".to_owned());
-    }
-    let (all, new) = (number(&status["replicas"]), number(&status["updatedReplicas"]));
-    let ready = number(&status["availableReplicas"]);
-    (new < wanted || ready < wanted || all > wanted).then(|| {
-        format!("CoreDNS has restarted {new} of {wanted} pods, {ready} of {all} are available")
-    })
-}
-
 fn config_map() -> ObjectRef {
     of("v1", "ConfigMap")
 }
@@ -104,35 +117,5 @@ fn of(api_version: &str, kind: &str) -> ObjectRef {
         kind: kind.to_owned(),
         namespace: Some("kube-system".to_owned()),
         name: "coredns".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::restarting;
-
-    fn missing(status: &Value) -> Option<String> {
-        let deployment =
-            json!({"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status});
-        restarting(Some(&deployment))
-    }
-
-    #[test]
-    fn every_old_pod_is_gone_before_the_names_are_there() {
-        let done = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2,
-            "availableReplicas": 2});
-        assert_eq!(missing(&done), None);
-        for (key, value) in [
-            ("observedGeneration", 1),
-            ("replicas", 3),
-            ("updatedReplicas", 1),
-            ("availableReplicas", 1),
-        ] {
-            let mut status = done.clone();
-            status[key] = value.into();
-            assert!(missing(&status).is_some(), "{key}");
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a trial needs before its own manifests: an issuer for certificates, the ACME
-//! server behind it, names in the cluster's DNS, and echo backends.
+//! server behind it with the name server that proves names, names in the cluster's DNS, and echo
+//! backends.
 //!
 //! Pure: each module says which objects to apply and what must become true of them.
 
@@ -7,3 +8,5 @@ pub(crate) mod acme;
 pub(crate) mod backend;
 pub(crate) mod corefile;
 pub(crate) mod issuer;
+pub(crate) mod name_server;
+pub(crate) mod rollout;

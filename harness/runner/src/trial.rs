@@ -21,12 +21,13 @@ use gateproof_core::verdict::{Failure, FailureKind, Judgement, Verdict};
 use gateproof_kubernetes::{Cluster, StackRequest};
 use tokio::time::Instant as Deadline;
 
+use crate::acme_server::{self, Place};
 use crate::cause::{unpanicked, with_causes};
 use crate::check::{self, Circumstances, Decided, Memory};
 use crate::diagnosis::{self, Diagnose, Diagnosed, Observed};
 use crate::dispatcher::Emitter;
 use crate::names;
-use crate::prerequisite::{acme, backend, issuer};
+use crate::prerequisite::{backend, issuer};
 use crate::run::Options;
 use crate::step;
 
@@ -159,7 +160,9 @@ impl Trial<'_> {
         }
         let (client, run) = (self.cluster.client(), self.run);
         self.step("issuer", async move |progress| {
-            step::apply_own(&client, run, &issuer::objects(&definition.issuer)).await?;
+            if !matches!(definition.issuer, Issuer::Acme(_)) {
+                step::apply_own(&client, run, &issuer::objects(&definition.issuer)).await?;
+            }
             let object =
                 issuer::must_be_ready(&definition.issuer).expect("this issuer has an object");
             step::await_ready(&client, &object, PREREQUISITE_LIMIT, progress).await
@@ -167,18 +170,15 @@ impl Trial<'_> {
         .await
     }
 
-    /// Brings up the ACME server, and makes the names lead to the Gateway: for cert-manager and
-    /// the server alike.
+    /// Brings up the ACME server with its issuer, and makes names or zones lead where they should:
+    /// for cert-manager and the server alike.
     async fn prepare_acme(&mut self, settings: &Acme) -> Option<String> {
         let (client, run) = (self.cluster.client(), self.run);
         let mark = format!("{run}.{}", self.plan.name);
+        let image = self.cluster.own_image();
         self.step("ACME server", async move |progress| {
-            step::apply_own(&client, run, &acme::server(settings)).await?;
-            let deployment = acme::deployment();
-            step::await_object(&client, &deployment, PREREQUISITE_LIMIT, progress, acme::missing)
-                .await?;
-            let service = acme::gateway_service(settings);
-            names::lead(&client, &settings.names, &service, &mark, progress).await
+            let place = Place { client: &client, run, image: &image, mark: &mark };
+            acme_server::bring_up(&place, settings, progress).await
         })
         .await
     }

@@ -21,6 +21,10 @@ pub struct Firing {
     pub inferred: Vec<String>,
     /// What to do here, before the rule's general remedy.
     pub remedy: Vec<String>,
+    /// Objects whose state this accounts for, such as `Certificate shop/shop-tls`.
+    pub accounts_for: Vec<String>,
+    /// Objects whose state the evidence rests on: whatever accounts for one of them is told first.
+    pub rests_on: Vec<String>,
 }
 
 impl Firing {
@@ -33,6 +37,8 @@ impl Firing {
             seen: Vec::new(),
             inferred: Vec::new(),
             remedy: Vec::new(),
+            accounts_for: Vec::new(),
+            rests_on: Vec::new(),
         }
     }
 
@@ -43,6 +49,20 @@ impl Firing {
         if !self.subjects.contains(&subject) {
             self.subjects.push(subject);
         }
+        self
+    }
+
+    /// Says of an object that its state is due to this.
+    #[must_use]
+    pub fn accounts_for(mut self, object: impl Display) -> Self {
+        self.accounts_for.push(object.to_string());
+        self
+    }
+
+    /// Says of an object that its state is what shows this.
+    #[must_use]
+    pub fn rests_on(mut self, object: impl Display) -> Self {
+        self.rests_on.push(object.to_string());
         self
     }
 

@@ -199,6 +199,18 @@ pub(super) fn answer(status: u16, body: &str, headers: &[(&str, &str)]) -> Place
     }
 }
 
+/// The cluster with a Challenge by DNS-01 in this state for this reason.
+pub(super) fn dns_challenge(state: &str, reason: &str) -> Dossier {
+    dedicated().with(
+        serde_json::json!({"apiVersion": "acme.cert-manager.io/v1", "kind": "Challenge",
+        "metadata": {"name": "wildcard-1-1-1", "namespace": "gateway"},
+        "spec": {"type": "DNS-01", "dnsName": "obs.example.test", "wildcard": true,
+            "key": "value", "solver": {"dns01": {"rfc2136": {"nameserver": "10.96.0.7:53",
+                "tsigKeyName": "trial", "tsigAlgorithm": "HMACSHA256"}}}},
+        "status": {"state": state, "reason": reason}}),
+    )
+}
+
 /// The one firing of a rule.
 #[track_caller]
 pub(super) fn fires(rule: &Rule, dossier: &Dossier) -> Firing {

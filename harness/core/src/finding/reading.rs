@@ -5,6 +5,7 @@
 //! with [`could_read`], because a rule must not take "not read" for "not there".
 
 mod address;
+mod challenge;
 mod condition;
 mod gateway;
 mod http;
@@ -22,6 +23,7 @@ use crate::name::NamespacedName;
 use crate::verdict::Verdict;
 
 pub(super) use address::{Addressed, Reach, addressed, agents_labels, announces, policies};
+pub(super) use challenge::{certificate_of, open_in_dns};
 pub(super) use condition::{Condition, condition};
 pub(super) use gateway::{
     CONTROLLER, Class, Gateway, Listener, ciliums_gateways, class_of, every_gateway, gateways,

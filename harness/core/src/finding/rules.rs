@@ -17,6 +17,9 @@ mod comes_and_goes;
 mod config_behind;
 mod config_missing;
 mod definitions;
+mod dns_not_propagated;
+mod dns_update_refused;
+mod dns_zone_unknown;
 mod endpoints_unknown;
 mod envoy_down;
 mod gateway_class;
@@ -113,6 +116,9 @@ pub const ALL: &[&Rule] = &[
     &node_not_ready::RULE,
     &nowhere::RULE,
     &announcement_unheard::RULE,
+    &dns_update_refused::RULE,
+    &dns_zone_unknown::RULE,
+    &dns_not_propagated::RULE,
     &passthrough::RULE,
     &operator_down::RULE,
     &backend_pods::RULE,

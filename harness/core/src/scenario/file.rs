@@ -206,7 +206,7 @@ pub(crate) struct IssuerFile {
     #[expect(dead_code, reason = "the schema demands exactly one of the three")]
     pub(crate) self_signed: Option<NoSettings>,
     /// An ACME server in the cluster (Pebble), which signs for a name once a challenge was answered
-    /// through the Gateway. Clients can verify what it signs.
+    /// through the Gateway or in DNS. Clients can verify what it signs.
     pub(crate) acme: Option<AcmeFile>,
 }
 
@@ -217,7 +217,6 @@ pub(crate) struct IssuerFile {
 pub(crate) struct AcmeFile {
     /// How it is shown whose a name is.
     #[serde(default)]
-    #[expect(dead_code, reason = "there is one way so far")]
     pub(crate) solver: SolverFile,
     /// The Gateway that answers challenges: `namespace/name`. Without it, the one that asks for
     /// certificates.
@@ -226,18 +225,24 @@ pub(crate) struct AcmeFile {
     /// on port 80, or the only one.
     #[schemars(length(min = 1))]
     pub(crate) listener: Option<String>,
+    /// With `dns01`: the zones in which names are proved. Without it, one that begins at each name.
+    #[schemars(length(min = 1))]
+    pub(crate) zones: Option<Vec<String>>,
     /// The image of Pebble; without it, one of Let's Encrypt's own.
     #[schemars(length(min = 1))]
     pub(crate) image: Option<String>,
 }
 
 /// How it is shown whose a name is.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum SolverFile {
     /// By an answer to an HTTP request that goes through the Gateway.
     #[default]
     Http01,
+    /// By a TXT record that cert-manager adds at a name server of Gateproof's own. Wildcards can be
+    /// proved by nothing else.
+    Dns01,
 }
 
 /// Nothing to set.

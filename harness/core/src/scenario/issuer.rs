@@ -27,9 +27,25 @@ impl Issuer {
 pub struct Acme {
     /// The image of Pebble.
     pub image: String,
+    /// The way on which it is convinced.
+    pub solver: Solver,
+}
+
+/// How it is shown whose a name is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Solver {
+    /// By an answer to an HTTP request (HTTP-01).
+    Http01(Http01),
+    /// By a TXT record (DNS-01), in these zones of a name server of our own; sorted.
+    Dns01(Vec<String>),
+}
+
+/// HTTP-01: which names lead where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http01 {
     /// The DNS names for which certificates are asked, sorted.
     pub names: Vec<String>,
-    /// Where challenges are answered: the HTTP listener of a Gateway (HTTP-01).
+    /// Where challenges are answered: the HTTP listener of a Gateway.
     pub answered_at: ChallengeListener,
 }
 

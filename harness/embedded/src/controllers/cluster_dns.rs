@@ -2,10 +2,11 @@
 //! Services.
 //!
 //! Follows the ConfigMap `kube-system/coredns` as far as `rewrite [stop] name exact A B` goes
-//! (coredns/coredns `plugin/rewrite`); nothing else of a Corefile, and nothing outside of the
-//! cluster: there is no internet here.
+//! (coredns/coredns `plugin/rewrite`), and server blocks of a zone with `forward . ADDRESS`
+//! (`plugin/forward`); nothing else of a Corefile, and nothing outside of the cluster: there is no
+//! internet here.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::kind::{CONFIG_MAP, SERVICE};
 use super::object::text;
@@ -32,15 +33,49 @@ pub(crate) const COREFILE: &str = "\
 
 /// The cluster address of a name; a message says why there is none.
 pub(crate) fn resolve(snapshot: &Snapshot, host: &str) -> Result<IpAddr, String> {
-    let corefile = snapshot
-        .get(CONFIG_MAP, Some(NAMESPACE), CONFIG)
-        .and_then(|map| text(map, "/data/Corefile"))
-        .unwrap_or_default();
-    let name = rewritten(corefile, host);
+    let name = rewritten(corefile(snapshot), host);
     service(&name)
         .and_then(|(namespace, name)| snapshot.get(SERVICE, Some(namespace), name))
         .and_then(|service| text(service, "/spec/clusterIP")?.parse().ok())
         .ok_or_else(|| format!("lookup {host}: no such host"))
+}
+
+fn corefile(snapshot: &Snapshot) -> &str {
+    let map = snapshot.get(CONFIG_MAP, Some(NAMESPACE), CONFIG);
+    map.and_then(|map| text(map, "/data/Corefile")).unwrap_or_default()
+}
+
+/// Where the cluster's DNS asks for a name that is in a zone with a server block of its own: the
+/// block of the longest zone decides.
+pub(crate) fn forwarded_to(snapshot: &Snapshot, name: &str) -> Option<SocketAddr> {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let within = |zone: &str| {
+        let rest = name.strip_suffix(zone);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let mut nearest: Option<(&str, SocketAddr)> = None;
+    let mut zones: Vec<&str> = Vec::new();
+    for line in corefile(snapshot).lines() {
+        if let Some(opened) = line.strip_suffix('{').filter(|line| !line.starts_with(' ')) {
+            let of_zone =
+                |zone: &'_ str| zone.rsplit_once(':').map_or(zone.len(), |(it, _)| it.len());
+            zones = opened.split_whitespace().map(|zone| &zone[..of_zone(zone)]).collect();
+        }
+        let mut words = line.split_whitespace();
+        let (Some("forward"), Some("."), Some(to)) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let to = to.parse().ok().or_else(|| Some(SocketAddr::new(to.parse().ok()?, 53)));
+        let zone =
+            zones.iter().filter(|zone| **zone != "." && within(zone)).max_by_key(|it| it.len());
+        if let (Some(zone), Some(to)) = (zone, to)
+            && nearest.is_none_or(|(before, _)| before.len() < zone.len())
+        {
+            nearest = Some((zone, to));
+        }
+    }
+    nearest.map(|(_, to)| to)
 }
 
 /// Namespace and name of the Service that a name of the cluster means.
@@ -72,8 +107,28 @@ fn rewritten(corefile: &str, host: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{resolve, service};
+    use super::{forwarded_to, resolve, service};
     use crate::controllers::snapshot::Snapshot;
+
+    #[test]
+    fn a_zone_is_asked_for_where_its_own_block_says() {
+        let corefile = ".:53 {\n    forward . /etc/resolv.conf\n}\nexample.test:53 {\n    errors\n    \
+            forward . 10.96.1.7\n}\nsub.example.test:53 other.test:53 {\n    forward . 10.96.1.8:5353\n}\n";
+        let snapshot = Snapshot::from_values([json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "coredns", "namespace": "kube-system"},
+            "data": {"Corefile": corefile}})]);
+        for (name, expected) in [
+            ("_acme-challenge.Example.test.", Some("10.96.1.7:53")),
+            ("example.test", Some("10.96.1.7:53")),
+            ("a.sub.example.test.", Some("10.96.1.8:5353")),
+            ("other.test.", Some("10.96.1.8:5353")),
+            ("notexample.test.", None),
+            ("test.", None),
+        ] {
+            let found = forwarded_to(&snapshot, name).map(|socket| socket.to_string());
+            assert_eq!(found.as_deref(), expected, "{name}");
+        }
+    }
 
     #[test]
     fn names_are_services_or_are_rewritten_to_them() {

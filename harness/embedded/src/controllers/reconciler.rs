@@ -12,12 +12,13 @@ use time::format_description::well_known::Rfc3339;
 
 use super::cert_manager;
 use super::cert_manager::acme::AcmeServers;
-use super::cert_manager::acme::validation::{Validated, validate};
+use super::cert_manager::acme::validation::{Means, Validated, validate};
 use super::cilium::agent::{Rejected, drift_log, envoy_log, rejection_log};
 use super::cilium::endpoint::Backends;
 use super::cilium::operator::Operator;
 use super::cilium::program::{Programmed, program};
 use super::cilium::{Stack, announcing, deviation, lb_ipam, secret_sync};
+use super::cluster_network::ClusterNetwork;
 use super::component_log::{LogLine, component_pods};
 use super::findings::Findings;
 use super::kubernetes::kubelet::Kubelet;
@@ -219,10 +220,18 @@ impl Reconciler {
     async fn challenges(&self, told: Option<&Stack>) -> Validated {
         let servers = self.acme_servers();
         let (stack, _) = self.installed(told);
-        match (&self.surroundings.data_plane, stack) {
-            (Some(data_plane), Some(stack)) if !servers.is_empty() => {
+        match (&self.surroundings.data_plane, &self.kubelet, stack) {
+            (Some(data_plane), Some(kubelet), Some(stack)) if !servers.is_empty() => {
                 let book = data_plane.address_book();
-                validate(&self.snapshot(), &servers, &stack, book.as_ref()).await
+                let (snapshot, pods) = (self.snapshot(), kubelet.sockets());
+                let means = Means {
+                    servers: &servers,
+                    stack: &stack,
+                    book: book.as_ref(),
+                    network: &ClusterNetwork::new(&snapshot, &pods),
+                    now: &self.surroundings.clock.now(),
+                };
+                validate(&means).await
             }
             _ => Validated::default(),
         }

@@ -2,6 +2,7 @@
 //! carries traffic in every mode and under every fault.
 
 mod acme;
+mod acme_dns;
 mod bench;
 mod certificates;
 mod exposure;

@@ -7,14 +7,15 @@
 
 use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::ObjectRef;
-use gateproof_core::scenario::issuer::{Acme, ChallengeListener, SelfCheck};
+use gateproof_core::scenario::issuer::{Acme, ChallengeListener, Http01, SelfCheck, Solver};
 use gateproof_kubernetes::SecurePort;
 use serde_json::{Value, json};
 
 use super::issuer::{ISSUER, cluster_issuer};
+use super::name_server::{self, NameServer};
 
-/// The namespace of Pebble.
-const NAMESPACE: &str = "gateproof-acme";
+/// The namespace of Pebble, and of the name server.
+pub(crate) const NAMESPACE: &str = "gateproof-acme";
 const NAME: &str = "pebble";
 const DIRECTORY_PORT: u16 = 14000;
 const MANAGEMENT_PORT: u16 = 15000;
@@ -26,13 +27,14 @@ pub(crate) const ROOT_PATH: &str = "/roots/0";
 pub(crate) const MANAGEMENT: SecurePort<'static> =
     SecurePort { namespace: NAMESPACE, service: NAME, port: MANAGEMENT_PORT };
 
-/// Pebble: Namespace, configuration, Deployment and Service, in order.
-pub(crate) fn server(acme: &Acme) -> Vec<Value> {
+/// Pebble: Namespace, configuration, Deployment and Service, in order. Names are looked up at the
+/// name server, if there is one.
+pub(crate) fn server(acme: &Acme, name_server: Option<&NameServer>) -> Vec<Value> {
     let labels =
         json!({"app.kubernetes.io/name": NAME, "app.kubernetes.io/managed-by": "gateproof"});
     let selector = json!({"app.kubernetes.io/name": NAME});
     let metadata = json!({"name": NAME, "namespace": NAMESPACE, "labels": labels});
-    let file = serde_json::to_string_pretty(&configuration(&acme.answered_at))
+    let file = serde_json::to_string_pretty(&configuration(&acme.solver))
         .expect("a JSON value has a text");
     vec![
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
@@ -46,7 +48,7 @@ pub(crate) fn server(acme: &Acme) -> Vec<Value> {
                 "replicas": 1,
                 "selector": {"matchLabels": selector},
                 "template": {"metadata": {"labels": labels}, "spec": {
-                    "containers": [container(&acme.image)],
+                    "containers": [container(&acme.image, name_server)],
                     "volumes": [{"name": "config", "configMap": {"name": NAME}}],
                 }},
             },
@@ -65,13 +67,17 @@ pub(crate) fn server(acme: &Acme) -> Vec<Value> {
     ]
 }
 
-fn configuration(answered_at: &ChallengeListener) -> Value {
+fn configuration(solver: &Solver) -> Value {
+    let http_port = match solver {
+        Solver::Http01(http01) => http01.answered_at.port,
+        Solver::Dns01(_) => 80,
+    };
     json!({"pebble": {
         "listenAddress": format!(":{DIRECTORY_PORT}"),
         "managementListenAddress": format!(":{MANAGEMENT_PORT}"),
         "certificate": "/test/certs/localhost/cert.pem",
         "privateKey": "/test/certs/localhost/key.pem",
-        "httpPort": answered_at.port,
+        "httpPort": http_port,
         "tlsPort": 443,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": false,
@@ -81,13 +87,17 @@ fn configuration(answered_at: &ChallengeListener) -> Value {
     }})
 }
 
-fn container(image: &str) -> Value {
+fn container(image: &str, name_server: Option<&NameServer>) -> Value {
+    let mut args = vec!["-config".to_owned(), "/etc/pebble/config.json".to_owned()];
+    if let Some(server) = name_server {
+        args.extend(["-dnsserver".to_owned(), server.socket()]);
+    }
     json!({
         "name": NAME,
         "image": image,
         // It may have been loaded into the nodes, and be in no registry.
         "imagePullPolicy": "IfNotPresent",
-        "args": ["-config", "/etc/pebble/config.json"],
+        "args": args,
         // Without these it waits up to five seconds before it asks, refuses one nonce in twenty, and
         // takes a name as proved that it has asked for before.
         "env": [
@@ -108,18 +118,12 @@ fn container(image: &str) -> Value {
 }
 
 /// The issuer that uses it.
-pub(crate) fn issuer(acme: &Acme) -> Value {
-    let ChallengeListener { gateway, listener, .. } = &acme.answered_at;
-    let mut solver = json!({"http01": {"gatewayHTTPRoute": {"parentRefs": [{
-        "group": "gateway.networking.k8s.io",
-        "kind": "Gateway",
-        "name": gateway.name,
-        "namespace": gateway.namespace,
-        "sectionName": listener,
-    }]}}});
-    if acme.answered_at.self_check() == SelfCheck::LeftOut {
-        solver["waitInsteadOfSelfCheck"] = "0s".into();
-    }
+pub(crate) fn issuer(acme: &Acme, name_server: Option<&NameServer>) -> Value {
+    let solver = match (&acme.solver, name_server) {
+        (Solver::Http01(http01), _) => through_gateway(&http01.answered_at),
+        (Solver::Dns01(_), Some(server)) => name_server::solver(server),
+        (Solver::Dns01(_), None) => unreachable!("DNS-01 has a name server"),
+    };
     cluster_issuer(
         ISSUER,
         &json!({"acme": {
@@ -129,6 +133,21 @@ pub(crate) fn issuer(acme: &Acme) -> Value {
             "solvers": [solver],
         }}),
     )
+}
+
+fn through_gateway(answered_at: &ChallengeListener) -> Value {
+    let ChallengeListener { gateway, listener, .. } = answered_at;
+    let mut solver = json!({"http01": {"gatewayHTTPRoute": {"parentRefs": [{
+        "group": "gateway.networking.k8s.io",
+        "kind": "Gateway",
+        "name": gateway.name,
+        "namespace": gateway.namespace,
+        "sectionName": listener,
+    }]}}});
+    if answered_at.self_check() == SelfCheck::LeftOut {
+        solver["waitInsteadOfSelfCheck"] = "0s".into();
+    }
+    solver
 }
 
 /// The Deployment that must become available.
@@ -141,58 +160,59 @@ pub(crate) fn deployment() -> ObjectRef {
     }
 }
 
-/// What the Deployment still lacks, and what it says about that itself.
-pub(crate) fn missing(deployment: Option<&Value>) -> Option<String> {
-    let Some(deployment) = deployment else {
-        return Some(format!("Deployment {NAMESPACE}/{NAME} does not exist yet"));
-    };
-    if deployment["status"]["readyReplicas"].as_u64().unwrap_or_default() > 0 {
-        return None;
-    }
-    let conditions = deployment["status"]["conditions"].as_array();
-    let said = conditions.into_iter().flatten().find(|it| it["status"] == "False");
-    let said = said.and_then(|it| it["message"].as_str()).unwrap_or("it says nothing");
-    Some(format!("Pebble (Deployment {NAMESPACE}/{NAME}) has no ready pod: {said}"))
-}
-
 /// The Service at which challenges are asked for.
-pub(crate) fn gateway_service(acme: &Acme) -> NamespacedName {
-    gateproof_model::gateway_service(&acme.answered_at.gateway)
+pub(crate) fn gateway_service(http01: &Http01) -> NamespacedName {
+    gateproof_model::gateway_service(&http01.answered_at.gateway)
 }
 
 #[cfg(test)]
 mod tests {
     use gateproof_core::name::NamespacedName;
-    use gateproof_core::scenario::issuer::{Acme, ChallengeListener};
+    use gateproof_core::scenario::issuer::{Acme, ChallengeListener, Http01, Solver};
 
     use super::{issuer, server};
+    use crate::prerequisite::name_server::NameServer;
 
-    fn acme(port: u16) -> Acme {
-        Acme {
-            image: "example.test/letsencrypt/pebble:1".to_owned(),
+    fn acme(solver: Solver) -> Acme {
+        Acme { image: "example.test/letsencrypt/pebble:1".to_owned(), solver }
+    }
+
+    fn http01(port: u16) -> Acme {
+        acme(Solver::Http01(Http01 {
             names: vec!["shop.example.test".to_owned()],
             answered_at: ChallengeListener {
                 gateway: NamespacedName::new("web", "public"),
                 listener: "http".to_owned(),
                 port,
             },
-        }
+        }))
     }
 
     #[test]
     fn the_objects_are_those_that_were_reviewed() {
-        let mut objects = server(&acme(80));
-        objects.push(issuer(&acme(80)));
+        let mut objects = server(&http01(80), None);
+        objects.push(issuer(&http01(80), None));
         insta::assert_json_snapshot!(objects);
     }
 
     #[test]
     fn another_port_is_asked_by_pebble_and_not_by_cert_manager() {
-        let file = server(&acme(8080))[1]["data"]["config.json"].to_string();
+        let file = server(&http01(8080), None)[1]["data"]["config.json"].to_string();
         assert!(file.contains(r#"\"httpPort\": 8080"#), "{file}");
-        let solver = issuer(&acme(8080))["spec"]["acme"]["solvers"][0].clone();
-        assert_eq!(solver["waitInsteadOfSelfCheck"], "0s");
-        let usual = issuer(&acme(80))["spec"]["acme"]["solvers"][0].clone();
-        assert!(usual["waitInsteadOfSelfCheck"].is_null());
+        let solver = |port| issuer(&http01(port), None)["spec"]["acme"]["solvers"][0].clone();
+        assert_eq!(solver(8080)["waitInsteadOfSelfCheck"], "0s");
+        assert!(solver(80)["waitInsteadOfSelfCheck"].is_null());
+    }
+
+    #[test]
+    fn by_dns_pebble_and_cert_manager_are_given_the_same_name_server() {
+        let settings = acme(Solver::Dns01(vec!["example.test".to_owned()]));
+        let name_server = NameServer { address: [10, 96, 0, 7].into(), ..NameServer::unknown() };
+        let deployment = &server(&settings, Some(&name_server))[2];
+        let args = &deployment["spec"]["template"]["spec"]["containers"][0]["args"];
+        assert_eq!((&args[2], &args[3]), (&"-dnsserver".into(), &"10.96.0.7:53".into()));
+        let solver = &issuer(&settings, Some(&name_server))["spec"]["acme"]["solvers"][0];
+        assert_eq!(solver["dns01"]["rfc2136"]["nameserver"], "10.96.0.7:53");
+        assert!(solver["waitInsteadOfSelfCheck"].is_null(), "cert-manager looks itself first");
     }
 }

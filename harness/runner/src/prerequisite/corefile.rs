@@ -1,8 +1,11 @@
-//! Names of a trial in the configuration of the cluster's DNS: a pure edit of a Corefile.
+//! Names and zones of a trial in the configuration of the cluster's DNS: a pure edit of a Corefile.
 //!
-//! Each name is rewritten to a Service, so that whoever asks inside the cluster comes to it
+//! A name is rewritten to a Service, so that whoever asks inside the cluster comes to it
 //! (coredns/coredns `plugin/rewrite`; `answer auto` gives the answer the name that was asked for).
-//! What was added stands between two comments, by which it is found and taken away again.
+//! A zone gets a server block that forwards to its name server (`plugin/forward`), without a cache:
+//! what was not there a moment ago is asked for again. What was added stands between two comments, by which it is found and taken away again.
+
+use std::net::IpAddr;
 
 use gateproof_core::name::NamespacedName;
 
@@ -34,6 +37,26 @@ pub(crate) fn with_names(
     Ok(lines.join("\n") + "\n")
 }
 
+/// The Corefile with these zones and nothing else of ours: they are asked for at this address.
+pub(crate) fn with_zones(
+    corefile: &str,
+    zones: &[String],
+    address: IpAddr,
+) -> Result<String, NoServerBlock> {
+    let corefile = without_names(corefile);
+    let port = corefile.lines().find_map(port_of_everything).ok_or(NoServerBlock)?;
+    let mut lines: Vec<String> = corefile.lines().map(str::to_owned).collect();
+    lines.push(BEGIN.to_owned());
+    for zone in zones {
+        lines.push(format!("{zone}:{port} {{"));
+        lines.push("    errors".to_owned());
+        lines.push(format!("    forward . {address}"));
+        lines.push("}".to_owned());
+    }
+    lines.push(END.to_owned());
+    Ok(lines.join("\n") + "\n")
+}
+
 /// The Corefile without what was added.
 pub(crate) fn without_names(corefile: &str) -> String {
     let mut kept = String::new();
@@ -51,10 +74,15 @@ pub(crate) fn without_names(corefile: &str) -> String {
 
 /// Whether a line opens the server block for all zones.
 fn serves_everything(line: &str) -> bool {
-    let Some(zones) = line.trim().strip_suffix('{') else { return false };
-    zones.split([' ', ',', '\t']).any(|zone| {
+    port_of_everything(line).is_some()
+}
+
+/// The port of the server block for all zones that a line opens.
+fn port_of_everything(line: &str) -> Option<u16> {
+    let zones = line.trim().strip_suffix('{')?;
+    zones.split([' ', ',', '\t']).find_map(|zone| {
         let zone = zone.strip_prefix("dns://").unwrap_or(zone);
-        zone == "." || zone.strip_prefix(".:").is_some_and(|port| port.parse::<u16>().is_ok())
+        if zone == "." { Some(53) } else { zone.strip_prefix(".:")?.parse().ok() }
     })
 }
 
@@ -71,7 +99,7 @@ fn cluster_domain(corefile: &str) -> &str {
 mod tests {
     use gateproof_core::name::NamespacedName;
 
-    use super::{NoServerBlock, with_names, without_names};
+    use super::{NoServerBlock, with_names, with_zones, without_names};
 
     const COREFILE: &str = "\
 .:53 {
@@ -108,6 +136,39 @@ other.test:53 {
         );
         assert_eq!(edited, expected);
         assert_eq!(without_names(&edited), COREFILE, "as it was before");
+    }
+
+    #[test]
+    fn zones_are_forwarded_from_server_blocks_of_their_own() {
+        let zones = |corefile: &str, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            with_zones(corefile, &names, [10, 96, 0, 7].into())
+        };
+        let edited = zones(COREFILE, &["a.test", "b.test"]).expect("edited");
+        let expected = format!(
+            "{COREFILE}\
+# gateproof: names of a trial, taken away after it
+a.test:53 {{
+    errors
+    forward . 10.96.0.7
+}}
+b.test:53 {{
+    errors
+    forward . 10.96.0.7
+}}
+# gateproof: end
+"
+        );
+        assert_eq!(edited, expected);
+        assert_eq!(without_names(&edited), COREFILE, "as it was before");
+        assert_eq!(zones(&edited, &["a.test", "b.test"]), Ok(expected));
+        assert_eq!(with(&edited, &["c.test"]), with(COREFILE, &["c.test"]), "of an earlier trial");
+        let other = zones(".:1053 {\n}", &["a.test"]).expect("edited");
+        assert!(
+            other.contains("}\n# gateproof: names") && other.contains("a.test:1053 {"),
+            "{other}"
+        );
+        assert_eq!(zones("a.test:53 {\n}\n", &["b.test"]), Err(NoServerBlock));
     }
 
     #[test]

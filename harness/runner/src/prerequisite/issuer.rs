@@ -7,17 +7,18 @@
 
 use gateproof_core::name::NamespacedName;
 use gateproof_core::scenario::ObjectRef;
-use gateproof_core::scenario::issuer::Issuer;
+use gateproof_core::scenario::issuer::{Issuer, Solver};
 use serde_json::{Value, json};
 
 use super::acme;
+use super::name_server::{self, NameServer};
 
 /// The ClusterIssuer that scenarios refer to.
 pub(crate) const ISSUER: &str = "gateproof";
 
 /// Where cert-manager looks for the Secrets of ClusterIssuers (`--cluster-resource-namespace`,
 /// default of the chart).
-const CERT_MANAGER_NAMESPACE: &str = "cert-manager";
+pub(crate) const CERT_MANAGER_NAMESPACE: &str = "cert-manager";
 
 const ROOT: &str = "gateproof-root";
 
@@ -26,14 +27,24 @@ pub(crate) fn root_secret() -> NamespacedName {
     NamespacedName::new(CERT_MANAGER_NAMESPACE, ROOT)
 }
 
-/// The objects to apply, in order.
+/// The objects to apply, in order. Of an ACME server they are those that there will be: what they
+/// hold is known when it is brought up.
 pub(crate) fn objects(issuer: &Issuer) -> Vec<Value> {
     match issuer {
         Issuer::None => Vec::new(),
         Issuer::SelfSigned => vec![cluster_issuer(ISSUER, &json!({"selfSigned": {}}))],
         Issuer::Acme(settings) => {
-            let mut objects = acme::server(settings);
-            objects.push(acme::issuer(settings));
+            let server = NameServer::unknown();
+            let (mut objects, server) = match &settings.solver {
+                Solver::Http01(_) => (Vec::new(), None),
+                Solver::Dns01(zones) => {
+                    let mut objects = name_server::place();
+                    objects.extend(name_server::server(zones, &server));
+                    (objects, Some(&server))
+                }
+            };
+            objects.extend(acme::server(settings, server));
+            objects.push(acme::issuer(settings, server));
             objects
         }
         Issuer::Ca => vec![

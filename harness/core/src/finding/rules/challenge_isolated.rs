@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::issue;
 use crate::dossier::{Dossier, text};
-use crate::finding::reading::{Gateway, answers, cited, gateways};
+use crate::finding::reading::{Gateway, answers, certificate_of, cited, gateways};
 use crate::finding::releases::{Releases, between};
 use crate::finding::{Confidence, Firing, Role, Rule};
 
@@ -56,6 +56,9 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
                 .seen(reason, format!("status of {}", cited(challenge)))
                 .seen(format!("listener {http} takes every host, listener {https} takes this one"), gateway)
                 .inferred("this Cilium takes the name away from the HTTP listener, because a listener of another protocol is more specific");
+            if let Some(certificate) = certificate_of(dossier, challenge) {
+                firing = firing.accounts_for(certificate);
+            }
             if let Some((place, _)) = answers(dossier).into_iter().find(|(_, one)| one.status == 404) {
                 firing = firing.seen(format!("404 at {place}"), "HTTP probes");
             }

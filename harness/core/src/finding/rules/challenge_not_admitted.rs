@@ -4,7 +4,9 @@
 use serde_json::Value;
 
 use crate::dossier::{Dossier, text};
-use crate::finding::reading::{Gateway, Listener, cited, could_read, gateways, items, listed};
+use crate::finding::reading::{
+    Gateway, Listener, certificate_of, cited, could_read, gateways, items, listed,
+};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
 
 /// The rule.
@@ -71,6 +73,9 @@ fn firing(
     let mut firing = Firing::new(Role::Cause, Confidence::Certain)
         .about(cited(challenge))
         .seen(reason, format!("status of {}", cited(challenge)));
+    if let Some(certificate) = certificate_of(dossier, challenge) {
+        firing = firing.accounts_for(certificate);
+    }
     for (gateway, whys) in refusals {
         firing = firing.about(gateway);
         firing = whys.into_iter().fold(firing, |firing, why| firing.seen(why, gateway));

@@ -65,7 +65,9 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
                 let role = if there { Role::Contributing } else { Role::Cause };
                 let mut firing = Firing::new(role, Confidence::Certain)
                     .about(cited(certificate))
-                    .about(&gateway);
+                    .about(&gateway)
+                    .rests_on(cited(certificate))
+                    .accounts_for(format!("Secret {secret}"));
                 for kind in ["Ready", "Issuing"] {
                     let told = certificate.get("status").and_then(|status| condition(status, kind));
                     if let Some(told) = told {

@@ -92,7 +92,9 @@ fn examine_gateway(dossier: &Dossier, gateway: &Gateway<'_>) -> Option<Firing> {
         .about(gateway)
         .seen(format!("{key}: {issuer}"), format!("metadata.annotations of {gateway}"));
     for secret in &without {
-        firing = firing.seen(format!("no Certificate writes Secret {secret}"), "Certificates");
+        firing = firing
+            .seen(format!("no Certificate writes Secret {secret}"), "Certificates")
+            .accounts_for(format!("Secret {secret}"));
     }
     for why in &skipped {
         firing.confidence = Confidence::Certain;

@@ -49,6 +49,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         let mut firing = Firing::new(Role::Cause, Confidence::Certain);
         for one in &broken {
             firing = firing.about(&one.subject);
+            firing = one.secrets.iter().fold(firing, Firing::rests_on);
             for (what, source) in &one.seen {
                 firing = firing.seen(what, source);
             }
@@ -69,6 +70,8 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
 /// A listener without a usable Secret, and what shows it.
 struct Broken {
     subject: String,
+    /// The Secrets that it names.
+    secrets: Vec<String>,
     seen: Vec<(String, String)>,
 }
 
@@ -105,7 +108,9 @@ fn broken(gateway: &Gateway<'_>, listener: &Listener<'_>) -> Option<Broken> {
         ));
     }
     let subject = format!("listener {} of {gateway}", listener.name);
-    (!seen.is_empty()).then_some(Broken { subject, seen })
+    let named = listener.secrets(&gateway.name);
+    let secrets = named.iter().map(|secret| format!("Secret {secret}")).collect();
+    (!seen.is_empty()).then_some(Broken { subject, secrets, seen })
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! `certificates.issuer`: who signs, and for ACME where challenges are answered.
 
+mod zones;
+
 use semver::Version;
 
 use super::{cert_manager_version, gateway_api, unknown};
 use crate::cilium::CiliumVersion;
 use crate::name::NamespacedName;
-use crate::scenario::file::{AcmeFile, ScenarioFile};
+use crate::scenario::file::{AcmeFile, ScenarioFile, SolverFile};
 use crate::scenario::inventory::{GatewayEntry, Inventory, ListenerEntry};
-use crate::scenario::issuer::{Acme, ChallengeListener, Issuer, SelfCheck};
+use crate::scenario::issuer::{Acme, ChallengeListener, Http01, Issuer, SelfCheck, Solver};
 use crate::source::problem::Problem;
 use crate::source::schema::one_of;
 use crate::source::tree::Place;
@@ -30,9 +32,18 @@ pub(super) fn resolve(
         None if certificates.issuer.ca.is_some() => Issuer::Ca,
         None => Issuer::SelfSigned,
         Some(acme) => {
-            let question = Question { file, acme, place, cilium, inventory };
+            let solver = match acme.solver {
+                SolverFile::Http01 => {
+                    let question = Question { file, acme, place, cilium, inventory };
+                    question.resolve(problems).map(Solver::Http01)
+                }
+                SolverFile::Dns01 => {
+                    zones::resolve(acme, place, inventory, problems).map(Solver::Dns01)
+                }
+            };
+            let image = acme.image.clone().unwrap_or_else(|| PEBBLE.to_owned());
             // The scenario is refused then; for its checks it has an issuer with a root.
-            question.resolve(problems).map_or(Issuer::Ca, Issuer::Acme)
+            solver.map_or(Issuer::Ca, |solver| Issuer::Acme(Acme { image, solver }))
         }
     }
 }
@@ -46,7 +57,8 @@ struct Question<'q, 'a> {
 }
 
 impl<'a> Question<'_, 'a> {
-    fn resolve(&self, problems: &mut Vec<Problem>) -> Option<Acme> {
+    fn resolve(&self, problems: &mut Vec<Problem>) -> Option<Http01> {
+        self.refuse_zones(problems);
         self.refuse_wildcards(problems);
         let (gateway, entry) = self.gateway(problems)?;
         let listener = self.listener(&gateway, entry, problems)?;
@@ -59,8 +71,19 @@ impl<'a> Question<'_, 'a> {
             self.inventory.asked_names.iter().map(|asked| asked.name.clone()).collect();
         names.sort();
         names.dedup();
-        let image = self.acme.image.clone().unwrap_or_else(|| PEBBLE.to_owned());
-        Some(Acme { image, names, answered_at })
+        Some(Http01 { names, answered_at })
+    }
+
+    fn refuse_zones(&self, problems: &mut Vec<Problem>) {
+        if self.acme.zones.is_some() {
+            problems.push(
+                Problem::at(
+                    &self.place.get("zones"),
+                    "`zones` has no meaning with `solver: http01`",
+                )
+                .expected("no such key, or `solver: dns01`"),
+            );
+        }
     }
 
     /// No ACME server proves a wildcard by HTTP-01, and cert-manager finds no solver for one.
@@ -69,7 +92,7 @@ impl<'a> Question<'_, 'a> {
             problems.push(
                 Problem::at(&asked.place, "an ACME server does not sign for a wildcard by HTTP-01")
                     .found(format!("`{}`", asked.name))
-                    .expected("the names one by one, or `certificates: {issuer: {ca: {}}}`")
+                    .expected("the names one by one, or `solver: dns01`")
                     .note(
                         "a wildcard is proved in DNS alone (DNS-01); cert-manager would wait with \
                          `no configured challenge solvers can be used for this challenge`",

@@ -3,13 +3,17 @@
 //! Everything that cert-manager 1.21 writes on the way is written: account key, next private key,
 //! CertificateRequest, Order, Challenges, and the solver's Pod, Service and HTTPRoute. The solver
 //! really serves, and whether a challenge is fulfilled is decided by real requests through the data
-//! plane ([`validation`]). What is not done: the protocol between cert-manager and the ACME server
-//! (RFC 8555), which never passes the Gateway: the server is called. DNS-01, names that are
-//! addresses, selectors of solvers, and ACME servers outside of the cluster are not covered. One
-//! pass of the self-check takes the place of five. A request that failed is not made again until it
+//! plane ([`validation`]); by DNS-01 a record is really added at a name server of the cluster and
+//! asked for there ([`dns01`]). What is not done: the protocol between cert-manager and the ACME
+//! server (RFC 8555), which never passes the Gateway: the server is called. Providers for DNS-01
+//! other than RFC 2136, names that are addresses, selectors of solvers, and ACME servers outside of
+//! the cluster are not covered. One pass of the self-check takes the place of five, and a record is
+//! not waited for once it is there. A Challenge that is deleted before it is decided leaves its
+//! record in DNS. A request that failed is not made again until it
 //! is deleted or the Certificate changes, as cert-manager waits an hour.
 
 mod account;
+mod dns01;
 mod order;
 mod server;
 mod solver;

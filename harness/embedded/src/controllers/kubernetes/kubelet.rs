@@ -26,6 +26,7 @@ use crate::controllers::object::{items, name, namespace, text, uid};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
 use gateproof_core::scenario::PodTrouble;
+use gateproof_dns::{Authority, NameServer, SharedKey, Zone};
 use gateproof_echo::datagram::DatagramServer;
 use gateproof_echo::{EchoError, EchoIdentity, EchoServer, Log, Serving};
 use pebble::Pebble;
@@ -79,6 +80,8 @@ struct RunningPod {
     datagram_servers: Vec<DatagramServer>,
     #[expect(dead_code, reason = "kept so that they run")]
     responders: Vec<Responder>,
+    #[expect(dead_code, reason = "kept so that they run")]
+    name_servers: Vec<NameServer>,
     /// The ACME server that it is, if it is one.
     pebble: Option<Arc<Pebble>>,
 }
@@ -90,6 +93,7 @@ struct Started {
     servers: Vec<EchoServer>,
     datagram_servers: Vec<DatagramServer>,
     responders: Vec<Responder>,
+    name_servers: Vec<NameServer>,
     pebble: Option<Arc<Pebble>>,
 }
 
@@ -102,6 +106,9 @@ enum StartError {
     /// A server of known answers.
     #[error(transparent)]
     Responder(#[from] responder::ResponderError),
+    /// A name server.
+    #[error(transparent)]
+    Names(#[from] gateproof_dns::ListenError),
 }
 
 impl Kubelet {
@@ -260,6 +267,7 @@ impl Kubelet {
                     servers: started.servers,
                     datagram_servers: started.datagram_servers,
                     responders: started.responders,
+                    name_servers: started.name_servers,
                     pebble: started.pebble,
                 };
                 self.running.insert(uid.to_owned(), pod);
@@ -307,9 +315,33 @@ impl Kubelet {
                     started.sockets.tcp.extend(ports.iter().map(|port| (*port, socket)));
                     started.responders.push(server);
                 }
+                Service::Names(zones, key) => {
+                    let server = self.name_server(zones, key.as_ref(), log).await?;
+                    let (udp, tcp) = (server.udp(), server.tcp());
+                    started.sockets.udp.extend(ports.iter().map(|port| (*port, udp)));
+                    started.sockets.tcp.extend(ports.iter().map(|port| (*port, tcp)));
+                    started.name_servers.push(server);
+                }
             }
         }
         Ok(started)
+    }
+
+    async fn name_server(
+        &self,
+        zones: &[Zone],
+        key: Option<&SharedKey>,
+        log: Option<Arc<dyn Log>>,
+    ) -> Result<NameServer, gateproof_dns::ListenError> {
+        let authority = || Authority::new(zones.to_vec(), key.cloned());
+        let told = || {
+            let log = log.clone()?;
+            Some(Arc::new(move |line| log.say(line)) as gateproof_dns::Log)
+        };
+        match NameServer::start((self.base, 0).into(), authority(), told()).await {
+            Ok(server) => Ok(server),
+            Err(_) => NameServer::start((Ipv4Addr::LOCALHOST, 0).into(), authority(), told()).await,
+        }
     }
 
     /// The first address for pods; `None` while the node has no range.

@@ -182,9 +182,12 @@ impl Step<'_> {
         let version = solver::version(self.snapshot);
         let mut reached_by = Vec::new();
         for authorization in items(order, "/status/authorizations") {
-            let is_wildcard = authorization.get("wildcard") == Some(&Value::Bool(true));
-            let chosen = solver::choose(&self.issuer.solvers, self.due.certificate);
-            let Some(solver) = chosen.filter(|_| !is_wildcard) else {
+            let offered: Vec<&str> = items(authorization, "/challenges")
+                .iter()
+                .filter_map(|challenge| text(challenge, "/type"))
+                .collect();
+            let chosen = solver::choose(&self.issuer.solvers, &offered, self.due.certificate);
+            let Some(solver) = chosen else {
                 self.unsolvable(order, outcome);
                 return;
             };
@@ -302,11 +305,20 @@ impl Step<'_> {
     }
 
     fn challenge(&self, order: &Value, authorization: &Value, solver: &Value) -> Value {
+        let (kind, shown) =
+            if solver.get("dns01").is_some() { ("dns-01", DNS_01) } else { ("http-01", HTTP_01) };
         let offered = items(authorization, "/challenges");
-        let offered = offered.iter().find(|one| text(one, "/type") == Some("http-01"));
+        let offered = offered.iter().find(|one| text(one, "/type") == Some(kind));
         let of = |pointer: &str| offered.and_then(|one| text(one, pointer)).unwrap_or_default();
         let token = of("/token");
         let challenge_name = format!("{}-{}", name(order), number(token));
+        let authorized = self.issuer.account.key_authorization(token);
+        // The record holds a digest of what is served over HTTP (RFC 8555, 8.4).
+        let key = if shown == DNS_01 {
+            base64_url(digest(&SHA256, authorized.as_bytes()).as_ref())
+        } else {
+            authorized
+        };
         let mut object = skeleton(CHALLENGE, Some(self.scope()), &challenge_name);
         object["metadata"]["finalizers"] = json!([]);
         object["metadata"]["ownerReferences"] = json!([controller_reference(order)]);
@@ -314,12 +326,12 @@ impl Step<'_> {
             "authorizationURL": authorization["url"],
             "dnsName": authorization["identifier"],
             "issuerRef": self.due.spec.issuer,
-            "key": self.issuer.account.key_authorization(token),
+            "key": key,
             "solver": solver,
             "token": token,
-            "type": "HTTP-01",
+            "type": shown,
             "url": of("/url"),
-            "wildcard": false,
+            "wildcard": authorization.get("wildcard").cloned().unwrap_or(false.into()),
         });
         object
     }
@@ -362,7 +374,12 @@ impl AcmeIssuer {
     }
 }
 
-/// Has a Challenge answered, and takes away what answered it once it is decided.
+/// How an object names the ways.
+pub(super) const HTTP_01: &str = "HTTP-01";
+pub(super) const DNS_01: &str = "DNS-01";
+
+/// Has a Challenge answered, and takes away what answered it once it is decided. In DNS that is done
+/// when challenges are [asked for](super::validation): it takes messages to a server.
 fn present(snapshot: &Snapshot, challenge: &Value, version: &str) -> Vec<Write> {
     let changed = |state: &str, presented: bool| {
         let mut status = status_of(challenge);
@@ -373,6 +390,7 @@ fn present(snapshot: &Snapshot, challenge: &Value, version: &str) -> Vec<Write> 
     };
     match text(challenge, "/status/state") {
         None | Some("") => vec![changed("pending", false)],
+        _ if text(challenge, "/spec/type") == Some(DNS_01) => Vec::new(),
         Some("pending") => {
             let missing = solver::present(snapshot, challenge, version);
             let presented = challenge.pointer("/status/presented") == Some(&Value::Bool(true));

@@ -1,5 +1,4 @@
-//! What answers an HTTP-01 challenge: which solver of the issuer, and its Pod, Service and
-//! HTTPRoute.
+//! Which solver of the issuer answers a challenge; and for HTTP-01 its Pod, Service and HTTPRoute.
 //!
 //! Follows cert-manager 1.21 `pkg/issuer/acme/http/{pod,service,httproute}.go` and
 //! `pkg/controller/acmeorders/util.go`.
@@ -17,11 +16,19 @@ use crate::controllers::write::{FieldManager, Write};
 /// The solver's port.
 const PORT: u16 = 8089;
 
-/// The solver of an issuer for a name that is not a wildcard; only those for HTTP-01 through a
-/// Gateway are covered. Parents are those of the issuer; the Gateway that a Certificate was made
-/// for takes the place of its own entry there, without the name of a listener.
-pub(super) fn choose(solvers: &[Value], certificate: &Value) -> Option<Value> {
-    let mut solver = solvers.iter().find(|it| it.pointer(ROUTE).is_some())?.clone();
+/// The first solver of an issuer for one of the ways that the ACME server offers, of which a
+/// wildcard has DNS-01 alone (`pkg/util/solverpicker`). Covered are HTTP-01 through a Gateway, and
+/// DNS-01 by dynamic updates. Parents are those of the issuer; the Gateway that a Certificate was
+/// made for takes the place of its own entry there, without the name of a listener.
+pub(super) fn choose(solvers: &[Value], offered: &[&str], certificate: &Value) -> Option<Value> {
+    let fits = |solver: &&Value| {
+        let by_http = offered.contains(&"http-01") && solver.pointer(ROUTE).is_some();
+        by_http || (offered.contains(&"dns-01") && solver.pointer(UPDATES).is_some())
+    };
+    let mut solver = solvers.iter().find(fits)?.clone();
+    if solver.pointer(UPDATES).is_some() {
+        return Some(solver);
+    }
     let own = |key: &str| annotation(certificate, &format!("acme.cert-manager.io/http01-{key}"));
     let mut parents = items(&solver, "/http01/gatewayHTTPRoute/parentRefs").to_vec();
     if let (Some(kind), Some(gateway)) = (own("parentrefkind"), own("parentrefname")) {
@@ -41,6 +48,7 @@ pub(super) fn choose(solvers: &[Value], certificate: &Value) -> Option<Value> {
 }
 
 const ROUTE: &str = "/http01/gatewayHTTPRoute";
+const UPDATES: &str = "/dns01/rfc2136";
 
 /// The objects that answer a challenge.
 pub(super) fn objects(challenge: &Value, version: &str) -> Vec<Value> {
@@ -154,18 +162,22 @@ mod tests {
     fn the_gateway_of_a_certificate_takes_the_place_of_its_own_entry() {
         let parent = |name: &str| json!({"kind": "Gateway", "name": name, "namespace": "web", "sectionName": "http"});
         let solvers = [
-            json!({"dns01": {}}),
+            json!({"dns01": {"rfc2136": {"nameserver": "10.96.0.7:53"}}}),
             json!({"http01": {"gatewayHTTPRoute": {"parentRefs": [parent("a"), parent("b")]}}}),
         ];
         let parents = |annotations: serde_json::Value| {
             let certificate = json!({"metadata": {"namespace": "web", "annotations": annotations}});
-            choose(&solvers, &certificate).expect("a solver")["http01"]["gatewayHTTPRoute"]["parentRefs"].clone()
+            choose(&solvers, &["http-01"], &certificate).expect("a solver")["http01"]["gatewayHTTPRoute"]["parentRefs"].clone()
         };
         assert_eq!(parents(json!({})), json!([parent("a"), parent("b")]));
         let made_for = json!({"acme.cert-manager.io/http01-parentrefkind": "Gateway",
             "acme.cert-manager.io/http01-parentrefname": "a"});
         let own = json!({"kind": "Gateway", "name": "a", "namespace": "web"});
         assert_eq!(parents(made_for), json!([parent("b"), own]));
-        assert_eq!(choose(&solvers[..1], &json!({})), None);
+        assert_eq!(choose(&solvers[..1], &["http-01"], &json!({})), None);
+        assert_eq!(choose(&solvers[1..], &["dns-01"], &json!({})), None, "a wildcard");
+        for offered in [&["dns-01"][..], &["http-01", "dns-01"]] {
+            assert_eq!(choose(&solvers, offered, &json!({})).as_ref(), Some(&solvers[0]));
+        }
     }
 }

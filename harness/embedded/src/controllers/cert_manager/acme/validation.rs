@@ -1,4 +1,5 @@
-//! Whether challenges are fulfilled: real requests through the data plane.
+//! Whether challenges are fulfilled: real requests through the data plane, or real questions to name
+//! servers ([`dns01`](super::dns01)).
 //!
 //! First cert-manager's self-check, then the ACME server's validation; both resolve the name by the
 //! cluster's DNS and follow redirects without verifying certificates (cert-manager 1.21
@@ -6,24 +7,33 @@
 //! is tried again; a validation that fails is final, as in ACME. cert-manager asks port 80, the
 //! server the port of its configuration.
 
+use std::time::Duration;
+
 use gateproof_core::cilium::HostNetwork;
 use gateproof_core::observation::{HttpOutcome, HttpResponse, TcpOutcome};
 use gateproof_kubernetes::AddressBook;
 use gateproof_model::Unmodelled;
-use gateproof_probe::{HttpProbe, TlsProbe, TrustRoots};
+use gateproof_probe::{HttpProbe, Timeouts, TlsProbe, TrustRoots};
 use http::Uri;
 use serde_json::Value;
 
 use super::AcmeServers;
-use super::order::{status_of, with_status};
+use super::dns01::InDns;
+use super::order::{DNS_01, HTTP_01, status_of, with_status};
+use crate::controllers::cert_manager::event::{EventType, Message, record};
 use crate::controllers::cert_manager::issuer::{Signer, resolve};
 use crate::controllers::cilium::Stack;
 use crate::controllers::cluster_dns;
+use crate::controllers::cluster_network::ClusterNetwork;
 use crate::controllers::kind::CHALLENGE;
 use crate::controllers::kubernetes::kubelet::responder::CHALLENGE_PATH;
 use crate::controllers::object::{namespace, text, title};
 use crate::controllers::snapshot::Snapshot;
 use crate::controllers::write::Write;
+
+/// How long a request may take, as for Pebble (`va/va.go`): its answer is final, so that a machine
+/// that is busy for a moment must not decide.
+const WITHIN: Duration = Duration::from_secs(15);
 
 /// How many redirects are followed (Go's `net/http`).
 const REDIRECTS: usize = 10;
@@ -39,25 +49,46 @@ pub(crate) struct Validated {
     pub(crate) unmodelled: Vec<Unmodelled>,
 }
 
-/// Asks for every challenge that is presented and not decided.
-pub(crate) async fn validate(
-    snapshot: &Snapshot,
-    servers: &AcmeServers,
-    stack: &Stack,
-    book: &dyn AddressBook,
-) -> Validated {
+/// What it takes to ask.
+pub(crate) struct Means<'a> {
+    /// The ACME servers of the cluster.
+    pub(crate) servers: &'a AcmeServers,
+    /// What is installed.
+    pub(crate) stack: &'a Stack,
+    /// The way to addresses of Gateways.
+    pub(crate) book: &'a dyn AddressBook,
+    /// The way to name servers, and the objects.
+    pub(crate) network: &'a ClusterNetwork<'a>,
+    /// The time, in RFC 3339.
+    pub(crate) now: &'a str,
+}
+
+/// Asks for every challenge that is presented and not decided. Those in DNS are presented first.
+pub(crate) async fn validate(means: &Means<'_>) -> Validated {
+    let snapshot = means.network.snapshot();
     let mut validated = Validated::default();
-    let presented = snapshot.list(CHALLENGE).filter(|challenge| {
-        text(challenge, "/status/state") == Some("pending")
-            && challenge.pointer("/status/presented") == Some(&Value::Bool(true))
-    });
-    for challenge in presented {
-        let asked = Asked { snapshot, stack, book, challenge };
-        let (state, reason) = match asked.decide(servers).await {
+    let pending = snapshot
+        .list(CHALLENGE)
+        .filter(|challenge| text(challenge, "/status/state") == Some("pending"));
+    for challenge in pending {
+        let in_dns = (text(challenge, "/spec/type") == Some(DNS_01))
+            .then(|| InDns::new(means.network, challenge));
+        let presented = challenge.pointer("/status/presented") == Some(&Value::Bool(true));
+        match &in_dns {
+            Some(in_dns) if !presented => {
+                present(snapshot, challenge, in_dns, means.now, &mut validated).await;
+                continue;
+            }
+            None if !presented => continue,
+            _ => {}
+        }
+        let asked = Asked { means, snapshot, challenge };
+        let (state, reason) = match asked.decide(in_dns.as_ref()).await {
             Ok(()) => ("valid", "Successfully authorized domain".to_owned()),
             Err(NotFulfilled::Yet(why)) => {
                 validated.waiting += 1;
-                ("pending", format!("Waiting for HTTP-01 challenge propagation: {why}"))
+                let way = text(challenge, "/spec/type").unwrap_or(HTTP_01);
+                ("pending", format!("Waiting for {way} challenge propagation: {why}"))
             }
             Err(NotFulfilled::Ever(why)) => {
                 ("invalid", format!("Error accepting authorization: {why}"))
@@ -73,10 +104,44 @@ pub(crate) async fn validate(
         if state != "pending" {
             status["processing"] = false.into();
             status["presented"] = false.into();
+            if let Some(in_dns) = &in_dns
+                && let Err(why) = in_dns.clean_up().await
+            {
+                let text = format!("Error cleaning up challenge: {why}");
+                let told = Message { kind: EventType::Warning, reason: "CleanUpError", text };
+                validated.writes.extend(record(snapshot, challenge, &told, means.now));
+            }
         }
         validated.writes.push(with_status(challenge, status));
     }
     validated
+}
+
+/// Adds the record of a challenge, and tells why that failed (cert-manager 1.21
+/// `pkg/controller/acmechallenges/sync.go`).
+async fn present(
+    snapshot: &Snapshot,
+    challenge: &Value,
+    in_dns: &InDns<'_>,
+    now: &str,
+    validated: &mut Validated,
+) {
+    let mut status = status_of(challenge);
+    let told = match in_dns.present().await {
+        Ok(()) => {
+            status["presented"] = true.into();
+            let text = "Presented challenge using DNS-01 challenge mechanism".to_owned();
+            Message { kind: EventType::Normal, reason: "Presented", text }
+        }
+        Err(why) => {
+            validated.waiting += 1;
+            status["reason"] = why.as_str().into();
+            let text = format!("Error presenting challenge: {why}");
+            Message { kind: EventType::Warning, reason: "PresentError", text }
+        }
+    };
+    validated.writes.push(with_status(challenge, status));
+    validated.writes.extend(record(snapshot, challenge, &told, now));
 }
 
 /// Why a challenge is not fulfilled.
@@ -96,9 +161,8 @@ enum NoAnswer {
 }
 
 struct Asked<'a> {
+    means: &'a Means<'a>,
     snapshot: &'a Snapshot,
-    stack: &'a Stack,
-    book: &'a dyn AddressBook,
     challenge: &'a Value,
 }
 
@@ -107,17 +171,34 @@ impl Asked<'_> {
         text(self.challenge, pointer).unwrap_or_default()
     }
 
-    async fn decide(&self, servers: &AcmeServers) -> Result<(), NotFulfilled> {
+    async fn decide(&self, in_dns: Option<&InDns<'_>>) -> Result<(), NotFulfilled> {
         if self.challenge.pointer("/spec/solver/waitInsteadOfSelfCheck").is_none() {
-            self.self_check().await?;
+            match in_dns {
+                Some(in_dns) => in_dns.check().await.map_err(NotFulfilled::Yet)?,
+                None => self.self_check().await?,
+            }
         }
         let reference = self.challenge.pointer("/spec/issuerRef").cloned().unwrap_or_default();
         let scope = namespace(self.challenge).unwrap_or_default();
-        let issuer = resolve(self.snapshot, servers, &reference, scope);
+        let issuer = resolve(self.snapshot, self.means.servers, &reference, scope);
         let Ok(Signer::Acme(issuer)) = issuer else {
             return Err(NotFulfilled::Yet("the issuer is not ready".to_owned()));
         };
-        self.validate(issuer.server.http_port()).await
+        match in_dns {
+            Some(in_dns) => in_dns
+                .validate(issuer.server.resolver())
+                .await
+                .map_err(|detail| self.refused("unauthorized", 403, &detail)),
+            None => self.validate(issuer.server.http_port()).await,
+        }
+    }
+
+    /// What cert-manager says of a server that refuses.
+    fn refused(&self, kind: &str, code: u16, detail: &str) -> NotFulfilled {
+        let host = self.of("/spec/dnsName");
+        NotFulfilled::Ever(format!(
+            "acme: authorization error for {host}: {code} urn:ietf:params:acme:error:{kind}: {detail}"
+        ))
     }
 
     async fn self_check(&self) -> Result<(), NotFulfilled> {
@@ -144,11 +225,7 @@ impl Asked<'_> {
     async fn validate(&self, port: u16) -> Result<(), NotFulfilled> {
         let host = self.of("/spec/dnsName");
         let url = format!("http://{host}:{port}{CHALLENGE_PATH}/{}", self.of("/spec/token"));
-        let refused = |kind: &str, code: u16, detail: String| {
-            NotFulfilled::Ever(format!(
-                "acme: authorization error for {host}: {code} urn:ietf:params:acme:error:{kind}: {detail}"
-            ))
-        };
+        let refused = |kind: &str, code: u16, detail: String| self.refused(kind, code, &detail);
         let answer = self.get(&url).await.map_err(|failed| match failed {
             NoAnswer::Failed(why) => refused("connection", 400, format!("Get \"{url}\": {why}")),
             NoAnswer::NotCovered(what) => NotFulfilled::NotCovered(what),
@@ -188,9 +265,9 @@ impl Asked<'_> {
         let address = cluster_dns::resolve(self.snapshot, host).map_err(dial)?;
         let refused =
             || NoAnswer::Failed(format!("dial tcp {address}:{port}: connect: connection refused"));
-        let socket = match self.book.resolve(address, port) {
+        let socket = match self.means.book.resolve(address, port) {
             Some(socket) => socket,
-            None if self.stack.config.host_network != HostNetwork::Off => {
+            None if self.means.stack.config.host_network != HostNetwork::Off => {
                 return Err(NoAnswer::NotCovered(
                     "an HTTP-01 challenge at the cluster address of a host-network Gateway"
                         .to_owned(),
@@ -202,6 +279,7 @@ impl Asked<'_> {
         let mut probe = HttpProbe::get(socket, authority);
         probe.path_and_query =
             url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        probe.timeouts = Timeouts { connect: WITHIN, tls: WITHIN, response: WITHIN, total: WITHIN };
         probe.tls = secure.then(|| TlsProbe::named(host, TrustRoots::empty()));
         let outcome = gateproof_probe::http(&probe).await.outcome;
         match outcome {

@@ -7,6 +7,7 @@
 //! cert-manager call it, and it asks for challenges as Pebble does
 //! ([`validation`](crate::controllers::cert_manager::acme::validation)).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{
@@ -29,6 +30,7 @@ const LEAF_LIFE: i64 = 157_766_400;
 /// What stands for Pebble.
 pub(crate) struct Pebble {
     config: Config,
+    resolver: Option<SocketAddr>,
     root: String,
     intermediate: String,
     issuer: Issuer<'static, KeyPair>,
@@ -82,8 +84,9 @@ pub(crate) enum PebbleError {
 }
 
 impl Pebble {
-    /// Starts with a configuration file and new keys.
-    pub(super) fn start(file: &[u8]) -> Result<Self, PebbleError> {
+    /// Starts with a configuration file, the name server that it is to ask (`-dnsserver`), and new
+    /// keys.
+    pub(super) fn start(file: &[u8], resolver: Option<SocketAddr>) -> Result<Self, PebbleError> {
         let File { pebble: config } = serde_json::from_slice(file)?;
         port(&config.listen_address)?;
         port(&config.management_listen_address)?;
@@ -95,7 +98,7 @@ impl Pebble {
         let params = authority("Intermediate", &key);
         let intermediate = params.signed_by(&key, &above)?.pem();
         let tls = tls()?;
-        Ok(Self { config, root, intermediate, issuer: Issuer::new(params, key), tls })
+        Ok(Self { config, resolver, root, intermediate, issuer: Issuer::new(params, key), tls })
     }
 
     /// Where clients find it.
@@ -111,6 +114,11 @@ impl Pebble {
     /// The port at which it asks for HTTP-01 challenges.
     pub(crate) fn http_port(&self) -> u16 {
         self.config.http_port
+    }
+
+    /// The name server that it asks for DNS-01 challenges; without one, the cluster's.
+    pub(crate) fn resolver(&self) -> Option<SocketAddr> {
+        self.resolver
     }
 
     /// Its root, in PEM.
@@ -201,7 +209,7 @@ mod tests {
 
     #[test]
     fn what_it_signs_leads_to_its_root() {
-        let pebble = Pebble::start(CONFIG.as_bytes()).expect("it starts");
+        let pebble = Pebble::start(CONFIG.as_bytes(), None).expect("it starts");
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(["shop.example.test".to_owned()]).expect("names");
         let request = params.serialize_request(&key).and_then(|it| it.pem()).expect("a request");
@@ -230,7 +238,7 @@ mod tests {
             (&CONFIG.replace(":15000", "15000"), "\"15000\" is no address"),
             (&CONFIG.replace("80", "\"web\""), "invalid type"),
         ] {
-            let problem = Pebble::start(file.as_bytes()).expect_err(file).to_string();
+            let problem = Pebble::start(file.as_bytes(), None).expect_err(file).to_string();
             assert!(problem.contains(part), "{problem}");
         }
     }

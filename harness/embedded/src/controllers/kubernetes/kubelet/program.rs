@@ -15,6 +15,7 @@ use super::responder::{Answers, ChallengeAnswer};
 use crate::controllers::kubernetes::container_image::ContainerImage;
 use crate::controllers::kubernetes::pod;
 use crate::controllers::object::items;
+use gateproof_dns::{Algorithm, SharedKey, Zone};
 use gateproof_echo::datagram::DatagramApplication;
 use gateproof_echo::{Application, TlsIdentity};
 
@@ -36,6 +37,8 @@ pub(super) enum Service {
     Datagram(DatagramApplication),
     /// Requests of HTTP with answers that are known when the pod starts.
     Answers(Answers),
+    /// Questions and updates of DNS, by UDP and TCP.
+    Names(Vec<Zone>, Option<SharedKey>),
 }
 
 /// The servers of a container, or why it would not start. `file` reads a file of its volumes.
@@ -54,6 +57,7 @@ pub(super) fn listeners(
         ContainerImage::AcmeSolver => solver(container),
         ContainerImage::Pebble => pebble(container, file),
         ContainerImage::EchoAdvanced => Ok(echo_advanced(container)),
+        ContainerImage::GateproofEcho if is_name_server(container) => name_server(container, file),
         _ => Ok(vec![Listener {
             ports: pod::echo_ports(pod, container),
             service: Service::Stream(Application::Http, None),
@@ -78,6 +82,38 @@ fn solver(container: &Value) -> Result<Vec<Listener>, String> {
     Ok(vec![Listener::new(port, Service::Answers(Answers::Challenge(answer)))])
 }
 
+/// Whether a container of Gateproof's own image is started as `gateproof dns`.
+fn is_name_server(container: &Value) -> bool {
+    items(container, "/args").first().and_then(Value::as_str) == Some("dns")
+}
+
+/// `gateproof dns` goes by its arguments, each as `--name=value`.
+fn name_server(
+    container: &Value,
+    file: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+) -> Result<Vec<Listener>, String> {
+    let arguments = || items(container, "/args").iter().filter_map(Value::as_str);
+    let values = |name: &'static str| {
+        arguments().filter_map(move |argument| argument.strip_prefix(name)?.strip_prefix('='))
+    };
+    let value = |name: &'static str| values(name).next();
+    let address = value("--address").ok_or("argument --address is missing")?;
+    let address =
+        address.parse().map_err(|_| format!("--address: expected an address: {address:?}"))?;
+    let zones: Vec<Zone> = values("--zone")
+        .map(|zone| Zone::new(zone, address).map_err(|why| format!("--zone: {why}")))
+        .collect::<Result<_, _>>()?;
+    let port = value("--port").unwrap_or("53");
+    let port = port.parse().map_err(|_| format!("--port: expected a port: {port:?}"))?;
+    let key = value("--key-file").map(|path| {
+        let secret = String::from_utf8_lossy(&file(path)?).into_owned();
+        let name = value("--key-name").unwrap_or("gateproof");
+        SharedKey::new(name, Algorithm::Sha256, &secret)
+            .map_err(|why| format!("--key-file: {path}: {why}"))
+    });
+    Ok(vec![Listener::new(port, Service::Names(zones, key.transpose()?))])
+}
+
 /// Pebble goes by the file that `-config` names.
 fn pebble(
     container: &Value,
@@ -88,7 +124,13 @@ fn pebble(
         .windows(2)
         .find_map(|pair| matches!(pair[0], "-config" | "--config").then_some(pair[1]))
         .ok_or("argument -config is missing")?;
-    let pebble = Arc::new(Pebble::start(&file(path)?).map_err(|why| format!("{path}: {why}"))?);
+    let resolver = arguments
+        .windows(2)
+        .find_map(|pair| matches!(pair[0], "-dnsserver" | "--dnsserver").then_some(pair[1]))
+        .map(|at| at.parse().map_err(|_| format!("-dnsserver: expected address and port: {at:?}")))
+        .transpose()?;
+    let pebble = Pebble::start(&file(path)?, resolver).map_err(|why| format!("{path}: {why}"))?;
+    let pebble = Arc::new(pebble);
     let parts = [
         (pebble.directory_port(), Answers::Directory(Arc::clone(&pebble))),
         (pebble.management_port(), Answers::Management(Arc::clone(&pebble))),
@@ -217,6 +259,9 @@ mod tests {
                     Service::Stream(application, Some(_)) => format!("{application:?} over TLS"),
                     Service::Datagram(application) => format!("UDP {application:?}"),
                     Service::Answers(_) => "answers".to_owned(),
+                    Service::Names(zones, key) => {
+                        format!("DNS of {} zones, key {}", zones.len(), key.is_some())
+                    }
                 };
                 listener.ports.into_iter().map(move |port| format!("{port} {what}"))
             })
@@ -244,6 +289,37 @@ mod tests {
         assert_eq!(found(&[("UDP_ECHO_SERVER", "1")]), ["8080 UDP Echo"]);
         assert_eq!(plan("x/coredns/coredns", &[]).expect("it starts"), ["53 UDP Names"]);
         assert_eq!(plan("x/gateproof/echo", &[]).expect("it starts"), ["3000 Http"]);
+    }
+
+    #[test]
+    fn arguments_say_which_zones_a_name_server_has() {
+        let started = |args: &[&str]| {
+            let container = json!({"args": args});
+            let file = |path: &str| match path {
+                "/key" => Ok(b"c2VjcmV0".to_vec()),
+                other => Err(format!("no file {other}")),
+            };
+            assert!(super::is_name_server(&container));
+            let listeners = super::name_server(&container, &file)?;
+            let [listener] = &listeners[..] else { panic!("one server") };
+            let Service::Names(zones, key) = &listener.service else { panic!("a name server") };
+            Ok::<_, String>((listener.ports.clone(), zones.len(), key.is_some()))
+        };
+        let both = ["dns", "--zone=a.test", "--zone=b.test", "--address=10.96.0.7", "--port=5353"];
+        assert_eq!(started(&both), Ok(([5353].into(), 2, false)));
+        let keyed = ["dns", "--zone=a.test", "--address=10.96.0.7", "--key-file=/key"];
+        assert_eq!(started(&keyed), Ok(([53].into(), 1, true)));
+        for (args, part) in [
+            (&["dns", "--zone=a.test"][..], "--address is missing"),
+            (&["dns", "--zone=a..test", "--address=10.96.0.7"], "\"a..test\" is no name"),
+            (&["dns", "--address=10.96.0.7", "--key-file=/none"], "no file /none"),
+            (&["dns", "--address=10.96.0.7", "--port=dns"], "expected a port"),
+        ] {
+            let problem = started(args).expect_err("a reason");
+            assert!(problem.contains(part), "{problem}");
+        }
+        assert!(!super::is_name_server(&json!({"args": ["echo"]})));
+        assert!(!super::is_name_server(&json!({})));
     }
 
     #[test]
