@@ -32,8 +32,8 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0045", "the data plane here does not say why TLS to a backend failed"),
     ("GP0051", "what comes and goes here has a cause that shows, and a rule of its own"),
     ("GP0080", "the operator here runs as long as the cluster does"),
-    ("GP0081", "backends here come up"),
-    ("GP0082", "nothing here ends by itself and starts again"),
+    ("GP0081", "a trial whose backends do not come up ends before there is a Gateway"),
+    ("GP0082", "what keeps ending here is down whenever it is looked at"),
 ];
 
 /// What was found, by base and name of each defect.
