@@ -185,6 +185,27 @@ pub fn examine(dossier: &Dossier) -> Vec<Finding> {
 /// those of a scenario may be mistakes of their own.
 pub const ORIGIN_OF_CHECKS: &str = "gateproof check";
 
+/// Why what holds is no pass: a rule is certain of a cause that alone makes traffic fail, so what it
+/// breaks was not among what was asked. `None` where no rule is.
+///
+/// What is merely likely, or takes part, is told and denies nothing: everything that was measured
+/// speaks against it.
+#[must_use]
+pub fn against_a_pass(findings: &[Finding]) -> Option<String> {
+    let certain = findings
+        .iter()
+        .filter(|one| one.role == Role::Cause && one.confidence == Confidence::Certain);
+    let named: Vec<String> = certain
+        .map(|one| format!("{} ({}: {})", one.rule, one.subjects.join(", "), one.title))
+        .collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "everything that was asked holds, but {} is certain, so what it breaks was not asked",
+            named.join(" and ")
+        )
+    })
+}
+
 /// Explanations of what is there on healthy clusters too.
 const NEEDS_TROUBLE: &[&str] = &["GP0002"];
 

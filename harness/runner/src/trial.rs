@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use gateproof_core::dossier::Dossier;
 use gateproof_core::event::{CheckResult, Event, Evidence};
 use gateproof_core::expectation::Counted;
-use gateproof_core::finding::Finding;
+use gateproof_core::finding::{self, Finding};
 use gateproof_core::judge;
 use gateproof_core::plan::TrialPlan;
 use gateproof_core::scenario::issuer::{Acme, Issuer};
@@ -87,7 +87,16 @@ pub(crate) async fn run(
     let (findings, dossier) = trial.diagnose(&options.diagnose).await;
     trial.forget_names().await;
     match &plan.expect {
-        None => Concluded { verdict: measured, reason: None, dossier },
+        None => {
+            let reason = match options.diagnose {
+                Diagnose::From(_) if measured == Verdict::Passed => {
+                    findings.as_deref().and_then(finding::against_a_pass)
+                }
+                _ => None,
+            };
+            let verdict = if reason.is_some() { Verdict::Inconclusive } else { measured };
+            Concluded { verdict, reason, dossier }
+        }
         Some(expected) => {
             let Counted { verdict, reason } = expected.count(measured, findings.as_deref());
             Concluded { verdict, reason: Some(reason), dossier }

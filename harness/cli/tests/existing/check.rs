@@ -74,6 +74,14 @@ fn a_rule_without_backends_fails_beside_healthy_ones_and_what_is_not_asked_is_to
     {
         assert!(run.out.contains(part), "{part}: {}", run.out);
     }
+    // What is not asked is known to be dead: the Service has no such port.
+    let mut orders = rule("/orders", Some("POST"));
+    orders["backendRefs"][0]["port"] = json!(81);
+    bed.apply(&[route(json!([orders]))]);
+    let run = bed.gateproof(&["check"]);
+    assert_eq!(run.code, Some(3), "{}\n{}", run.out, run.err);
+    assert!(run.out.contains("everything that was asked holds"), "{}", run.out);
+    assert!(run.out.contains("GP0017"), "{}", run.out);
     bed.apply(&[route(json!([rule("/dead", None)]))]);
     let run = bed.gateproof(&["check", "--report", "json=report.json"]);
     assert_eq!(run.code, Some(1), "{}\n{}", run.out, run.err);

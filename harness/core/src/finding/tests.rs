@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::fixture::{Change, NODES, Variant, healthy};
-use super::{Role, examine, rule, rules};
+use super::fixture::{Change, NODES, Variant, dedicated, healthy};
+use super::{Confidence, Role, against_a_pass, examine, rule, rules};
 use crate::dossier::{Dossier, text};
 use crate::name::NamespacedName;
 use crate::observation::TcpOutcome;
@@ -133,4 +133,25 @@ fn another_gateway_that_wants_the_same_port_of_the_hosts_is_a_cause() {
     let mut dossier = beside_a_broken_one(Variant::HostNetwork, "cilium");
     dossier.about = [NamespacedName::new("gateway", "shared-gateway")].into();
     assert_eq!(causes(&dossier), ["GP0022", "GP0022"], "one for each port");
+}
+
+#[test]
+fn only_a_certain_cause_speaks_against_a_pass() {
+    // Nothing is ready behind the Service.
+    let slice = "go-hello-world-x";
+    let empty = dedicated().set("EndpointSlice", slice, "/endpoints", &json!([]));
+    let mut findings = examine(&empty);
+    let why = against_a_pass(&findings).expect("a certain cause");
+    assert!(why.contains("GP0017") && why.contains("Service apps/go-hello-world"), "{why}");
+    for (role, confidence) in [
+        (Role::Cause, Confidence::Likely),
+        (Role::Contributing, Confidence::Certain),
+        (Role::Explanation, Confidence::Certain),
+    ] {
+        for finding in &mut findings {
+            (finding.role, finding.confidence) = (role, confidence);
+        }
+        assert_eq!(against_a_pass(&findings), None, "{role} {confidence}");
+    }
+    assert_eq!(against_a_pass(&examine(&dedicated())), None);
 }
