@@ -394,6 +394,11 @@ pub struct PassthroughClaim {
     pub handshakes: u32,
 }
 
+impl PassthroughClaim {
+    /// So many looks in a row must hold.
+    pub const LOOKS: u32 = 5;
+}
+
 /// Where a server name comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NameOrigin {

@@ -5,9 +5,11 @@
 //! is a claim that stays open, never one that is left out: a trial that probed nothing does not
 //! pass.
 
+mod cover;
 mod passthrough;
 mod reference;
 mod requests;
+mod unasked;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,9 +26,10 @@ use gateproof_core::name::{
 use gateproof_core::plan::{ClusterPlan, Plan, TrialPlan};
 use gateproof_core::scenario::issuer::Issuer;
 use gateproof_core::scenario::{
-    Action, AddressesClaim, Check, Claim, ConditionClaim, ConditionStatus, ExposureClaim,
-    ExposureExpectation, GatewayApi, GatewayClaim, ListenerClaim, Pace, RoutesClaim, Scenario,
-    Step, TargetCount, TargetHealthClaim, TargetPorts, Variant,
+    Action, AddressesClaim, Check, Claim, ConditionClaim, ConditionStatus, Entry, ExposureClaim,
+    ExposureExpectation, GatewayApi, GatewayClaim, HttpClaim, ListenerClaim, Pace,
+    PassthroughClaim, RoutesClaim, Scenario, Step, TargetCount, TargetHealthClaim, TargetPorts,
+    Variant,
 };
 use gateproof_core::source::nearest::nearest;
 use gateproof_core::topology::{Topology, TopologyNode};
@@ -34,8 +37,9 @@ use gateproof_model::facts::{Behaviour, holds};
 use gateproof_model::reconcile::CONTROLLER;
 use serde_json::Value;
 
+use cover::Stream;
 use reference::Reference;
-use requests::Requests;
+use requests::{Goes, Requests};
 
 /// The API group of Gateways.
 const GROUP: &str = "gateway.networking.k8s.io";
@@ -363,15 +367,13 @@ impl Checked<'_> {
             },
         };
         match found {
-            Requests::Of(claims, unasked) => {
-                let requests = claims
-                    .into_iter()
-                    .map(|claim| (requests::name(&claim), Claim::Http(Box::new(claim))));
-                let handshakes = reference
-                    .iter()
-                    .flat_map(|reference| passthrough::of(reference, self.gateway))
-                    .map(|claim| (passthrough::name(&claim), Claim::Passthrough(claim)));
-                (requests.chain(handshakes).collect(), unasked)
+            Requests::Of(requests, mut unasked) => {
+                unasked.extend(unasked::of(self.dossier, self.gateway));
+                let Some(reference) = &reference else { return (Vec::new(), unasked) };
+                let handshakes = passthrough::of(reference, self.gateway);
+                let (claims, left) = self.often_enough(reference, requests, handshakes);
+                unasked.extend(left);
+                (claims, unasked)
             }
             Requests::Unaskable(why) => {
                 let expect = ExposureExpectation::Unknowable(why);
@@ -379,6 +381,44 @@ impl Checked<'_> {
                 (vec![("requests".to_owned(), Claim::Exposure(claim))], Vec::new())
             }
         }
+    }
+
+    /// Claims with their names, asked so often that no backend is left out by luck; and those that
+    /// may be.
+    fn often_enough(
+        &self,
+        reference: &Reference<'_>,
+        requests: Vec<(HttpClaim, Goes)>,
+        handshakes: Vec<(PassthroughClaim, Goes)>,
+    ) -> (Vec<(String, Claim)>, Vec<Unread>) {
+        let entries = |entry: &Entry| match entry {
+            Entry::EachNode(NodeSelector::Names(names)) => names.len(),
+            Entry::EachNode(_) | Entry::LoadBalancer => 1,
+        };
+        let usual = |entry: &Entry, looks: u32| {
+            looks.saturating_mul(u32::try_from(entries(entry)).unwrap_or(u32::MAX))
+        };
+        let of_requests = requests.iter().map(|(claim, goes)| Stream {
+            goes: goes.clone(),
+            usual: usual(&claim.entry, HttpClaim::looks(entries(&claim.entry))),
+        });
+        let of_handshakes = handshakes.iter().map(|(claim, goes)| Stream {
+            goes: goes.clone(),
+            usual: usual(&claim.entry, PassthroughClaim::LOOKS),
+        });
+        let streams: Vec<Stream> = of_requests.chain(of_handshakes).collect();
+        let covered = cover::cover(&streams, &cover::endpoints(self.dossier, &reference.envoy));
+        let mut times = covered.times.into_iter();
+        let mut claims = Vec::new();
+        for ((mut claim, _), times) in requests.into_iter().zip(&mut times) {
+            claim.requests = times;
+            claims.push((requests::name(&claim), Claim::Http(Box::new(claim))));
+        }
+        for ((mut claim, _), times) in handshakes.into_iter().zip(times) {
+            claim.handshakes = times;
+            claims.push((passthrough::name(&claim), Claim::Passthrough(claim)));
+        }
+        (claims, covered.left)
     }
 
     /// Whether a load balancer gave it an address of its own. Where there is none yet, its status

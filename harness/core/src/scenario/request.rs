@@ -35,6 +35,19 @@ pub struct HttpClaim {
     pub expect: HttpExpectation,
     /// Keep asking for this long and this often; every single answer must fit.
     pub hold: Option<Hold>,
+    /// So many requests at least, over all entry points, before the claim holds. Made for clusters
+    /// that exist, where several backends share the requests; 0 leaves it at the usual looks.
+    pub requests: u32,
+}
+
+impl HttpClaim {
+    /// So many looks in a row at requests that must be carried, by how many entry points each look
+    /// asks: what fails one time in five should not pass by luck, and whose backends they are should
+    /// hardly notice.
+    pub fn looks(entries: usize) -> u32 {
+        const FEW: usize = 8;
+        if entries <= FEW { 5 } else { 3 }
+    }
 }
 
 /// The server name to send in a TLS handshake.

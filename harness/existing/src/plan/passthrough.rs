@@ -12,24 +12,25 @@ use gateproof_model::routing::{Chain, ClientHello, chain_for};
 use gateproof_model::translation::envoy::Listener;
 use serde_json::Value;
 
+use super::cover;
 use super::reference::Reference;
-use super::requests::{ANY_HOST, host_of};
+use super::requests::{ANY_HOST, Goes, host_of, ways};
 
 /// A name goes through so many nodes at most.
 const NODES: usize = 24;
 
 /// The handshakes for a Gateway.
-pub(super) fn of(reference: &Reference<'_>, gateway: &Value) -> Vec<PassthroughClaim> {
+pub(super) fn of(reference: &Reference<'_>, gateway: &Value) -> Vec<(PassthroughClaim, Goes)> {
     let mut seen = BTreeSet::new();
     let mut claims = Vec::new();
-    for written in gateway["spec"]["listeners"].as_array().into_iter().flatten() {
+    for written in ways::listeners(reference.dossier, gateway) {
         let port = written["port"].as_u64().and_then(|port| u16::try_from(port).ok());
         let (Some(port), Some("TLS")) = (port, written["protocol"].as_str()) else { continue };
         let Some(listener) = reference.listener(port) else { continue };
         let hostname = written["hostname"].as_str();
-        for (server_name, origin) in names(listener, hostname) {
+        for (server_name, origin, goes) in names(listener, hostname) {
             if seen.insert((port, server_name.clone())) {
-                claims.push(PassthroughClaim {
+                let claim = PassthroughClaim {
                     gateway: reference.gateway.clone(),
                     server_name,
                     origin,
@@ -37,7 +38,8 @@ pub(super) fn of(reference: &Reference<'_>, gateway: &Value) -> Vec<PassthroughC
                     entry: reference.entry(claims.len(), NODES),
                     own: own(reference, listener),
                     handshakes: 0,
-                });
+                };
+                claims.push((claim, goes));
             }
         }
     }
@@ -50,8 +52,8 @@ pub(super) fn name(claim: &PassthroughClaim) -> String {
 }
 
 /// A name for each one that a chain takes and that is passed through when it comes to the listener
-/// of this hostname.
-fn names(listener: &Listener, hostname: Option<&str>) -> Vec<(String, NameOrigin)> {
+/// of this hostname, with where it goes.
+fn names(listener: &Listener, hostname: Option<&str>) -> Vec<(String, NameOrigin, Goes)> {
     let all = listener.passthrough.iter().flat_map(|chain| {
         if chain.server_names.is_empty() {
             // What takes every name is asked for one that the listener takes.
@@ -65,12 +67,16 @@ fn names(listener: &Listener, hostname: Option<&str>) -> Vec<(String, NameOrigin
         let spelt_out = name == taken && name != ANY_HOST;
         Some((name, if spelt_out { NameOrigin::Route } else { NameOrigin::Wildcard }))
     });
-    let arrives = |(name, _): &(String, NameOrigin)| {
-        let hello = ClientHello { server_name: Some(name) };
-        hostname.is_none_or(|hostname| takes(hostname, name))
-            && matches!(chain_for(listener, Some(&hello)), Chain::Passthrough(_))
+    let arrives = |(name, origin): (String, NameOrigin)| {
+        let hello = ClientHello { server_name: Some(&name) };
+        match chain_for(listener, Some(&hello)) {
+            Chain::Passthrough(chain) if hostname.is_none_or(|hostname| takes(hostname, &name)) => {
+                Some((name, origin, cover::shares(&chain.clusters)))
+            }
+            _ => None,
+        }
     };
-    asked.filter(arrives).collect()
+    asked.filter_map(arrives).collect()
 }
 
 /// Whether a listener's hostname takes a name; a wildcard stands for one label or more.

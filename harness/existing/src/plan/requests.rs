@@ -26,6 +26,7 @@ use gateproof_model::translation::envoy::{
 };
 use serde_json::Value;
 
+use super::cover;
 use super::reference::Reference;
 use ways::Protocol;
 
@@ -45,11 +46,14 @@ pub(super) const ANY_HOST: &str = "gateproof-check.invalid";
 /// Paths for where no rule names one that can be used.
 const PATHS: [&str; 2] = ["/", "/gateproof-check"];
 
+/// Clusters that Envoy sends something to, each with its share of 1.
+pub(super) type Goes = Vec<(String, f64)>;
+
 /// What can be asked of a Gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Requests {
-    /// These, and what is not asked.
-    Of(Vec<HttpClaim>, Vec<Unread>),
+    /// These, each with the clusters that it goes to by their shares, and what is not asked.
+    Of(Vec<(HttpClaim, Goes)>, Vec<Unread>),
     /// None, for this reason.
     Unaskable(String),
 }
@@ -72,14 +76,16 @@ pub(super) fn of(reference: &Reference<'_>, gateway: &Value) -> Requests {
     let over = found.len().saturating_sub(ASKED);
     found.truncate(ASKED);
     let usual = (REQUESTS / found.len().max(1)).clamp(NODES.0, NODES.1);
-    let claims = found.into_iter().enumerate().map(|(index, asked)| {
+    let claims = found.into_iter().enumerate().map(|(index, mut asked)| {
         let through = if asked.first { NODES.1 } else { usual };
-        claim(&reference.gateway, asked, reference.entry(index, through))
+        let goes = std::mem::take(&mut asked.goes);
+        (claim(&reference.gateway, asked, reference.entry(index, through)), goes)
     });
-    let mut claims: Vec<HttpClaim> = claims.collect();
-    if let (true, Some(last)) = (over > 0, claims.last()) {
+    let mut claims: Vec<(HttpClaim, Goes)> = claims.collect();
+    if let (true, Some((last, _))) = (over > 0, claims.last()) {
         let why = format!("one check sends {ASKED} requests, which leaves {over} of the rules out");
-        claims.push(HttpClaim { expect: HttpExpectation::Unasked(why), ..last.clone() });
+        let open = HttpClaim { expect: HttpExpectation::Unasked(why), ..last.clone() };
+        claims.push((open, Vec::new()));
     }
     Requests::Of(claims, unasked)
 }
@@ -94,6 +100,7 @@ struct Asked {
     expect: HttpExpectation,
     /// Whether it is the first to its port and certificate.
     first: bool,
+    goes: Goes,
 }
 
 /// What came of looking for a request: it, or what is not asked and why not.
@@ -116,6 +123,7 @@ fn claim(gateway: &NamespacedName, asked: Asked, entry: Entry) -> HttpClaim {
         entry,
         expect: asked.expect,
         hold: None,
+        requests: 0,
     }
 }
 
@@ -274,22 +282,34 @@ impl Asking<'_> {
     ) -> Vec<Tried> {
         let Way { port, table, scheme } = way;
         let tls = scheme == Scheme::Https;
-        let asked = |request, expect| {
+        let asked = |request, expect, goes| {
             let host = name.to_owned();
-            Ok(Asked { port, tls, host, request, expect, first: false })
+            Ok(Asked { port, tls, host, request, expect, first: false, goes })
         };
         let mut tried: Vec<Tried> = Vec::new();
         for rule in host.map_or(&[][..], |host| &host.routes) {
-            let Action::Forward(forward) = &rule.action else { continue };
-            let request = if !forward.mirrors.is_empty() {
-                Err("its rule sends copies of requests elsewhere".to_owned())
-            } else if self.is_call(forward) {
-                Err("it is for gRPC, and a call may have effects".to_owned())
-            } else {
-                taken::request(table, rule, name, scheme)
+            // Where Envoy redirects, it is known what it answers; nobody behind it is asked.
+            let request = match &rule.action {
+                Action::Respond { .. } => continue,
+                Action::Forward(forward) if !forward.mirrors.is_empty() => {
+                    Err("its rule sends copies of requests elsewhere".to_owned())
+                }
+                Action::Forward(forward) if self.is_call(forward) => {
+                    Err("it is for gRPC, and a call may have effects".to_owned())
+                }
+                Action::Forward(_) | Action::Redirect(_) => {
+                    taken::request(table, rule, name, scheme)
+                }
+            };
+            let goes = match &rule.action {
+                Action::Forward(forward) => cover::shares(&forward.clusters),
+                Action::Redirect(_) | Action::Respond { .. } => Vec::new(),
             };
             let one = match request {
-                Ok(request) => asked(request, HttpExpectation::Carried(served.clone())),
+                Ok(request) => {
+                    let carried = HttpExpectation::Carried(served.clone());
+                    asked(request, carried, goes)
+                }
                 Err(why) => {
                     let (scheme, path) = (scheme.as_str(), taken::path_in_words(rule));
                     Err((format!("{scheme}://{name}{path} on port {port}"), why))
@@ -300,7 +320,8 @@ impl Asking<'_> {
             }
         }
         if !tried.iter().any(Tried::is_ok) {
-            let answered = |request| asked(request, HttpExpectation::Answered(served.clone()));
+            let answered =
+                |request| asked(request, HttpExpectation::Answered(served.clone()), Vec::new());
             tried.extend(self.nowhere(way, host, name).map(answered));
         }
         tried
@@ -353,6 +374,6 @@ pub(super) fn host_of(domains: &[String]) -> Option<String> {
 }
 
 /// Something that is not asked, as reports tell it.
-fn unread(what: String, why: String) -> Unread {
+pub(super) fn unread(what: String, why: String) -> Unread {
     Unread { what, why: Why::Failed(why), hides: "whether requests are carried there".to_owned() }
 }

@@ -58,7 +58,7 @@ pub(super) async fn decide(
     // make an unlikely sample likelier to fail.
     let in_a_row = match claim.expect {
         HttpExpectation::Distribution(_) => 1,
-        HttpExpectation::Carried(_) => looks(circumstances, claim),
+        HttpExpectation::Carried(_) => HttpClaim::looks(entry_count(circumstances, claim)),
         _ => 3,
     };
     // Claims of this kind are made of clusters that exist: nothing is being programmed there.
@@ -75,16 +75,12 @@ pub(super) async fn decide(
     .await
 }
 
-/// So many looks at requests that must be carried: what fails one time in five should not pass by
-/// luck, and whose backends they are should hardly notice.
-fn looks(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> u32 {
-    const FEW: usize = 8;
+fn entry_count(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> usize {
     let nodes = circumstances.cluster.nodes();
-    let entries = match &claim.entry {
+    match &claim.entry {
         Entry::EachNode(selector) => nodes.iter().filter(|node| selector.matches(node)).count(),
         Entry::LoadBalancer => 1,
-    };
-    if entries <= FEW { 5 } else { 3 }
+    }
 }
 
 async fn look(circumstances: &Circumstances<'_>, claim: &HttpClaim) -> Result<Round, Unreadable> {
@@ -121,8 +117,10 @@ async fn ask(
     roots: &TrustRoots,
 ) -> Result<Round, Unreadable> {
     let mut probes = Vec::new();
+    let repeats = rounds::repeats(claim.requests, HttpClaim::looks(entries.len()), entries.len());
     for entry in entries {
-        probes.push((entry.clone(), probe(circumstances, claim, entry, roots)?));
+        let probe = probe(circumstances, claim, entry, roots)?;
+        probes.extend((0..repeats).map(|_| (entry.clone(), probe.clone())));
     }
     let asker = circumstances.cluster.prober();
     let asker = &asker;
@@ -145,10 +143,16 @@ async fn ask(
         .try_collect()
         .await
         .map_err(|error| Box::new(place::unasked(&error)))?;
-    let judgement = judge::http_everywhere(claim, &observed);
     let probes = observed.len() as u64;
+    let holds = |(entry, seen): &(EntryPoint, HttpObservation)| {
+        judge::http(claim, entry, seen).failures.is_empty()
+    };
+    let comes_and_goes = rounds::mixed(&observed, repeats, holds);
+    let observed = rounds::one_of_each(observed, repeats, holds);
+    let judgement = judge::http_everywhere(claim, &observed);
     let http = observed.into_iter().map(placed).collect();
-    Ok(Round { judgement, evidence: Evidence { http, probes, ..Evidence::default() } })
+    let evidence = Evidence { http, probes, comes_and_goes, ..Evidence::default() };
+    Ok(Round { judgement, evidence })
 }
 
 /// Many requests through every entry point, judged one by one and counted by backend.

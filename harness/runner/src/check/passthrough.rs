@@ -25,9 +25,6 @@ const TIMEOUTS: Timeouts = Timeouts {
     total: Duration::from_secs(8),
 };
 
-/// So many looks must hold in a row.
-const LOOKS: u32 = 5;
-
 /// How many handshakes are tried side by side.
 const SIDE_BY_SIDE: usize = 12;
 
@@ -37,7 +34,7 @@ pub(super) async fn decide(
     progress: Progress<'_>,
 ) -> Decided {
     let misfits = Misfits::on(circumstances.cluster);
-    let policy = Policy { in_a_row: LOOKS, hold: None, misfits };
+    let policy = Policy { in_a_row: PassthroughClaim::LOOKS, hold: None, misfits };
     rounds::decide(circumstances.deadline, policy, progress, async || {
         look(circumstances, claim).await.unwrap_or_else(|failure| Round::without(*failure))
     })
@@ -54,10 +51,12 @@ async fn look(
         .entry_points(&claim.entry, claim.listener_port)
         .map_err(|none| Box::new(none.failure()))?;
     let mut probes = Vec::new();
+    let repeats = rounds::repeats(claim.handshakes, PassthroughClaim::LOOKS, entries.len());
     for entry in entries {
         let socket = place::socket(circumstances, entry.address, entry.port)?;
         let tls = TlsProbe::named(claim.server_name.clone(), TrustRoots::empty());
-        probes.push((entry, HandshakeProbe { socket, tls, timeouts: TIMEOUTS }));
+        let probe = HandshakeProbe { socket, tls, timeouts: TIMEOUTS };
+        probes.extend((0..repeats).map(|_| (entry.clone(), probe.clone())));
     }
     let asker = circumstances.cluster.prober();
     let asker = &asker;
@@ -67,12 +66,18 @@ async fn look(
         .try_collect()
         .await
         .map_err(|error| Box::new(place::unasked(&error)))?;
-    let judgement = judge::passthrough(claim, &seen);
     let probes = seen.len() as u64;
+    let holds = |one: &(EntryPoint, HandshakeObservation)| {
+        judge::passthrough(claim, std::slice::from_ref(one)).failures.is_empty()
+    };
+    let comes_and_goes = rounds::mixed(&seen, repeats, holds);
+    let seen = rounds::one_of_each(seen, repeats, holds);
+    let judgement = judge::passthrough(claim, &seen);
     let placed = |(entry, observation): (EntryPoint, HandshakeObservation)| PlacedHandshake {
         place: entry.place,
         observation,
     };
     let handshakes = seen.into_iter().map(placed).collect();
-    Ok(Round { judgement, evidence: Evidence { handshakes, probes, ..Evidence::default() } })
+    let evidence = Evidence { handshakes, probes, comes_and_goes, ..Evidence::default() };
+    Ok(Round { judgement, evidence })
 }

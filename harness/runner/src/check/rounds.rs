@@ -66,6 +66,44 @@ impl Misfits {
 /// in five then passes one time in a hundred.
 const STEADY: u32 = 20;
 
+/// What held at first and then did not has so much time to show whether it does so again.
+const AGAIN_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often one look asks each entry point, so that `looks` of them are `wanted` questions.
+pub(super) fn repeats(wanted: u32, looks: u32, entries: usize) -> usize {
+    let usual = (looks as usize).saturating_mul(entries).max(1);
+    (wanted as usize).div_ceil(usual).max(1)
+}
+
+/// Whether what is asked of one entry point several times holds only now and then.
+pub(super) fn mixed<T>(
+    seen: &[T],
+    repeats: usize,
+    holds: impl Fn(&T) -> bool,
+) -> Option<ComesAndGoes> {
+    let misfits = |asked: &[T]| asked.iter().filter(|one| !holds(one)).count();
+    let is_mixed = seen.chunks(repeats).any(|asked| (1..asked.len()).contains(&misfits(asked)));
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    is_mixed.then(|| ComesAndGoes { misfits: number(misfits(seen)), looks: number(seen.len()) })
+}
+
+/// Of each entry point's questions, which come one after the other, the first that does not hold,
+/// else the last.
+pub(super) fn one_of_each<T>(seen: Vec<T>, repeats: usize, holds: impl Fn(&T) -> bool) -> Vec<T> {
+    let mut chosen: Vec<T> = Vec::new();
+    for (index, one) in seen.into_iter().enumerate() {
+        match chosen.last_mut() {
+            Some(last) if index % repeats != 0 => {
+                if holds(last) {
+                    *last = one;
+                }
+            }
+            _ => chosen.push(one),
+        }
+    }
+    chosen
+}
+
 /// Between rounds that do not hold.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -75,7 +113,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// The evidence is that of the last round; its probe count is that of all rounds.
 pub(super) async fn decide(
-    deadline: Instant,
+    mut deadline: Instant,
     policy: Policy,
     progress: Progress<'_>,
     mut look: impl AsyncFnMut() -> Round,
@@ -104,14 +142,19 @@ pub(super) async fn decide(
                 policy.misfits == Misfits::Count && round.judgement.verdict() == Verdict::Failed;
             if counts {
                 misfits += 1;
+                if misfits == 1 && looks > 1 {
+                    deadline = deadline.max(Instant::now() + AGAIN_WITHIN);
+                }
                 streak.needed = STEADY.max(policy.in_a_row);
             }
             // What is seen at the end of a long round was no different at its beginning where
             // nothing changes.
             let over = began >= deadline || (counts && Instant::now() >= deadline);
             if over {
-                if misfits > 0 && misfits < looks {
-                    tell_now_and_then(&mut round, ComesAndGoes { misfits, looks });
+                let now_and_then = misfits > 0 && misfits < looks;
+                let told = now_and_then.then_some(ComesAndGoes { misfits, looks });
+                if let Some(told) = told.or(round.evidence.comes_and_goes) {
+                    tell_now_and_then(&mut round, told);
                 }
                 return Decided { judgement: round.judgement, evidence: round.evidence };
             }
@@ -190,7 +233,7 @@ mod tests {
     use gateproof_kubernetes::wait;
     use tokio::time::Instant;
 
-    use super::{Misfits, Policy, Round, decide};
+    use super::{Misfits, Policy, Round, decide, mixed, one_of_each, repeats};
 
     fn failing(seen: &str) -> Round {
         Round::without(Failure {
@@ -213,6 +256,22 @@ mod tests {
         })
         .await;
         (decided.judgement.verdict(), rounds, decided.judgement.failures)
+    }
+
+    #[test]
+    fn looks_ask_often_enough_and_show_of_each_place_what_does_not_hold() {
+        assert_eq!((repeats(0, 5, 3), repeats(15, 5, 3), repeats(16, 5, 3)), (1, 1, 2));
+        assert_eq!((repeats(688, 5, 3), repeats(1, 3, 0)), (46, 1));
+        // Two places, three questions each; what is below 10 does not hold.
+        let chosen = one_of_each(vec![11, 2, 3, 14, 15, 16], 3, |seen| *seen > 9);
+        assert_eq!(chosen, [2, 16]);
+        assert_eq!(one_of_each(vec![1, 12], 1, |seen| *seen > 9), [1, 12]);
+        let holds = |seen: &i32| *seen > 9;
+        let told = mixed(&[11, 2, 3, 14, 15, 16], 3, holds).expect("one place is mixed");
+        assert_eq!((told.misfits, told.looks), (2, 6));
+        // One place is dead, which is no matter of luck.
+        assert_eq!(mixed(&[1, 2, 3, 14, 15, 16], 3, holds), None);
+        assert_eq!(mixed(&[1, 12], 1, holds), None);
     }
 
     #[tokio::test]

@@ -156,6 +156,22 @@ fn refused_connection(
     let found =
         failed.iter().find(|one| one.upstream == Upstream::NotConnected && one.concerns(route))?;
     let target = port.get("targetPort").map(Value::to_string).unwrap_or_default();
+    let mut backends = route.backends();
+    backends.sort();
+    backends.dedup();
+    // Where others of the same rules answer, nobody knows whose endpoint it was.
+    if found.check.evidence.comes_and_goes.is_some() && backends.len() > 1 {
+        let names: Vec<String> = backends.iter().map(|(name, _)| name.to_string()).collect();
+        return Some(
+            Firing::new(Role::Cause, Confidence::Possible)
+                .about(format!("Service {name}"))
+                .seen(found.in_words(), format!("HTTP probes of check `{}`", found.check.check))
+                .inferred(format!(
+                    "now and then Envoy cannot connect to an endpoint of one of {}: which one does not show",
+                    names.join(", ")
+                )),
+        );
+    }
     Some(
         Firing::new(Role::Cause, Confidence::Likely)
             .about(format!("Service {name}"))
@@ -253,6 +269,7 @@ mod tests {
 
     use super::RULE;
     use crate::dossier::Dossier;
+    use crate::event::ComesAndGoes;
     use crate::finding::Confidence;
     use crate::finding::fixture::{Change, answer, dedicated, fires, silent, words};
 
@@ -331,6 +348,21 @@ mod tests {
         let firing = fires(&RULE, &failing);
         assert_eq!(firing.confidence, Confidence::Likely);
         assert!(words(&firing).contains("targetPort 8080"), "{firing:#?}");
+    }
+
+    #[test]
+    fn of_several_backends_none_is_blamed_alone_where_others_answer() {
+        let body = "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure";
+        let backends = json!([{"name": BACKEND, "port": 80}, {"name": "gone", "port": 80}]);
+        let mut failing = dedicated()
+            .set("HTTPRoute", BACKEND, "/spec/rules/0/backendRefs", &backends)
+            .failed("http", vec![answer(503, body, &[])]);
+        failing.checks[0].claim = "GET http://hello.obs.example.test/ answers 200".to_owned();
+        assert_eq!(fires(&RULE, &failing).confidence, Confidence::Likely, "it never answers");
+        failing.checks[0].evidence.comes_and_goes = Some(ComesAndGoes { misfits: 1, looks: 9 });
+        let firing = fires(&RULE, &failing);
+        assert_eq!(firing.confidence, Confidence::Possible);
+        assert!(words(&firing).contains("one of apps/go-hello-world, apps/gone"), "{firing:#?}");
     }
 
     #[test]

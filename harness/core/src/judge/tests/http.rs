@@ -29,6 +29,7 @@ pub(super) fn claim(tls: bool, expect: HttpExpectation) -> HttpClaim {
         entry: Entry::EachNode(NodeSelector::All),
         expect,
         hold: None,
+        requests: 0,
     }
 }
 

@@ -77,6 +77,7 @@ pub(super) fn resolve(
         entry,
         expect,
         hold: holds,
+        requests: 0,
     };
     Some((name, Claim::Http(Box::new(claim))))
 }

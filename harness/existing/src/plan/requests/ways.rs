@@ -20,8 +20,8 @@ pub(super) enum Protocol {
     Tls,
 }
 
-/// Ports with their protocols.
-pub(super) fn of(dossier: &Dossier, gateway: &Value) -> Vec<(u16, Protocol)> {
+/// The listeners of a Gateway, and of the ListenerSets that name it.
+pub(in super::super) fn listeners<'d>(dossier: &'d Dossier, gateway: &'d Value) -> Vec<&'d Value> {
     let name = name_of(gateway);
     let is_its = |set: &&Value| {
         let parent = &set["spec"]["parentRef"];
@@ -33,6 +33,13 @@ pub(super) fn of(dossier: &Dossier, gateway: &Value) -> Vec<(u16, Protocol)> {
     std::iter::once(gateway)
         .chain(sets)
         .flat_map(|object| object["spec"]["listeners"].as_array().into_iter().flatten())
+        .collect()
+}
+
+/// Ports with their protocols.
+pub(super) fn of(dossier: &Dossier, gateway: &Value) -> Vec<(u16, Protocol)> {
+    listeners(dossier, gateway)
+        .into_iter()
         .filter_map(|listener| {
             let protocol = match listener["protocol"].as_str()? {
                 "HTTP" => Protocol::Http,

@@ -35,7 +35,7 @@ fn only_requests_without_effect_reach_backends_and_hosts_without_any_are_asked_f
         (plain.clone(), json!([]), "carried http://web.example.test/shop 80"),
         (plain, mirror, "answered http://web.example.test/ 80"),
         (json!([{"method": "POST"}]), json!([]), "answered http://web.example.test/ 80"),
-        (json!([{}]), redirect, "answered http://web.example.test/ 80"),
+        (json!([{}]), redirect, "carried http://web.example.test/ 80"),
     ] {
         let objects = [usual(), route(&matches, &filters)].concat();
         let found = sent(&dossier("1.20.2", HostNetwork::Off, objects));
@@ -226,6 +226,44 @@ fn a_rule_is_asked_as_it_wants_to_be_and_what_may_have_effects_is_told_instead()
                 assert!(told.contains(why) && told.contains("web.example.test"), "{told}");
             }
         }
+    }
+}
+
+#[test]
+fn backends_that_are_drawn_rarely_are_asked_for_more_often_or_told() {
+    let weighted = |weight: u32| {
+        let mut objects = [usual(), route(&json!([{}]), &json!([]))].concat();
+        let mut canary = objects[3].clone();
+        canary["metadata"]["name"] = json!("canary");
+        objects.last_mut().expect("a route")["spec"]["rules"][0]["backendRefs"] = json!([
+            {"name": "web", "port": 80, "weight": 1000 - weight},
+            {"name": "canary", "port": 80, "weight": weight}]);
+        dossier("1.20.2", HostNetwork::Off, [objects, vec![canary]].concat())
+    };
+    for (weight, asked) in [(500, 27), (10, 688), (1, 27), (0, 27)] {
+        let dossier = weighted(weight);
+        let [claim] = &requests(&dossier)[..] else { panic!("one rule") };
+        assert_eq!(claim.requests, asked, "{weight} of 1000");
+        let told = unasked(&dossier);
+        assert_eq!(told.len(), usize::from(weight == 1), "{weight}: {told:?}");
+        assert!(told.iter().all(|told| told.contains("backend apps:canary:80")), "{told:?}");
+    }
+}
+
+#[test]
+fn listeners_that_cannot_be_asked_are_told() {
+    let mut objects = usual();
+    let listener = |name: &str, protocol: &str, tls: Value| json!({"name": name, "protocol": protocol, "port": 5353, "tls": tls});
+    objects[1]["spec"]["listeners"].as_array_mut().expect("listeners").extend([
+        listener("dns", "UDP", Value::Null),
+        listener("ended", "TLS", json!({"mode": "Terminate"})),
+        listener("passed", "TLS", json!({"mode": "Passthrough"})),
+    ]);
+    let told = unasked(&dossier("1.20.2", HostNetwork::Off, objects));
+    let all = told.join("\n");
+    assert_eq!(told.len(), 2, "{all}");
+    for part in ["listener dns (UDP)", "listener ended (TLS)"] {
+        assert!(all.contains(part), "{part}: {all}");
     }
 }
 
