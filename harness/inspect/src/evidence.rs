@@ -284,7 +284,9 @@ fn shorten(object: &mut Value) {
     if let Some(metadata) = object.pointer_mut("/metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
         if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
-            annotations.retain(|key, _| is_of_the_field(key));
+            for (_, value) in annotations.iter_mut().filter(|(key, _)| !is_of_the_field(key)) {
+                *value = redaction::PLACEHOLDER.into();
+            }
         }
     }
     if matches!(text(object, "/kind"), Some("Pod" | "Deployment" | "DaemonSet")) {
@@ -311,7 +313,8 @@ fn shorten(object: &mut Value) {
 }
 
 /// Ends of the domains whose annotations say something about gateways, load balancers,
-/// certificates or releases. Others are whatever somebody wrote there.
+/// certificates or releases. Others are whatever somebody wrote there: that they are there may
+/// matter, what they say does not.
 const DOMAINS: &[&str] = &[
     "k8s.io",
     "kubernetes.io",
@@ -383,7 +386,7 @@ mod tests {
     use super::{Evidence, is_of_the_field};
 
     #[test]
-    fn annotations_of_the_field_stay_and_others_go() {
+    fn annotations_of_the_field_keep_their_values_and_others_do_not() {
         for (annotation, stays) in [
             ("service.beta.kubernetes.io/aws-load-balancer-type", true),
             ("gateway.networking.k8s.io/bundle-version", true),
@@ -397,6 +400,12 @@ mod tests {
         ] {
             assert_eq!(is_of_the_field(annotation), stays, "{annotation}");
         }
+        let mut evidence = Evidence::default();
+        evidence.add(json!({"apiVersion": "v1", "kind": "Service", "metadata": {
+            "namespace": "a", "name": "b", "annotations": {"note": "anything"}}}));
+        let service = evidence.list("", "Service").next().expect("the Service");
+        let annotations = service.pointer("/metadata/annotations").expect("they stay");
+        assert_eq!(annotations, &json!({"note": "REDACTED"}));
     }
 
     #[test]
