@@ -54,8 +54,8 @@ pub async fn taken(
     for name in namespaces(objects).difference(shared) {
         let found =
             client.get(&ObjectRef::namespace(name)).await.map_err(|error| error.to_string())?;
-        if found.is_some() {
-            taken.push(format!("namespace {name} exists already, and a run makes its own"));
+        if let Some(found) = found {
+            taken.push(already(name, &found));
         }
     }
     for object in objects.iter().filter(|object| object["kind"] != "Namespace") {
@@ -69,6 +69,21 @@ pub async fn taken(
         }
     }
     Ok(taken)
+}
+
+/// That a namespace is there already, and what can be done about it.
+fn already(name: &str, found: &Value) -> String {
+    let metadata = &found["metadata"];
+    let run = metadata["labels"][RUN_LABEL].as_str();
+    let next = match (metadata["deletionTimestamp"].is_string(), run) {
+        (true, _) => "; it is being deleted, so try again when it is gone".to_owned(),
+        (false, Some(run)) => format!(
+            "; it is of run {run}: wait for that one, or when it was killed, remove what it left \
+             with `gateproof clean`"
+        ),
+        (false, None) => String::new(),
+    };
+    format!("namespace {name} exists already, and a run makes its own{next}")
 }
 
 /// Makes the namespaces of a run, with its label.
@@ -212,4 +227,19 @@ pub async fn remove_all(client: &Client, run: &str) -> Result<(), String> {
         "{}; what is left carries the label {selector}, and `gateproof clean` tries again",
         problems.join("; ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn a_namespace_that_is_there_says_whose_it_is_and_whether_it_goes() {
+        let of = |metadata: serde_json::Value| super::already("a", &json!({"metadata": metadata}));
+        assert_eq!(of(json!({})), "namespace a exists already, and a run makes its own");
+        assert!(of(json!({"labels": {"gateproof.dev/run": "r-1"}})).contains("gateproof clean"));
+        let going = json!({"deletionTimestamp": "2026-11-26T00:00:00Z",
+            "labels": {"gateproof.dev/run": "r-1"}});
+        assert!(of(going).ends_with("try again when it is gone"));
+    }
 }
