@@ -34,6 +34,7 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0080", "the operator here runs as long as the cluster does"),
     ("GP0081", "a trial whose backends do not come up ends before there is a Gateway"),
     ("GP0082", "what keeps ending here is down whenever it is looked at"),
+    ("GP0090", "it is for checks of clusters that exist, whose claims are read off their objects"),
 ];
 
 /// What was found, by base and name of each defect.

@@ -31,7 +31,7 @@ pub(super) use gateway::{
 pub(super) use http::{Fared, answers, asked_for, failed_requests, made_by_envoy};
 pub(super) use logs::{Drift, drifts, rejections};
 pub(super) use pod::{is_ready, keeps_ending, trouble};
-pub(super) use route::{Route, routes};
+pub(super) use route::{Route, is_claimed_false, routes};
 pub(super) use service::{of_service, selected};
 pub(super) use socket::{Socket, dead, nodes_of, sockets, told};
 pub(super) use upstream::{Upstream, unanswered, upstream};

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Condition, GATEWAY_API, condition, items, name_of};
 use crate::dossier::{Dossier, text};
 use crate::name::NamespacedName;
+use crate::verdict::Verdict;
 
 /// A route of any kind.
 #[derive(Debug, Clone)]
@@ -76,6 +77,23 @@ impl<'d> Route<'d> {
             })
             .collect()
     }
+}
+
+/// Whether a check holds that wanted this condition of a route to be false: what was meant to be
+/// refused is no cause.
+pub(in crate::finding) fn is_claimed_false(
+    dossier: &Dossier,
+    route: &Route<'_>,
+    condition: &str,
+) -> bool {
+    let name = route.name.to_string();
+    let wanted = format!("{condition} is False");
+    dossier.checks.iter().any(|check| {
+        check.kind == "route"
+            && check.verdict == Verdict::Passed
+            && check.claim.contains(&wanted)
+            && check.claim.split([' ', ',', ':']).any(|word| word == name)
+    })
 }
 
 impl<'d> Parent<'d> {

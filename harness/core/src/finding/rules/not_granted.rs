@@ -1,7 +1,7 @@
 //! GP0021: a reference into another namespace is not granted.
 
 use crate::dossier::Dossier;
-use crate::finding::reading::{Condition, cited, gateways, routes};
+use crate::finding::reading::{Condition, Route, cited, gateways, is_claimed_false, routes};
 use crate::finding::{Confidence, Firing, Role, Rule};
 
 /// The rule.
@@ -53,7 +53,8 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
             firings.push(found);
         }
     }
-    for route in routes(dossier) {
+    let counts = |route: &Route<'_>| !is_claimed_false(dossier, route, "ResolvedRefs");
+    for route in routes(dossier).into_iter().filter(counts) {
         let told = route
             .parents()
             .iter()

@@ -2,8 +2,8 @@
 
 use crate::dossier::Dossier;
 use crate::finding::reading::{
-    Condition, Gateway, answers, cited, could_read, every_gateway, gateways, listed, made_by_envoy,
-    routes,
+    Condition, Gateway, Route, answers, cited, could_read, every_gateway, gateways,
+    is_claimed_false, listed, made_by_envoy, routes,
 };
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::source::nearest::nearest;
@@ -43,7 +43,8 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         .map(|(place, _)| format!("404 by Envoy at {place}"))
         .collect();
     let mut firings = Vec::new();
-    for route in routes(dossier) {
+    let counts = |route: &Route<'_>| !is_claimed_false(dossier, route, "Accepted");
+    for route in routes(dossier).into_iter().filter(counts) {
         for parent in route.parents() {
             let about = |confidence| {
                 let firing = Firing::new(Role::Cause, confidence).about(cited(route.object));
@@ -182,5 +183,24 @@ mod tests {
     fn a_404_of_an_attached_route_and_a_missing_status_have_other_causes() {
         silent(&RULE, &dedicated().failed("http", vec![answer(404, "", &[])]));
         silent(&RULE, &no_status(&json!({"name": "shared-gateway", "namespace": "gateway"})));
+    }
+
+    #[test]
+    fn a_route_that_a_check_wanted_refused_is_no_cause() {
+        let refused = json!([{"parentRef": {"name": "shared-gateway", "namespace": "gateway"},
+            "controllerName": "io.cilium/gateway-controller", "conditions": [{"type": "Accepted",
+                "status": "False", "reason": "NotAllowedByListeners", "message": ""}]}]);
+        let mut dossier = dedicated().set("HTTPRoute", ROUTE, "/status/parents", &refused);
+        fires(&RULE, &dossier);
+        dossier = dossier.failed("route", Vec::new());
+        let check = dossier.checks.last_mut().expect("a check");
+        check.verdict = crate::verdict::Verdict::Passed;
+        "HTTPRoute apps/go-hello-world: for every parent Accepted is True"
+            .clone_into(&mut check.claim);
+        fires(&RULE, &dossier);
+        let check = dossier.checks.last_mut().expect("a check");
+        "HTTPRoute apps/go-hello-world: for every parent Accepted is False"
+            .clone_into(&mut check.claim);
+        silent(&RULE, &dossier);
     }
 }

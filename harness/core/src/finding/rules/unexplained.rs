@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::dossier::Dossier;
 use crate::event::CheckResult;
 use crate::finding::reading::{self, Socket, dead, gateways, listed, made_by_envoy, sockets, told};
-use crate::finding::{Confidence, Firing, Role, Rule};
+use crate::finding::{Confidence, Firing, ORIGIN_OF_CHECKS, Role, Rule};
 use crate::observation::{HttpOutcome, TcpOutcome, TlsFailure};
 use crate::verdict::Verdict;
 
@@ -42,8 +42,10 @@ that agents have not handed on what the CiliumEnvoyConfig holds, or that Envoy g
 
 fn examine(dossier: &Dossier) -> Vec<Firing> {
     let ours = gateways(dossier);
+    // What a scenario claims may be its own mistake; what a check claims is read off the objects.
     // Where conditions are not as they should be, they say why.
-    let well = !reading::failed(dossier, &["gateway", "route", "routes"]);
+    let checked = dossier.checks.iter().any(|check| check.origin == ORIGIN_OF_CHECKS);
+    let well = checked && !reading::failed(dossier, &["gateway", "route", "routes"]);
     if ours.is_empty() || !well || super::another_cause(dossier, &RULE) {
         return Vec::new();
     }
@@ -115,12 +117,8 @@ fn addresses(dossier: &Dossier, mut firing: Firing) -> Firing {
 
 /// Requests that the reference says are carried, and are not.
 fn requests(dossier: &Dossier, mut firing: Firing) -> Firing {
-    // What is claimed in a scenario may be wrong; what a check claims is read off the objects.
-    let is_of_check = |check: &&CheckResult| {
-        matches!(check.kind.as_str(), "http" | "https")
-            && check.origin == crate::finding::ORIGIN_OF_CHECKS
-    };
-    for check in failed(dossier).filter(is_of_check) {
+    let is_request = |check: &&CheckResult| matches!(check.kind.as_str(), "http" | "https");
+    for check in failed(dossier).filter(is_request) {
         for placed in &check.evidence.http {
             let (what, follows) = match &placed.observation.outcome {
                 HttpOutcome::TlsFailed(failure @ TlsFailure::TimedOut) => (
@@ -174,6 +172,13 @@ mod tests {
         asked(placed, ORIGIN_OF_CHECKS)
     }
 
+    /// As a check of a cluster that exists looks at it.
+    fn of_check(dossier: Dossier) -> Dossier {
+        let mut dossier = dossier.failed("exposure", Vec::new());
+        ORIGIN_OF_CHECKS.clone_into(&mut dossier.checks.last_mut().expect("a check").origin);
+        dossier
+    }
+
     fn asked(placed: PlacedHttp, origin: &str) -> Dossier {
         let mut dossier = dedicated().failed("https", vec![placed]);
         origin.clone_into(&mut dossier.checks.last_mut().expect("a check").origin);
@@ -198,9 +203,9 @@ mod tests {
     fn a_port_that_is_dead_beside_others_that_accept_is_localised() {
         let https = |role, _| role == (PortRole::NodePort { listener: 443 });
         let silent = dedicated().see(&NODES[..1], https, &TcpOutcome::TimedOut);
-        assert!(words(&fires(&RULE, &silent)).contains("drops packets"));
+        assert!(words(&fires(&RULE, &of_check(silent))).contains("drops packets"));
         let refused = dedicated().see(&NODES, https, &TcpOutcome::Refused);
-        assert!(words(&fires(&RULE, &refused)).contains("refused on every node"));
+        assert!(words(&fires(&RULE, &of_check(refused))).contains("refused on every node"));
     }
 
     #[test]
@@ -209,14 +214,15 @@ mod tests {
         silent(&RULE, &chosen);
         let open =
             chosen.see(&NODES, |role, _| role == PortRole::ListenerPort, &TcpOutcome::Accepted);
-        assert!(words(&fires(&RULE, &open)).contains("older labels"));
+        assert!(words(&fires(&RULE, &of_check(open))).contains("older labels"));
     }
 
     #[test]
     fn conditions_that_are_not_well_say_why_themselves() {
         let https = |role, _| role == (PortRole::NodePort { listener: 443 });
         let silent_port = dedicated().see(&NODES[..1], https, &TcpOutcome::TimedOut);
-        silent(&RULE, &silent_port.failed("gateway", Vec::new()));
+        fires(&RULE, &of_check(silent_port.clone()));
+        silent(&RULE, &of_check(silent_port).failed("gateway", Vec::new()));
     }
 
     #[test]
