@@ -1,3 +1,5 @@
+//! What a handshake alone shows of servers that answer, refuse, close or speak something else.
+
 use std::sync::Arc;
 
 use gateproof_core::observation::{HandshakeOutcome, TcpOutcome, TlsFailure, Unanswered};
@@ -21,7 +23,8 @@ fn probe(server: &Server) -> HandshakeProbe {
 async fn answering(bytes: &'static [u8]) -> HandshakeOutcome {
     let server = Server::each(move |mut stream| async move {
         let mut hello = [0; 4096];
-        stream.read(&mut hello).await.expect("a ClientHello");
+        let read = stream.read(&mut hello).await.expect("a ClientHello");
+        assert!(read > 0, "a ClientHello");
         stream.write_all(bytes).await.expect("the client listens");
         silence(stream).await;
     });
@@ -76,7 +79,8 @@ async fn a_client_certificate_that_is_wanted_and_not_there_is_an_answer() {
 async fn who_closes_resets_keeps_silent_or_speaks_something_else_is_no_tls_server() {
     let closes = Server::each(|mut stream| async move {
         let mut hello = [0; 4096];
-        stream.read(&mut hello).await.expect("a ClientHello");
+        let read = stream.read(&mut hello).await.expect("a ClientHello");
+        assert!(read > 0, "a ClientHello");
     });
     let resets = Server::each(|stream| async move {
         // Closing with the ClientHello unread makes the kernel reset.
