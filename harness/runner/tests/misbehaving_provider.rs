@@ -86,7 +86,9 @@ fn refusal(operation: &str) -> ProviderError {
 
 /// A prober that greets and is killed.
 async fn dead_prober() -> RemoteProber {
-    let greeting = &b"{\"hello\":{\"version\":1,\"program\":\"0.1.0\"}}\n"[..];
+    let version = gateproof_probe::prober::protocol::VERSION;
+    let greeting = format!("{{\"hello\":{{\"version\":{version},\"program\":\"0.1.0\"}}}}\n");
+    let greeting = std::io::Cursor::new(greeting.into_bytes());
     RemoteProber::start("of the test", greeting, tokio::io::sink()).await.expect("it greets")
 }
 
