@@ -5,10 +5,12 @@ use serde_json::Value;
 use super::issue;
 use crate::dossier::Dossier;
 use crate::finding::reading::{
-    Route, cited, dead, failed_requests, gateways, in_trouble, items, rejections, routes, upstream,
+    Route, cited, dead, failed_requests, gateways, in_trouble, items, nodes_of, rejections, routes,
+    upstream,
 };
 use crate::finding::releases::{Releases, between};
 use crate::finding::{About, Confidence, Firing, Issue, Role, Rule};
+use crate::name::NodeName;
 use crate::observation::HttpOutcome;
 
 /// The rule.
@@ -57,6 +59,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
     let host_network =
         dossier.cilium.config.as_ref().is_none_or(|config| config.host_network.is_on());
     let mut firing: Option<Firing> = None;
+    let mut refusing = Vec::new();
     for one in rejections(dossier) {
         let words = one.words.to_lowercase();
         // These have findings of their own.
@@ -65,6 +68,7 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         if words.contains("duplicate address") || of_the_host || one.is_of_others(&ours) {
             continue;
         }
+        refusing.push(one.node);
         let begun = firing.take().unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Certain));
         firing = Some(begun.seen(&one.words, format!("log {}", one.line.source)));
     }
@@ -82,7 +86,8 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
         return Vec::new();
     }
     let mut firing = firing.unwrap_or_else(|| Firing::new(Role::Cause, Confidence::Likely));
-    if suspects.is_empty() && (!in_trouble(dossier) || fails_behind_envoy(dossier)) {
+    let elsewhere = fails_behind_envoy(dossier) || fails_on_others(dossier, &refusing);
+    if suspects.is_empty() && (!in_trouble(dossier) || elsewhere) {
         // It may be past, or about something that is no Gateway's.
         (firing.role, firing.confidence) = (Role::Contributing, Confidence::Likely);
     }
@@ -110,6 +115,12 @@ fn fails_behind_envoy(dossier: &Dossier) -> bool {
             HttpOutcome::Response(answer) => upstream(answer).is_some(),
             _ => false,
         })
+}
+
+/// Whether ports are dead, and none of them on a node whose Envoy refused something.
+fn fails_on_others(dossier: &Dossier, refusing: &[Option<&NodeName>]) -> bool {
+    let dead = nodes_of(&dead(dossier));
+    !dead.is_empty() && refusing.iter().all(|node| node.is_some_and(|node| !dead.contains(node)))
 }
 
 /// A header value with a per cent sign that begins nothing: neither `%%` nor `%COMMAND%`.
@@ -166,6 +177,7 @@ mod tests {
         Change, Variant, answer, dedicated, fires, healthy, silent, words,
     };
     use crate::finding::{Confidence, Role};
+    use crate::observation::TcpOutcome;
 
     fn rule(rule: &Value) -> Dossier {
         dedicated().set("HTTPRoute", "go-hello-world", "/spec/rules/0", rule)
@@ -263,6 +275,18 @@ mod tests {
         assert_eq!(fires(&RULE, &behind).role, Role::Contributing);
         let no_route = past().failed("http", vec![answer(404, "", &[])]);
         assert_eq!(fires(&RULE, &no_route).role, Role::Cause);
+    }
+
+    #[test]
+    fn a_node_whose_envoy_refused_nothing_is_dead_for_another_reason() {
+        let line = r#"msg="NACK received for versions between the reported version up to the response nonce" xdsDetail="error adding listener: x""#;
+        let by = |node: Option<&str>| {
+            let seen = dedicated().dead(&["worker2"], &TcpOutcome::Refused);
+            seen.log(Component::CiliumAgent, node, line)
+        };
+        assert_eq!(fires(&RULE, &by(Some("worker"))).role, Role::Contributing);
+        assert_eq!(fires(&RULE, &by(Some("worker2"))).role, Role::Cause);
+        assert_eq!(fires(&RULE, &by(None)).role, Role::Cause, "it may be any node's");
     }
 
     #[test]
