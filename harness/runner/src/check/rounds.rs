@@ -106,6 +106,9 @@ pub(super) fn one_of_each<T>(seen: Vec<T>, repeats: usize, holds: impl Fn(&T) ->
 
 /// Between rounds that do not hold.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The same where a round only read the API of a cluster that somebody runs: what it says there
+/// changes seldom, and a round may be a score of lists.
+const PAUSE_OF_READS: Duration = Duration::from_millis(500);
 
 /// Repeats rounds until the policy is satisfied or a round that began when `deadline` had passed
 /// does not hold. A round may take long, and what it saw at its beginning may be long out of date
@@ -124,6 +127,7 @@ pub(super) async fn decide(
     loop {
         let began = Instant::now();
         let mut round = look().await;
+        let only_read = round.evidence.probes == 0 && policy.misfits == Misfits::Count;
         probes += round.evidence.probes;
         round.evidence.probes = probes;
         looks += 1;
@@ -158,7 +162,7 @@ pub(super) async fn decide(
                 }
                 return Decided { judgement: round.judgement, evidence: round.evidence };
             }
-            wait::pause(PAUSE).await;
+            wait::pause(if only_read { PAUSE_OF_READS } else { PAUSE }).await;
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::issue;
 use crate::dossier::{Dossier, text};
 use crate::finding::reading::{
-    CONTROLLER, Class, Condition, GATEWAY_API, class_of, condition, could_read, every_gateway,
+    CONTROLLER, Class, Condition, GATEWAY_API, Gateway, class_of, condition, could_read,
+    every_gateway,
 };
 use crate::finding::releases::EVERY;
 use crate::finding::{Confidence, Firing, Role, Rule};
@@ -16,7 +17,8 @@ pub(super) const RULE: Rule = Rule {
     explanation: "\
 Cilium looks after Gateways whose class has the controller name io.cilium/gateway-controller; the \
 name of the class is free. A Gateway of a class that does not exist, or of another controller, is \
-passed over without a status.
+passed over without a status. When a class is deleted, the operator of 1.20 takes away what it had made of \
+its Gateways, and their conditions stay as they were.
 
 The class is made by Helm, never by the operator, and by default only when the chart finds the \
 Gateway API in the cluster while it renders. So it is missing when the definitions were installed \
@@ -32,6 +34,7 @@ than CiliumGatewayClassConfig, lacks a namespace, or leads nowhere.",
     sources: &[
         "cilium/charts templates of the GatewayClass 1.14.0 to 1.20.0: when it is made",
         "cilium/cilium operator/pkg/gateway-api/gatewayclass_reconcile.go and gateway_reconcile.go 1.18.10: which classes and Gateways are looked after",
+        "seen with the operator of 1.20.0: without its class an accepted Gateway loses CiliumEnvoyConfig and Service, and stays Programmed",
     ],
     issues: &[
         issue("cilium/cilium#33239", EVERY),
@@ -56,7 +59,8 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
                     Some(seen.remedy("look at spec.parametersRef of the class: group cilium.io, kind CiliumGatewayClassConfig, with name and namespace of one that exists"))
                 }
                 // Somebody looks after it: the class is there, though it was not read.
-                Class::Absent if !could_read(dossier, "GatewayClass") || gateway.has_been_seen() => None,
+                Class::Absent if !could_read(dossier, "GatewayClass") => None,
+                Class::Absent if gateway.has_been_seen() && !is_bereft(dossier, gateway) => None,
                 Class::Absent => {
                     let there: Vec<&str> = dossier
                         .list(GATEWAY_API, "GatewayClass")
@@ -84,6 +88,11 @@ fn examine(dossier: &Dossier) -> Vec<Firing> {
             }
         })
         .collect()
+}
+
+/// Whether what Cilium made of a Gateway that it once accepted is gone.
+fn is_bereft(dossier: &Dossier, gateway: &Gateway<'_>) -> bool {
+    could_read(dossier, "CiliumEnvoyConfig") && gateway.envoy_config().is_none()
 }
 
 #[cfg(test)]
@@ -124,6 +133,14 @@ mod tests {
     fn a_class_that_may_not_be_read_is_not_missing() {
         silent(&RULE, &waiting().without("GatewayClass", "cilium").unread("gatewayclasses"));
         silent(&RULE, &dedicated().without("GatewayClass", "cilium"));
+    }
+
+    #[test]
+    fn a_class_that_went_takes_what_was_made_of_its_gateways_with_it() {
+        let bereft = || dedicated().without("CiliumEnvoyConfig", "cilium-gateway-shared-gateway");
+        fires(&RULE, &bereft().without("GatewayClass", "cilium"));
+        silent(&RULE, &bereft());
+        silent(&RULE, &bereft().without("GatewayClass", "cilium").unread("gatewayclasses"));
     }
 
     #[test]
