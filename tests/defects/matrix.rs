@@ -32,7 +32,6 @@ const NOT_PROVOKED: &[(&str, &str)] = &[
     ("GP0045", "the data plane here does not say why TLS to a backend failed"),
     ("GP0051", "what comes and goes here has a cause that shows, and a rule of its own"),
     ("GP0070", "only checks of clusters that exist try handshakes where TLS is passed through"),
-    ("GP0080", "the operator here runs as long as the cluster does"),
     ("GP0081", "a trial whose backends do not come up ends before there is a Gateway"),
     ("GP0082", "what keeps ending here is down whenever it is looked at"),
     ("GP0090", "it is for checks of clusters that exist, whose claims are read off their objects"),
