@@ -22,7 +22,9 @@ use crate::dossier::{Dossier, Why, text};
 use crate::name::NamespacedName;
 use crate::verdict::Verdict;
 
-pub(super) use address::{Addressed, Reach, addressed, agents_labels, announces, policies};
+pub(super) use address::{
+    Addressed, Reach, addressed, agents_labels, announces, policies, policies_in_use,
+};
 pub(super) use challenge::{certificate_of, open_in_dns};
 pub(super) use condition::{Condition, condition};
 pub(super) use gateway::{

@@ -60,6 +60,11 @@ impl Misfits {
     pub(super) fn on(cluster: &dyn Cluster) -> Self {
         if cluster.is_taken_as_it_is() { Self::Count } else { Self::Settle }
     }
+
+    /// How long to wait after a round that does not hold and sent so many probes.
+    fn pause(self, probes: u64) -> Duration {
+        if self == Self::Count && probes == 0 { PAUSE_OF_READS } else { PAUSE }
+    }
 }
 
 /// So many rounds in a row must hold after one that did not, where that counts: what fails one time
@@ -127,7 +132,7 @@ pub(super) async fn decide(
     loop {
         let began = Instant::now();
         let mut round = look().await;
-        let only_read = round.evidence.probes == 0 && policy.misfits == Misfits::Count;
+        let pause = policy.misfits.pause(round.evidence.probes);
         probes += round.evidence.probes;
         round.evidence.probes = probes;
         looks += 1;
@@ -162,7 +167,7 @@ pub(super) async fn decide(
                 }
                 return Decided { judgement: round.judgement, evidence: round.evidence };
             }
-            wait::pause(if only_read { PAUSE_OF_READS } else { PAUSE }).await;
+            wait::pause(pause).await;
         }
     }
 }
@@ -237,7 +242,9 @@ mod tests {
     use gateproof_kubernetes::wait;
     use tokio::time::Instant;
 
-    use super::{Misfits, Policy, Round, decide, mixed, one_of_each, repeats};
+    use super::{
+        Misfits, PAUSE, PAUSE_OF_READS, Policy, Round, decide, mixed, one_of_each, repeats,
+    };
 
     fn failing(seen: &str) -> Round {
         Round::without(Failure {
@@ -256,7 +263,9 @@ mod tests {
         let decided = decide(deadline, policy, &mut |_| {}, async || {
             let step = script.as_bytes()[rounds.min(script.len() - 1)];
             rounds += 1;
-            if step == b'+' { Round::default() } else { failing("status 404") }
+            let mut round = if step == b'+' { Round::default() } else { failing("status 404") };
+            round.evidence.probes = 1;
+            round
         })
         .await;
         (decided.judgement.verdict(), rounds, decided.judgement.failures)
@@ -276,6 +285,13 @@ mod tests {
         // One place is dead, which is no matter of luck.
         assert_eq!(mixed(&[1, 2, 3, 14, 15, 16], 3, holds), None);
         assert_eq!(mixed(&[1, 12], 1, holds), None);
+    }
+
+    #[test]
+    fn an_api_of_somebodys_cluster_is_read_seldom_and_sockets_are_asked_often() {
+        assert_eq!(Misfits::Count.pause(0), PAUSE_OF_READS);
+        assert_eq!(Misfits::Count.pause(1), PAUSE);
+        assert_eq!(Misfits::Settle.pause(0), PAUSE, "a trial changes what it reads");
     }
 
     #[tokio::test]

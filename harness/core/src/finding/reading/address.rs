@@ -80,6 +80,12 @@ pub(in crate::finding) fn policies(dossier: &Dossier) -> Option<Vec<Policy>> {
     could_read(dossier, announcement::POLICY).then(|| all.filter_map(Policy::from_object).collect())
 }
 
+/// Every policy of announcements where agents are to announce; `None` where they are not, or where
+/// it was not read.
+pub(in crate::finding) fn policies_in_use(dossier: &Dossier) -> Option<Vec<Policy>> {
+    if announces(dossier) == Some(true) { policies(dossier) } else { None }
+}
+
 /// The labels that agents go by: of CiliumNodes, else of Nodes; none when neither was read.
 pub(in crate::finding) fn agents_labels(
     dossier: &Dossier,

@@ -6,8 +6,8 @@ use super::issue;
 use crate::announcement::{Lease, Policy, foreign_class, lease_name};
 use crate::dossier::{Component, Dossier, Readiness, text};
 use crate::finding::reading::{
-    Addressed, Reach, addressed, agents_labels, announces, cited, config_map, could_read, listed,
-    name_of, policies,
+    Addressed, Reach, addressed, agents_labels, cited, config_map, could_read, listed, name_of,
+    policies_in_use,
 };
 use crate::finding::releases::{Releases, between};
 use crate::finding::{Confidence, Firing, Role, Rule};
@@ -49,10 +49,10 @@ lease all the same, and announces nothing.",
 };
 
 fn examine(dossier: &Dossier) -> Vec<Firing> {
-    if announces(dossier) != Some(true) || !could_read(dossier, "Lease") {
+    if !could_read(dossier, "Lease") {
         return Vec::new();
     }
-    let Some(policies) = policies(dossier) else { return Vec::new() };
+    let Some(policies) = policies_in_use(dossier) else { return Vec::new() };
     let labels = agents_labels(dossier);
     addressed(dossier)
         .iter()

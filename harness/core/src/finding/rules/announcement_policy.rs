@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::announcement::{Policy, SETTING, foreign_class};
 use crate::dossier::Dossier;
 use crate::finding::reading::{
-    Addressed, Reach, addressed, agents_labels, announces, cited, config_map, entry, policies,
+    Addressed, Reach, addressed, agents_labels, cited, config_map, entry, policies_in_use,
 };
 use crate::finding::releases::{Releases, before};
 use crate::finding::{Confidence, Firing, Role, Rule};
@@ -41,10 +41,7 @@ address that answers needs no remedy.",
 };
 
 fn examine(dossier: &Dossier) -> Vec<Firing> {
-    if announces(dossier) != Some(true) {
-        return Vec::new();
-    }
-    let Some(policies) = policies(dossier) else { return Vec::new() };
+    let Some(policies) = policies_in_use(dossier) else { return Vec::new() };
     let labels: Vec<_> = agents_labels(dossier).into_values().collect();
     addressed(dossier)
         .iter()

@@ -3,8 +3,8 @@
 use crate::announcement::{Lease, Policy, foreign_class};
 use crate::dossier::Dossier;
 use crate::finding::reading::{
-    Addressed, Reach, Socket, addressed, agents_labels, announces, cited, condition, policies,
-    sockets, told,
+    Addressed, Reach, Socket, addressed, agents_labels, cited, condition, policies_in_use, sockets,
+    told,
 };
 use crate::finding::{Confidence, Firing, Role, Rule};
 use crate::scenario::ConditionStatus;
@@ -36,10 +36,7 @@ another network it answers only where a router leads to it.",
 };
 
 fn examine(dossier: &Dossier) -> Vec<Firing> {
-    if announces(dossier) != Some(true) {
-        return Vec::new();
-    }
-    let Some(policies) = policies(dossier) else { return Vec::new() };
+    let Some(policies) = policies_in_use(dossier) else { return Vec::new() };
     addressed(dossier)
         .iter()
         .filter(|one| foreign_class(one.service).is_none())
