@@ -159,6 +159,12 @@ pub(super) fn runtime() -> Result<Runtime, CommandError> {
     Ok(runtime.context("failed to start the runtime")?)
 }
 
+/// A runtime for a command that serves, or does much side by side.
+pub(super) fn threaded_runtime() -> Result<Runtime, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.context("failed to start the runtime")?)
+}
+
 /// The journal of runs cannot be kept or read.
 fn journal_error(error: JournalError, state: &Path) -> CommandError {
     let context = format!(

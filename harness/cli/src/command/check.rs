@@ -59,10 +59,7 @@ pub(crate) fn run(
     };
     wish.vantage()?;
     let started = Instant::now();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
+    let runtime = super::threaded_runtime()?;
     let (connected, mut dossier) =
         runtime.block_on(look(&arguments.existing, &arguments.gateways, LOOK_WITHIN))?;
     let cluster = ClusterName::new(file_name(&connected.place.context));

@@ -12,10 +12,7 @@ use crate::arguments::dns::DnsArguments;
 
 pub(crate) fn run(arguments: &DnsArguments) -> Result<u8, CommandError> {
     let authority = authority(arguments)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
+    let runtime = super::threaded_runtime()?;
     runtime
         .block_on(async {
             let server = listen(authority, arguments.port).await?;

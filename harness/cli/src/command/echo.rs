@@ -7,10 +7,7 @@ use super::CommandError;
 use crate::environment::variable;
 
 pub(crate) fn run(port: u16) -> Result<u8, CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
+    let runtime = super::threaded_runtime()?;
     runtime
         .block_on(async {
             let server = pod::listen(pod::identity(variable), port).await?;

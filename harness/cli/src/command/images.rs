@@ -101,7 +101,7 @@ fn table(images: &[NeededImage]) -> String {
 
 fn pull(arguments: &ImagesArguments) -> Result<u8, CommandError> {
     let images = list(arguments)?;
-    let runtime = runtime()?;
+    let runtime = super::threaded_runtime()?;
     let engine = connect(&runtime)?;
     let mut failures = Vec::new();
     for image in images.iter().filter(|image| is_fetched(image)) {
@@ -135,7 +135,7 @@ fn save(arguments: &ImagesArguments, output: &Path) -> Result<u8, CommandError> 
         .filter(|image| is_fetched(image))
         .map(|image| image.reference.clone())
         .collect();
-    let runtime = runtime()?;
+    let runtime = super::threaded_runtime()?;
     let engine = connect(&runtime)?;
     let index = runtime
         .block_on(host::save(&engine, &references, output))
@@ -147,7 +147,7 @@ fn save(arguments: &ImagesArguments, output: &Path) -> Result<u8, CommandError> 
 }
 
 fn load_bundle(file: &Path) -> Result<u8, CommandError> {
-    let runtime = runtime()?;
+    let runtime = super::threaded_runtime()?;
     let engine = connect(&runtime)?;
     let index = runtime
         .block_on(host::load(&engine, file, ON_ITS_WAY))
@@ -156,11 +156,6 @@ fn load_bundle(file: &Path) -> Result<u8, CommandError> {
         print(&format!("{} is there\n", part.reference))?;
     }
     Ok(0)
-}
-
-fn runtime() -> Result<Runtime, CommandError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.context("failed to start the runtime")?)
 }
 
 fn connect(runtime: &Runtime) -> Result<Engine, CommandError> {

@@ -29,10 +29,7 @@ pub(crate) fn run(arguments: &RunArguments, environment: &Environment) -> Result
     let specs = specs(&arguments.report)?;
     let plan = plan_of(&arguments.choice)?;
     let run_id = clock::run_id();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
+    let runtime = super::threaded_runtime()?;
     let (plan, setup) = if plan.provider == ProviderKind::Existing {
         // A client lives as long as the runtime that it was made in.
         runtime.block_on(existing::prepare(arguments, plan, &run_id))?

@@ -80,10 +80,7 @@ pub(super) fn run(arguments: &UpArguments, environment: &Environment) -> Result<
         ledger: Arc::clone(&journal) as Arc<dyn Ledger>,
         evidence: evidence.clone(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
+    let runtime = crate::command::threaded_runtime()?;
     let raised = runtime.block_on(async {
         let interrupt = Interrupt::new();
         interrupt.listen(leave_at_once).context("failed to listen for signals")?;

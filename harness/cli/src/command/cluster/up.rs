@@ -29,10 +29,7 @@ pub(super) fn run(arguments: &UpArguments, environment: &Environment) -> Result<
         registration.note_file(&log).map_err(registry_error)?;
     }
     descriptors::raise_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("failed to start the runtime")?;
+    let runtime = crate::command::threaded_runtime()?;
     let done = runtime.block_on(stand(arguments, plan, &mut registration));
     // Tasks that still run must not keep the process: the cluster is gone.
     runtime.shutdown_background();
